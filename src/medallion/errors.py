@@ -1,0 +1,55 @@
+"""The errors that are meant for the person who runs the pipeline."""
+
+from __future__ import annotations
+
+
+class MedallionError(Exception):
+    """Something the user can put right: says what, where, and what to do next.
+
+    Args:
+        message: What is wrong and where (table, partition, file, column).
+        hint: What to do next.
+        details: Further lines, at most a screenful; the rest is counted.
+    """
+
+    exit_code = 1
+    shown_details = 12
+
+    def __init__(self, message: str, *, hint: str = "", details: list[str] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.details = list(details or [])
+
+    def __str__(self) -> str:
+        lines = [self.message, *(f"  - {line}" for line in self.details[: self.shown_details])]
+        hidden = len(self.details) - self.shown_details
+        if hidden > 0:
+            lines.append(f"  ... and {hidden} more")
+        if self.hint:
+            lines.append(f"What to do: {self.hint}")
+        return "\n".join(lines)
+
+
+class SpecError(MedallionError):
+    """`spec.yml` says something that cannot be."""
+
+
+class RequestError(MedallionError):
+    """What was asked for on the command line cannot be."""
+
+
+class LakeError(MedallionError):
+    """The lake on disk cannot be read or written as it must be."""
+
+
+class LockedError(LakeError):
+    """Another run holds the lake."""
+
+
+class GateError(MedallionError):
+    """A gate found something that must not go further."""
+
+
+class DbtError(MedallionError):
+    """dbt could not build a model."""

@@ -1,0 +1,28 @@
+"""What is known about the tables, read once from `conf/base/spec.yml`."""
+
+from medallion.spec.loading import load_spec, parse_spec
+from medallion.spec.models import (
+    BRONZE_DAY,
+    INGESTION_DAY,
+    SNAPSHOT_DAY,
+    Column,
+    ForeignKey,
+    Reach,
+    Spec,
+    Table,
+    Transform,
+)
+
+__all__ = [
+    "BRONZE_DAY",
+    "INGESTION_DAY",
+    "SNAPSHOT_DAY",
+    "Column",
+    "ForeignKey",
+    "Reach",
+    "Spec",
+    "Table",
+    "Transform",
+    "load_spec",
+    "parse_spec",
+]

@@ -1,0 +1,229 @@
+"""The spec as typed, frozen models.
+
+Everything the project knows about its tables is read from `conf/base/spec.yml` into these
+classes; nothing else in the project states a key, a type, a threshold or a lookback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+BronzeType = Literal["string", "int64", "double", "bool"]
+SilverType = Literal["text", "int", "money", "bool", "date", "timestamp"]
+Share = Annotated[float, Field(ge=0, le=1)]
+Days = Annotated[int, Field(ge=1, le=3660)]
+
+INGESTION_DAY = "ingestion_dt"
+SNAPSHOT_DAY = "snapshot_dt"
+BRONZE_DAY = "ingest_dt"
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Bounds(_Model):
+    """The closed range outside of which a number becomes null."""
+
+    below: int | None = None
+    above: int | None = None
+
+
+class Column(_Model):
+    """One column of a Bronze table and what Silver promises of it."""
+
+    bronze: BronzeType
+    silver: SilverType
+    required: bool = False
+    clean: Literal["lower", "title"] | None = None
+    is_name: bool = False
+    check: Literal["negative", "not_positive"] | None = None
+    nullify: Literal["email"] | Bounds | None = None
+    plausible: bool = False
+    accepted: tuple[str, ...] = ()
+    personal: bool = False
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Column:
+        if self.silver != "text" and (self.clean or self.accepted or self.is_name):
+            raise ValueError("clean, accepted and is_name are for text columns")
+        if self.check and self.silver not in ("money", "int"):
+            raise ValueError("check is for money and int columns")
+        if self.plausible and self.silver not in ("date", "timestamp"):
+            raise ValueError("plausible is for date and timestamp columns")
+        return self
+
+
+class ForeignKey(_Model):
+    """A column whose value must stand in the parent's key."""
+
+    columns: tuple[Identifier, ...] = Field(min_length=1, max_length=1)
+    parent: Identifier
+    guests: bool = False
+
+    @property
+    def column(self) -> str:
+        """The referring column."""
+        return self.columns[0]
+
+
+class BusinessDate(_Model):
+    """A date column that Silver derives from an event time."""
+
+    column: Identifier
+    source: Identifier
+
+
+class Table(_Model):
+    """One Bronze table: its contract, its keys, its thresholds."""
+
+    kind: Literal["event", "dimension"]
+    key: tuple[Identifier, ...] = Field(min_length=1)
+    partition_keys: tuple[Identifier, ...] = Field(min_length=1)
+    sla: Share
+    columns: Mapping[Identifier, Column]
+    business_date: BusinessDate | None = None
+    foreign_keys: tuple[ForeignKey, ...] = ()
+    rules: Mapping[Identifier, str] = Field(default_factory=dict)
+    may_be_absent: bool = False
+    freshness_hours: Annotated[int, Field(ge=1, le=8760)] | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Table:
+        named = {
+            "key": self.key,
+            "foreign_keys": tuple(fk.column for fk in self.foreign_keys),
+            "business_date": (self.business_date.source,) if self.business_date else (),
+        }
+        for where, columns in named.items():
+            for column in columns:
+                if column not in self.columns:
+                    raise ValueError(
+                        f"{where} names the unknown column '{column}'; "
+                        f"known are {', '.join(sorted(self.columns))}"
+                    )
+        if (self.kind == "dimension") != (self.freshness_hours is not None):
+            raise ValueError("freshness_hours belongs to a dimension, and every dimension has it")
+        if self.kind == "event" and self.partition_keys != (BRONZE_DAY,):
+            raise ValueError(f"an event table is partitioned by [{BRONZE_DAY}]")
+        return self
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """The required columns, in Bronze order."""
+        return tuple(name for name, column in self.columns.items() if column.required)
+
+
+class Referred(_Model):
+    """The rows that the rows of another input refer to."""
+
+    by: Identifier
+    via: Identifier
+
+
+class Reach(_Model):
+    """Which partitions of an input a day of a transform is computed from."""
+
+    day: bool = False
+    up_to: bool = False
+    newest: bool = False
+    trailing: Days | None = None
+    near: Annotated[int, Field(ge=0, le=8760)] | None = None
+    referred: Referred | None = None
+    referring: Identifier | None = None
+    values: tuple[Identifier, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: object) -> object:
+        return {value: True} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _one_of(self) -> Reach:
+        if len(self.model_fields_set) != 1:
+            raise ValueError(f"give exactly one of {', '.join(sorted(type(self).model_fields))}")
+        return self
+
+
+class Transform(_Model):
+    """One table of Enriched Silver: grain, inputs, parameters."""
+
+    kind: Literal["event", "daily", "snapshot"]
+    grain: tuple[Identifier, ...]
+    reads: Mapping[Identifier, Reach] = Field(min_length=1)
+    parameters: Mapping[Identifier, int | float] = Field(default_factory=dict)
+    columns: Mapping[Identifier, str] = Field(default_factory=dict)
+
+
+class Cleaning(_Model):
+    """What all text columns share."""
+
+    null_words: tuple[str, ...]
+    email_pattern: str
+    guest_pattern: str
+    earliest_date: date
+
+
+class Spec(_Model):
+    """All that is known about the tables."""
+
+    version: Literal[1]
+    snapshots: Literal["last", "all"] = "last"
+    cleaning: Cleaning
+    lineage: Mapping[Identifier, Column]
+    tables: Mapping[Identifier, Table]
+    transforms: Mapping[Identifier, Transform]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Spec:
+        for name, table in self.tables.items():
+            for fk in table.foreign_keys:
+                parent = self.tables.get(fk.parent)
+                if parent is None or len(parent.key) != 1:
+                    raise ValueError(
+                        f"tables.{name}.foreign_keys: parent '{fk.parent}' is no table with a "
+                        f"single key; allowed are {', '.join(self._single_key_tables())}"
+                    )
+        inputs = sorted({*self.tables, *self.transforms})
+        for name, transform in self.transforms.items():
+            for read in transform.reads:
+                if read not in inputs:
+                    raise ValueError(
+                        f"transforms.{name}.reads: '{read}' is unknown; allowed are {', '.join(inputs)}"
+                    )
+        return self
+
+    def _single_key_tables(self) -> list[str]:
+        return sorted(name for name, table in self.tables.items() if len(table.key) == 1)
+
+    @property
+    def events(self) -> dict[str, Table]:
+        """The event tables, parents before their children."""
+        return {name: self.tables[name] for name in self._parents_first() if self.tables[name].kind == "event"}
+
+    @property
+    def dimensions(self) -> dict[str, Table]:
+        """The dimension tables."""
+        return {name: table for name, table in self.tables.items() if table.kind == "dimension"}
+
+    def contract(self, table: str) -> dict[str, Column]:
+        """The columns of a table in Bronze order, lineage last."""
+        return {**self.tables[table].columns, **self.lineage}
+
+    def _parents_first(self) -> list[str]:
+        ordered: list[str] = []
+
+        def visit(name: str) -> None:
+            if name not in ordered:
+                for fk in self.tables[name].foreign_keys:
+                    visit(fk.parent)
+                ordered.append(name)
+
+        for name in self.tables:
+            visit(name)
+        return ordered
