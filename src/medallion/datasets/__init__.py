@@ -1,0 +1,1 @@
+"""Kedro datasets over Bronze, the lake and the warehouse."""

@@ -1,0 +1,63 @@
+"""The lake's manifests, and the spec, as Kedro datasets."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from kedro.io import AbstractDataset, DatasetError
+
+from medallion.lake.inventory import LakeInventory
+from medallion.lake.store import Lake
+from medallion.spec import Spec, load_spec
+
+
+class LakeInventoryDataset(AbstractDataset[NoReturn, LakeInventory]):
+    """What stands in the lake: read when it is asked, so always as it is now.
+
+    Args:
+        filepath: The lake's root.
+        spec: Path of `spec.yml`.
+        metadata: For kedro-viz.
+    """
+
+    def __init__(
+        self, *, filepath: str, spec: str, metadata: dict[str, Any] | None = None
+    ) -> None:
+        self._lake = Lake(filepath)
+        self._spec_path = spec
+        self.metadata = metadata
+
+    def load(self) -> LakeInventory:
+        """A view of the lake's manifests."""
+        return LakeInventory(self._lake, load_spec(self._spec_path))
+
+    def save(self, data: NoReturn) -> None:
+        """Refuses: the lake changes by commits."""
+        raise DatasetError("The lake's inventory cannot be saved.")
+
+    def _describe(self) -> dict[str, Any]:
+        return {"root": str(self._lake.root)}
+
+
+class SpecDataset(AbstractDataset[NoReturn, Spec]):
+    """The facts about the tables.
+
+    Args:
+        filepath: Path of `spec.yml`.
+        metadata: For kedro-viz.
+    """
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        self._path = filepath
+        self.metadata = metadata
+
+    def load(self) -> Spec:
+        """Reads and checks the spec."""
+        return load_spec(self._path)
+
+    def save(self, data: NoReturn) -> None:
+        """Refuses: the spec is written by people."""
+        raise DatasetError("The spec is edited by hand.")
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": self._path}

@@ -1,0 +1,159 @@
+"""Tables of the lake: they load as LazyFrames and are saved by swapping partitions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from kedro.io import AbstractDataset
+
+from medallion.datasets.schema import lake_schema, partition_day
+from medallion.errors import LakeError
+from medallion.lake.inventory import move_pointer, write_state
+from medallion.lake.manifest import (
+    PartitionManifest,
+    content_hash,
+    describe_files,
+    write_manifest,
+)
+from medallion.lake.store import Commit, Lake
+from medallion.lake.writes import FrameWrite, StagedWrite
+from medallion.spec import load_spec
+
+_FILE = "part-0000.parquet"
+
+
+class LakeTableDataset(AbstractDataset[StagedWrite | FrameWrite, pl.LazyFrame]):
+    """A table of the lake, all partitions, with its partition day as last column.
+
+    Args:
+        filepath: The lake's root.
+        table: Layer and table, such as `base/orders` or `quarantine/customers`.
+        spec: Path of `spec.yml`.
+        newest: Load the newest snapshot of a dimension instead of all partitions.
+        metadata: For kedro-viz.
+    """
+
+    def __init__(
+        self,
+        *,
+        filepath: str,
+        table: str,
+        spec: str,
+        newest: bool = False,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        self._lake = Lake(filepath)
+        self._table = table
+        self._spec_path = spec
+        self._newest = newest
+        self.metadata = metadata
+
+    def load(self) -> pl.LazyFrame:
+        """Scans the committed partitions; nothing is read yet."""
+        spec = load_spec(self._spec_path)
+        layer, name = self._table.split("/")
+        kind = spec.tables[name].kind if name in spec.tables else "event"
+        day = partition_day(self._table, kind)
+        partitions = self._lake.partitions(self._table)
+        if self._newest:
+            partitions = self._only_newest(partitions)
+        extra = sorted({column for m in partitions.values() for column in m.columns})
+        schema = lake_schema(spec, self._table, extra)
+        files = [
+            self._lake.root / self._table / manifest.partition / file.path
+            for manifest in partitions.values()
+            for file in manifest.files
+        ]
+        return _scan(files, schema, day)
+
+    def save(self, data: StagedWrite | FrameWrite) -> None:
+        """Swaps in the new partitions of this table.
+
+        Raises:
+            LakeError: The data are another table's.
+        """
+        if data.table != self._table:
+            raise LakeError(f"{data.table} cannot be saved as {self._table}.")
+        if isinstance(data, FrameWrite):
+            self._save_frames(data)
+            return
+        if data.commit:
+            data.commit.apply(self._table)
+        if data.snapshot:
+            move_pointer(self._lake, self._table.split("/")[1], data.snapshot)
+
+    def preview(self, nrows: int = 8) -> pl.DataFrame:
+        """The first rows, for a look."""
+        return self.load().head(nrows).collect()
+
+    def _only_newest(
+        self, partitions: dict[str, PartitionManifest]
+    ) -> dict[str, PartitionManifest]:
+        spec = load_spec(self._spec_path)
+        from medallion.lake.inventory import LakeInventory
+
+        day = LakeInventory(self._lake, spec).newest_snapshots().get(self._table.split("/")[1])
+        return {day.isoformat(): partitions[day.isoformat()]} if day else {}
+
+    def _save_frames(self, write: FrameWrite) -> None:
+        if not write.batches:
+            return
+        staging = self._lake.staging(write.run_id, self._table.replace("/", "-"))
+        for days, frame in write.batches:
+            for day, rows in _split(frame, days):
+                _stage(staging / self._table, self._table, day, rows)
+        wanted = {f"{partition_day(self._table)}={day}" for day in write.days}
+        staged = {path.name for path in (staging / self._table).glob("*=*")}
+        commit = Commit.prepare(self._lake, staging, {self._table: wanted - staged})
+        commit.apply_all()
+        write_state(self._lake, self._table.split("/")[1], write.made_from)
+
+    def _exists(self) -> bool:
+        return bool(self._lake.partitions(self._table))
+
+    def _describe(self) -> dict[str, Any]:
+        return {"root": str(self._lake.root), "table": self._table, "newest": self._newest}
+
+
+def _scan(files: list[Path], schema: pl.Schema, day: str) -> pl.LazyFrame:
+    if not files:
+        return pl.LazyFrame(schema={**schema, day: pl.Date()})
+    return pl.scan_parquet(
+        files,
+        schema=schema,
+        hive_partitioning=True,
+        hive_schema={day: pl.Date()},
+        missing_columns="insert",
+        extra_columns="ignore",
+    )
+
+
+def _split(frame: pl.LazyFrame, days: tuple[date, ...]) -> Iterator[tuple[date, pl.DataFrame]]:
+    """The rows of each day; a day without rows is left out."""
+    collected = frame.collect()
+    parts = collected.partition_by(
+        partition_day(""), as_dict=True, include_key=False, maintain_order=True
+    )
+    for (day,), rows in sorted(parts.items()):
+        if day not in days:
+            raise LakeError(f"A transform made rows of {day}, which it was not asked for.")
+        yield day, rows
+
+
+def _stage(folder: Path, table: str, day: date, rows: pl.DataFrame) -> None:
+    partition = folder / f"{partition_day(table)}={day}"
+    partition.mkdir(parents=True)
+    rows.write_parquet(partition / _FILE)
+    files = describe_files(partition, {_FILE: rows.height})
+    manifest = PartitionManifest(
+        table=table,
+        partition=partition.name,
+        files=files,
+        columns={name: str(kind) for name, kind in rows.schema.items()},
+        content_hash=content_hash(files),
+    )
+    write_manifest(partition, manifest)

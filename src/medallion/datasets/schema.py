@@ -1,0 +1,71 @@
+"""The spec's types as Polars types."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from medallion.spec import INGESTION_DAY, SNAPSHOT_DAY, Spec
+
+_POLARS: dict[str, pl.DataType] = {
+    "text": pl.String(),
+    "int": pl.Int64(),
+    "float": pl.Float64(),
+    "money": pl.Decimal(18, 2),
+    "bool": pl.Boolean(),
+    "date": pl.Date(),
+    "timestamp": pl.Datetime("us"),
+}
+_BRONZE: dict[str, pl.DataType] = {
+    "string": pl.String(),
+    "int64": pl.Int64(),
+    "double": pl.Float64(),
+    "bool": pl.Boolean(),
+}
+
+
+def bronze_schema(spec: Spec, table: str) -> pl.Schema:
+    """The physical columns that the contract expects of a Bronze table."""
+    return pl.Schema({name: _BRONZE[c.bronze] for name, c in spec.contract(table).items()})
+
+
+def silver_schema(spec: Spec, table: str) -> pl.Schema:
+    """The columns of a Base Silver table or dimension as stored, without the partition day."""
+    columns = {name: _POLARS[c.silver] for name, c in spec.contract(table).items()}
+    business = spec.tables[table].business_date
+    if business:
+        columns[business.column] = pl.Date()
+    return pl.Schema(columns)
+
+
+def enriched_schema(spec: Spec, transform: str) -> pl.Schema:
+    """The columns of an enriched table as stored, without the partition day."""
+    columns = spec.transforms[transform].columns
+    return pl.Schema({n: _POLARS[kind] for n, kind in columns.items() if n != INGESTION_DAY})
+
+
+def text_schema(columns: list[str]) -> pl.Schema:
+    """Columns that are all text, as in quarantine."""
+    return pl.Schema(dict.fromkeys(columns, pl.String()))
+
+
+def lake_schema(spec: Spec, table: str, extra: list[str]) -> pl.Schema:
+    """The stored columns of any table of the lake, such as `base/orders`.
+
+    Args:
+        spec: The tables.
+        table: Layer and table.
+        extra: Columns that partitions hold beyond the contract (in quarantine).
+    """
+    layer, name = table.split("/")
+    if layer == "enriched":
+        return enriched_schema(spec, name)
+    if layer == "quarantine":
+        known = [*spec.contract(name), "invalid_reason"]
+        unknown = [column for column in extra if column not in known]
+        return text_schema([*known[:-1], *unknown, "invalid_reason"])
+    return silver_schema(spec, name)
+
+
+def partition_day(table: str, kind: str = "event") -> str:
+    """The partition column of a table of the lake."""
+    return SNAPSHOT_DAY if table.startswith("dims/") or kind == "dimension" else INGESTION_DAY

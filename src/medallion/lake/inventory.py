@@ -1,0 +1,108 @@
+"""What stands in the lake that this project wrote."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import TypeVar
+
+from medallion.errors import LakeError
+from medallion.lake.manifest import PartitionManifest
+from medallion.lake.store import Lake
+from medallion.spec import Spec
+
+_POINTER = "dims/_latest.json"
+_STATE = "enriched/_state"
+_T = TypeVar("_T")
+
+
+class LakeInventory:
+    """A reader's view of the lake: manifests, pointer and what Enriched was made from.
+
+    Args:
+        lake: The lake.
+        spec: The tables in it.
+    """
+
+    def __init__(self, lake: Lake, spec: Spec) -> None:
+        self.lake = lake
+        self.spec = spec
+
+    def base(self, table: str) -> dict[date, PartitionManifest]:
+        """Accepted partitions of an event table, by day."""
+        return _by_day(self.lake.partitions(f"base/{table}"))
+
+    def quarantine(self, table: str) -> dict[date, PartitionManifest]:
+        """Quarantined partitions of a table, by day."""
+        return _by_day(self.lake.partitions(f"quarantine/{table}"))
+
+    def base_days(self) -> list[date]:
+        """All days that any event table of Base Silver has, ascending."""
+        return sorted({day for table in self.spec.events for day in self.base(table)})
+
+    def processed(self, table: str) -> dict[date, str]:
+        """The fingerprint of the Bronze partition that each day was made from."""
+        both = {**self.quarantine(table), **self.base(table)}
+        return {day: manifest.inputs.get("bronze", "") for day, manifest in both.items()}
+
+    def enriched_days(self, transform: str) -> list[date]:
+        """The days of an enriched table, ascending."""
+        return list(_by_day(self.lake.partitions(f"enriched/{transform}")))
+
+    def enriched_state(self, transform: str) -> dict[str, dict[str, str]]:
+        """What each day of an enriched table was made from, by ISO day."""
+        state: dict[str, dict[str, str]] = _read_json(
+            self.lake.root / _STATE / f"{transform}.json", {}
+        )
+        return state
+
+    def newest_snapshots(self) -> dict[str, date]:
+        """The newest snapshot of each dimension, as the pointer names it."""
+        pointer: dict[str, str] = _read_json(self.lake.root / _POINTER, {})
+        return {name: date.fromisoformat(day) for name, day in pointer.items()}
+
+    def newest_snapshot(self, dimension: str) -> PartitionManifest | None:
+        """The manifest of the newest snapshot of a dimension."""
+        day = self.newest_snapshots().get(dimension)
+        snapshots = self.lake.partitions(f"dims/{dimension}")
+        return snapshots.get(day.isoformat()) if day else None
+
+
+def move_pointer(lake: Lake, dimension: str, day: date) -> None:
+    """Lets the pointer name a newer snapshot; it never moves back."""
+    pointer: dict[str, str] = _read_json(lake.root / _POINTER, {})
+    if pointer.get(dimension, "") < day.isoformat():
+        write_json(lake.root / _POINTER, {**pointer, dimension: day.isoformat()})
+
+
+def write_state(lake: Lake, transform: str, made_from: Mapping[str, Mapping[str, str]]) -> None:
+    """Records what days of an enriched table were made from."""
+    path = lake.root / _STATE / f"{transform}.json"
+    write_json(path, {**_read_json(path, {}), **made_from})
+
+
+def write_json(path: Path, content: object) -> None:
+    """Replaces a small JSON file in one step, unless it says the same already."""
+    text = json.dumps(content, indent=2, sort_keys=True) + "\n"
+    if path.is_file() and path.read_text(encoding="utf-8") == text:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(path.name + ".draft")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)
+
+
+def _by_day(partitions: Mapping[str, PartitionManifest]) -> dict[date, PartitionManifest]:
+    return {date.fromisoformat(value): manifest for value, manifest in partitions.items()}
+
+
+def _read_json(path: Path, default: _T) -> _T:
+    if not path.is_file():
+        return default
+    try:
+        content: _T = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise LakeError(f"{path} is not readable JSON.", hint="remove it and run again.") from error
+    return content

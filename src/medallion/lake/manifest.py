@@ -1,0 +1,99 @@
+"""The manifest of a partition that this project wrote."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+MANIFEST = "_MANIFEST.json"
+
+
+class FileEntry(BaseModel):
+    """One file of a partition: its name, its rows, its bytes, their SHA-256."""
+
+    model_config = ConfigDict(frozen=True)
+
+    path: str
+    rows: int
+    bytes: int
+    sha256: str
+
+
+class PartitionManifest(BaseModel):
+    """What a partition holds, and what it was made from. It holds no clock and no run.
+
+    Attributes:
+        table: Layer and table, such as `base/orders`.
+        partition: The folder's name, such as `ingestion_dt=2025-10-15`.
+        files: The Parquet files.
+        columns: Name to type, in file order.
+        content_hash: One hash over all files; equal content has an equal hash.
+        inputs: Fingerprints of what it was made from, by the name of the input.
+        bounds: Least and greatest event time of the partition, ISO text, by column.
+        refers: Days of the parent rows that its rows refer to, by parent table.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    table: str
+    partition: str
+    files: tuple[FileEntry, ...]
+    columns: Mapping[str, str] = Field(default_factory=dict)
+    content_hash: str
+    inputs: Mapping[str, str] = Field(default_factory=dict)
+    bounds: Mapping[str, tuple[str, str]] = Field(default_factory=dict)
+    refers: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
+
+    @property
+    def value(self) -> str:
+        """The partition value."""
+        return self.partition.partition("=")[2]
+
+    @property
+    def rows(self) -> int:
+        """Rows of all files."""
+        return sum(file.rows for file in self.files)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of all files."""
+        return sum(file.bytes for file in self.files)
+
+
+def fingerprint(facts: object) -> str:
+    """A hash of JSON-like facts that does not depend on the order of keys."""
+    text = json.dumps(facts, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def describe_files(folder: Path, rows: Mapping[str, int]) -> tuple[FileEntry, ...]:
+    """Hashes the files of a folder; `rows` gives their names and row counts."""
+    return tuple(
+        FileEntry(
+            path=name,
+            rows=count,
+            bytes=(folder / name).stat().st_size,
+            sha256=_file_hash(folder / name),
+        )
+        for name, count in sorted(rows.items())
+    )
+
+
+def content_hash(files: Sequence[FileEntry]) -> str:
+    """One hash for the content of several files."""
+    return fingerprint([(file.path, file.sha256) for file in files])
+
+
+def write_manifest(folder: Path, manifest: PartitionManifest) -> None:
+    """Writes the manifest into its partition; it is the last file written there."""
+    text = json.dumps(manifest.model_dump(), indent=2, sort_keys=True) + "\n"
+    (folder / MANIFEST).write_text(text, encoding="utf-8")
+
+
+def _file_hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

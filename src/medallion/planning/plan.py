@@ -1,0 +1,262 @@
+"""The run plan: which Bronze days a run processes, and the reason for each partition."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any, Literal
+
+from medallion.errors import RequestError
+from medallion.lake.bronze import BronzeInventory, Finding, Listed
+from medallion.lake.inventory import LakeInventory
+from medallion.lake.manifest import fingerprint
+from medallion.planning.request import RunRequest
+from medallion.spec import BRONZE_DAY, Spec
+
+
+@dataclass(frozen=True)
+class PlannedPartition:
+    """A Bronze partition that the run processes, and why."""
+
+    table: str
+    day: date
+    reason: str
+    listed: Listed | None = field(default=None, repr=False)
+
+    @property
+    def partition(self) -> str:
+        """The folder's name in Bronze."""
+        return f"{BRONZE_DAY}={self.day}"
+
+
+@dataclass(frozen=True)
+class PlannedDimension:
+    """Whether a dimension gets a new snapshot, and why (not).
+
+    Attributes:
+        day: The snapshot's day.
+        stale: Whether it is built.
+        bronze: Fingerprint of all Bronze partitions of the dimension.
+        partitions: Those partitions, to be opened if it is stale.
+    """
+
+    name: str
+    day: date
+    stale: bool
+    reason: str
+    bronze: str
+    partitions: tuple[Listed, ...] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """What a run processes.
+
+    Attributes:
+        mode: `window` if days were asked for, `pending` if not.
+        start: First day of the window; None when nothing is pending.
+        end: Last day of the window; the horizon when nothing is pending.
+        horizon: The later of `end` and the newest Base Silver day.
+        partitions: The Bronze partitions of the event tables.
+        dimensions: The dimensions and whether they are fresh.
+        findings: What a person should know about Bronze.
+        snapshots: Which days the customer snapshots describe.
+    """
+
+    mode: Literal["window", "pending"]
+    start: date | None
+    end: date
+    horizon: date
+    partitions: tuple[PlannedPartition, ...]
+    dimensions: tuple[PlannedDimension, ...]
+    findings: tuple[Finding, ...]
+    snapshots: Literal["last", "all"]
+
+    @property
+    def days(self) -> list[date]:
+        """The Bronze days, ascending."""
+        return sorted({partition.day for partition in self.partitions})
+
+    @property
+    def asked_for(self) -> list[date]:
+        """The calendar days of a window that was asked for."""
+        return calendar(self.start, self.end) if self.mode == "window" and self.start else []
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether Bronze has nothing for this run."""
+        return not self.partitions and not any(dim.stale for dim in self.dimensions)
+
+    def summary(self) -> dict[str, Any]:
+        """The plan as plain JSON, for reports and for people."""
+        return {
+            "mode": self.mode,
+            "start": self.start and self.start.isoformat(),
+            "end": self.end.isoformat(),
+            "horizon": self.horizon.isoformat(),
+            "snapshots": self.snapshots,
+            "partitions": [
+                {"table": p.table, "partition": p.partition, "reason": p.reason}
+                for p in self.partitions
+            ],
+            "dimensions": [
+                {
+                    "name": d.name,
+                    "snapshot_dt": d.day.isoformat(),
+                    "stale": d.stale,
+                    "reason": d.reason,
+                }
+                for d in self.dimensions
+            ],
+            "findings": [str(finding) for finding in self.findings],
+        }
+
+
+def calendar(first: date, last: date) -> list[date]:
+    """All days from first to last."""
+    return [first + timedelta(days=n) for n in range((last - first).days + 1)]
+
+
+def plan_run(
+    request: RunRequest, spec: Spec, bronze: BronzeInventory, lake: LakeInventory
+) -> RunPlan:
+    """Decides what a run processes.
+
+    Without a window that is every Bronze day that is new, or of which a partition was
+    delivered again since it was processed.
+
+    Raises:
+        RequestError: The window that was asked for has no data.
+    """
+    reasons = _reasons(request, spec, bronze, lake)
+    planned = tuple(_planned(spec, bronze, lake, reasons))
+    if request.window and not planned:
+        raise _no_data(request, bronze)
+    days = [partition.day for partition in planned]
+    known = [*days, *lake.base_days()]
+    if not known:
+        raise RequestError(
+            f"Bronze at {bronze.root} has no complete partition of an event table.",
+            details=[str(finding) for finding in bronze.findings],
+            hint="a partition is complete when its _MANIFEST.json is there.",
+        )
+    start, end = request.window or (min(days, default=None), max(days or known))
+    return RunPlan(
+        mode="window" if request.window else "pending",
+        start=start,
+        end=end,
+        horizon=max(end, *known),
+        partitions=planned,
+        dimensions=tuple(
+            _dimension(spec, name, end, bronze, lake, pending=not request.window)
+            for name in spec.dimensions
+        ),
+        findings=bronze.findings + tuple(_vanished(spec, bronze, lake, reasons)),
+        snapshots=request.snapshots or spec.snapshots,
+    )
+
+
+def _reasons(
+    request: RunRequest, spec: Spec, bronze: BronzeInventory, lake: LakeInventory
+) -> dict[date, dict[str, str]]:
+    """Why each day is processed: per day, the tables that ask for it."""
+    if request.window:
+        first, last = request.window
+        known = {*bronze.days(), *lake.base_days()}
+        return {day: {} for day in sorted(known) if first <= day <= last}
+    reasons: dict[date, dict[str, str]] = {}
+    for table in spec.events:
+        processed = lake.processed(table)
+        for listed in bronze.tables.get(table, ()):
+            day = listed.day
+            if day is None or _is_empty_and_unknown(listed, processed):
+                continue
+            if processed.get(day) != listed.fingerprint:
+                reason = "delivered again" if day in processed else "new"
+                reasons.setdefault(day, {})[table] = reason
+    return dict(sorted(reasons.items()))
+
+
+def _is_empty_and_unknown(listed: Listed, processed: dict[date, str]) -> bool:
+    return not listed.problem and listed.total_rows == 0 and listed.day not in processed
+
+
+def _planned(
+    spec: Spec,
+    bronze: BronzeInventory,
+    lake: LakeInventory,
+    reasons: dict[date, dict[str, str]],
+) -> Iterable[PlannedPartition]:
+    for table in spec.events:
+        listed = {found.day: found for found in bronze.tables.get(table, ())}
+        processed = lake.processed(table)
+        for day, asking in reasons.items():
+            if day in listed or day in processed:
+                reason = asking.get(table) or _shared_reason(asking)
+                yield PlannedPartition(table, day, reason, listed.get(day))
+
+
+def _shared_reason(asking: dict[str, str]) -> str:
+    return f"{', '.join(asking)} of the day changed" if asking else "asked for"
+
+
+def _no_data(request: RunRequest, bronze: BronzeInventory) -> RequestError:
+    first, last = request.window or (None, None)
+    days = bronze.days()
+    there = f"it has {days[0]} to {days[-1]}" if days else "it has no complete partition"
+    window = f"on {first}" if first == last else f"from {first} to {last}"
+    return RequestError(
+        f"Bronze at {bronze.root} has no data {window}; {there}.",
+        hint="ask for days that are there, or for none: then everything pending is processed.",
+    )
+
+
+def _vanished(
+    spec: Spec,
+    bronze: BronzeInventory,
+    lake: LakeInventory,
+    reasons: dict[date, dict[str, str]],
+) -> Iterable[Finding]:
+    for table in spec.events:
+        there = {listed.day for listed in bronze.tables.get(table, ())}
+        for day in lake.processed(table):
+            if day not in there and day not in reasons:
+                yield Finding(
+                    "partition_kept",
+                    table,
+                    f"{BRONZE_DAY}={day}",
+                    "was processed and is no longer in Bronze; its Silver rows stay",
+                )
+
+
+def _dimension(
+    spec: Spec,
+    name: str,
+    end: date,
+    bronze: BronzeInventory,
+    lake: LakeInventory,
+    *,
+    pending: bool,
+) -> PlannedDimension:
+    partitions = bronze.tables.get(name, ())
+    stamp = fingerprint([(listed.key, listed.value, listed.fingerprint) for listed in partitions])
+    stale, reason = _freshness(spec, name, end, stamp, lake)
+    day = max(end, lake.newest_snapshots().get(name, end)) if pending else end
+    return PlannedDimension(name, day, stale, reason, stamp, partitions)
+
+
+def _freshness(
+    spec: Spec, name: str, end: date, stamp: str, lake: LakeInventory
+) -> tuple[bool, str]:
+    newest = lake.newest_snapshot(name)
+    if newest is None:
+        return True, "there is no snapshot yet"
+    hours = (end - date.fromisoformat(newest.value)).days * 24
+    if hours >= (spec.tables[name].freshness_hours or 0):
+        return True, f"the newest snapshot ({newest.value}) is {hours} hours older than the run"
+    if newest.inputs.get("bronze") != stamp:
+        return True, "Bronze has new or changed partitions of it"
+    if not lake.lake.verifies(f"dims/{name}", newest):
+        return True, f"the snapshot of {newest.value} is damaged"
+    return False, f"fresh: the snapshot of {newest.value} still stands"

@@ -1,0 +1,98 @@
+"""What a person asks for with `--params`, checked before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from medallion.errors import RequestError
+from medallion.lake.names import as_day
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Quality(_Model):
+    """How gates answer: `warn` reports and goes on, `strict` stops."""
+
+    mode: Literal["warn", "strict"] = "warn"
+
+
+class Engine(_Model):
+    """What DuckDB may use.
+
+    Attributes:
+        memory_limit: As DuckDB writes it, such as `4GB`; beyond it, work spills to disk.
+        threads: Worker threads; 0 is one per core.
+    """
+
+    memory_limit: str = Field(default="4GB", pattern=r"^\d+(\.\d+)?\s?[KMGT]i?B$")
+    threads: int = Field(default=0, ge=0, le=256)
+
+
+class RunRequest(_Model):
+    """The parameters of a run.
+
+    Attributes:
+        ingest_dt: One ingest day.
+        start: First ingest day of a window.
+        end: Last ingest day of a window.
+        snapshots: Which days the customer snapshots describe; the spec's choice if None.
+        quality: How gates answer.
+        engine: What DuckDB may use.
+        transforms: Parameters of transforms that differ from the spec for this run.
+    """
+
+    ingest_dt: date | None = None
+    start: date | None = None
+    end: date | None = None
+    snapshots: Literal["last", "all"] | None = None
+    quality: Quality = Quality()
+    engine: Engine = Engine()
+    transforms: Mapping[str, Mapping[str, int | float]] = Field(default_factory=dict)
+
+    @field_validator("ingest_dt", "start", "end", mode="before")
+    @classmethod
+    def _day(cls, value: object, info: Any) -> object:
+        return value if value is None or isinstance(value, date) else as_day(value, info.field_name)
+
+    @model_validator(mode="after")
+    def _one_window(self) -> RunRequest:
+        if self.ingest_dt and (self.start or self.end):
+            raise RequestError("Give either ingest_dt or start and end, not both.")
+        if bool(self.start) != bool(self.end):
+            raise RequestError("A window needs both start and end.")
+        if self.start and self.end and self.start > self.end:
+            raise RequestError(f"The window starts ({self.start}) after its end ({self.end}).")
+        return self
+
+    @property
+    def window(self) -> tuple[date, date] | None:
+        """First and last day asked for, or None for everything pending."""
+        if self.ingest_dt:
+            return self.ingest_dt, self.ingest_dt
+        return (self.start, self.end) if self.start and self.end else None
+
+
+def parse_request(parameters: Mapping[str, Any]) -> RunRequest:
+    """Reads the parameters of a run.
+
+    Raises:
+        RequestError: A parameter is unknown or has a value it cannot have.
+    """
+    try:
+        return RunRequest.model_validate(parameters)
+    except ValidationError as error:
+        allowed = ", ".join(sorted(RunRequest.model_fields))
+        raise RequestError(
+            "These parameters cannot be:",
+            details=[
+                f"{'.'.join(map(str, problem['loc']))}={problem['input']!r}: {problem['msg']}"
+                for problem in error.errors()
+            ],
+            hint=f"allowed are {allowed} (see conf/base/parameters.yml).",
+        ) from error
