@@ -13,12 +13,8 @@ from kedro.io import AbstractDataset
 from medallion.datasets.schema import lake_schema, partition_day
 from medallion.errors import LakeError
 from medallion.lake.inventory import move_pointer, write_state
-from medallion.lake.manifest import (
-    PartitionManifest,
-    content_hash,
-    describe_files,
-    write_manifest,
-)
+from medallion.lake.manifest import PartitionManifest
+from medallion.lake.sealing import seal
 from medallion.lake.store import Commit, Lake
 from medallion.lake.writes import FrameWrite, StagedWrite
 from medallion.spec import load_spec
@@ -148,12 +144,5 @@ def _stage(folder: Path, table: str, day: date, rows: pl.DataFrame) -> None:
     partition = folder / f"{partition_day(table)}={day}"
     partition.mkdir(parents=True)
     rows.write_parquet(partition / _FILE)
-    files = describe_files(partition, {_FILE: rows.height})
-    manifest = PartitionManifest(
-        table=table,
-        partition=partition.name,
-        files=files,
-        columns={name: str(kind) for name, kind in rows.schema.items()},
-        content_hash=content_hash(files),
-    )
-    write_manifest(partition, manifest)
+    columns = {name: str(kind) for name, kind in rows.schema.items()}
+    seal(partition, table, {_FILE: rows.height}, columns)

@@ -306,6 +306,8 @@ def _footers_one_by_one(
 
 
 def _footers(paths: list[str]) -> dict[str, BronzeFile]:
+    import duckdb
+
     if not paths:
         return {}
     with duckdb.connect() as connection:

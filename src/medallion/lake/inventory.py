@@ -42,6 +42,16 @@ class LakeInventory:
         """All days that any event table of Base Silver has, ascending."""
         return sorted({day for table in self.spec.events for day in self.base(table)})
 
+    def days(self) -> list[date]:
+        """All days that a run has reached: those of Base Silver and of Enriched, ascending."""
+        enriched = {
+            day
+            for name, transform in self.spec.transforms.items()
+            if not transform.grain
+            for day in self.enriched_days(name)
+        }
+        return sorted({*self.base_days(), *enriched})
+
     def processed(self, table: str) -> dict[date, str]:
         """The fingerprint of the Bronze partition that each day was made from."""
         both = {**self.quarantine(table), **self.base(table)}
@@ -53,14 +63,14 @@ class LakeInventory:
 
     def enriched_state(self, transform: str) -> dict[str, dict[str, str]]:
         """What each day of an enriched table was made from, by ISO day."""
-        state: dict[str, dict[str, str]] = _read_json(
+        state: dict[str, dict[str, str]] = read_json(
             self.lake.root / _STATE / f"{transform}.json", {}
         )
         return state
 
     def newest_snapshots(self) -> dict[str, date]:
         """The newest snapshot of each dimension, as the pointer names it."""
-        pointer: dict[str, str] = _read_json(self.lake.root / _POINTER, {})
+        pointer: dict[str, str] = read_json(self.lake.root / _POINTER, {})
         return {name: date.fromisoformat(day) for name, day in pointer.items()}
 
     def newest_snapshot(self, dimension: str) -> PartitionManifest | None:
@@ -72,7 +82,7 @@ class LakeInventory:
 
 def move_pointer(lake: Lake, dimension: str, day: date) -> None:
     """Lets the pointer name a newer snapshot; it never moves back."""
-    pointer: dict[str, str] = _read_json(lake.root / _POINTER, {})
+    pointer: dict[str, str] = read_json(lake.root / _POINTER, {})
     if pointer.get(dimension, "") < day.isoformat():
         write_json(lake.root / _POINTER, {**pointer, dimension: day.isoformat()})
 
@@ -80,7 +90,7 @@ def move_pointer(lake: Lake, dimension: str, day: date) -> None:
 def write_state(lake: Lake, transform: str, made_from: Mapping[str, Mapping[str, str]]) -> None:
     """Records what days of an enriched table were made from."""
     path = lake.root / _STATE / f"{transform}.json"
-    write_json(path, {**_read_json(path, {}), **made_from})
+    write_json(path, {**read_json(path, {}), **made_from})
 
 
 def write_json(path: Path, content: object) -> None:
@@ -98,7 +108,12 @@ def _by_day(partitions: Mapping[str, PartitionManifest]) -> dict[date, Partition
     return {date.fromisoformat(value): manifest for value, manifest in partitions.items()}
 
 
-def _read_json(path: Path, default: _T) -> _T:
+def read_json(path: Path, default: _T) -> _T:
+    """Reads a small JSON file, or gives the default where there is none.
+
+    Raises:
+        LakeError: It is no JSON.
+    """
     if not path.is_file():
         return default
     try:

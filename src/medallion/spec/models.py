@@ -16,7 +16,6 @@ Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")
 BronzeType = Literal["string", "int64", "double", "bool"]
 SilverType = Literal["text", "int", "money", "bool", "date", "timestamp"]
 Share = Annotated[float, Field(ge=0, le=1)]
-Days = Annotated[int, Field(ge=1, le=3660)]
 
 INGESTION_DAY = "ingestion_dt"
 SNAPSHOT_DAY = "snapshot_dt"
@@ -126,14 +125,21 @@ class Referred(_Model):
     via: Identifier
 
 
+class Near(_Model):
+    """Event times within some hours, which a parameter of the transform gives."""
+
+    hours: Identifier
+    times: Annotated[int, Field(ge=1, le=10)] = 1
+
+
 class Reach(_Model):
     """Which partitions of an input a day of a transform is computed from."""
 
     day: bool = False
     up_to: bool = False
     newest: bool = False
-    trailing: Days | None = None
-    near: Annotated[int, Field(ge=0, le=8760)] | None = None
+    trailing: Identifier | None = None
+    near: Near | None = None
     referred: Referred | None = None
     referring: Identifier | None = None
     values: tuple[Identifier, ...] = ()
@@ -158,6 +164,17 @@ class Transform(_Model):
     reads: Mapping[Identifier, Reach] = Field(min_length=1)
     parameters: Mapping[Identifier, int | float] = Field(default_factory=dict)
     columns: Mapping[Identifier, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Transform:
+        for read, reach in self.reads.items():
+            parameter = reach.trailing or (reach.near.hours if reach.near else None)
+            if parameter and parameter not in self.parameters:
+                raise ValueError(
+                    f"reads.{read} names the unknown parameter '{parameter}'; "
+                    f"known are {', '.join(sorted(self.parameters)) or 'none'}"
+                )
+        return self
 
 
 class Cleaning(_Model):
@@ -214,6 +231,21 @@ class Spec(_Model):
     def contract(self, table: str) -> dict[str, Column]:
         """The columns of a table in Bronze order, lineage last."""
         return {**self.tables[table].columns, **self.lineage}
+
+    def followed_parents(self, child: str) -> dict[str, str]:
+        """The parents whose days a transform follows from this table's rows, with the key."""
+        followed: dict[str, str] = {}
+        for transform in self.transforms.values():
+            for read, reach in transform.reads.items():
+                if read == child and reach.referring:
+                    followed[self.table_with_key(transform.grain)] = reach.referring
+                if reach.referred and reach.referred.by == child:
+                    followed[read] = reach.referred.via
+        return followed
+
+    def table_with_key(self, key: tuple[str, ...]) -> str:
+        """The event table that has this key."""
+        return next(name for name, table in self.events.items() if table.key == key)
 
     def _parents_first(self) -> list[str]:
         ordered: list[str] = []

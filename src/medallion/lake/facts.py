@@ -1,0 +1,87 @@
+"""Facts about partitions that planning needs later, measured once when they are written."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import duckdb
+
+Partition = tuple[date, Path]
+
+
+def event_bounds(
+    connection: duckdb.DuckDBPyConnection, files: Sequence[Partition], column: str
+) -> dict[date, tuple[str, str]]:
+    """Least and greatest value of an event time per day, as ISO text."""
+    if not files:
+        return {}
+    found = connection.execute(
+        f"select ingestion_dt, min({column}), max({column})"
+        f" from ({scan(files, [column])}) group by ingestion_dt"
+    ).fetchall()
+    return {day: (low.isoformat(), high.isoformat()) for day, low, high in found if low}
+
+
+def referred_days(
+    connection: duckdb.DuckDBPyConnection,
+    children: Sequence[Partition],
+    parents: Sequence[Partition],
+    key: str,
+) -> dict[date, tuple[str, ...]]:
+    """Per day of the children, the days of the parents that their rows refer to."""
+    if not children or not parents:
+        return {}
+    found = connection.execute(
+        f"select distinct c.ingestion_dt, p.ingestion_dt from ({scan(children, [key])}) c"
+        f" join ({scan(parents, [key])}) p using ({key})"
+    ).fetchall()
+    days: dict[date, set[str]] = defaultdict(set)
+    for child, parent in found:
+        days[child].add(parent.isoformat())
+    return {day: tuple(sorted(parents)) for day, parents in days.items()}
+
+
+def days_holding(
+    connection: duckdb.DuckDBPyConnection,
+    where: Sequence[Partition],
+    columns: Mapping[str, str],
+    wanted: str,
+    condition: str = "true",
+) -> set[date]:
+    """The days whose rows hold one of the wanted keys.
+
+    Args:
+        connection: Where to compute.
+        where: Day and file of the partitions to look at.
+        columns: Per key column, the expression that reads it from those files.
+        wanted: A relation with the key columns.
+        condition: Which rows of the files count.
+    """
+    if not where:
+        return set()
+    named = ", ".join(f"{expression} as {name}" for name, expression in columns.items())
+    keys = ", ".join(columns)
+    found = connection.execute(
+        f"select distinct ingestion_dt from"
+        f" (select ingestion_dt, {named} from ({scan(where, ['*'])}) where {condition})"
+        f" semi join {wanted} using ({keys})"
+    ).fetchall()
+    return {day for (day,) in found}
+
+
+def scan(files: Sequence[Partition], columns: Sequence[str]) -> str:
+    """SQL that reads columns of Parquet files of known days, with `ingestion_dt`."""
+    listed = ", ".join(f"'{_quoted(path)}'" for _, path in files)
+    return (
+        f"select {', '.join(columns)}, ingestion_dt from read_parquet([{listed}],"
+        " hive_partitioning = true, hive_types = {'ingestion_dt': DATE})"
+    )
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")

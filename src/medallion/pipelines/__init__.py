@@ -1,0 +1,1 @@
+"""One package per layer: wiring in `pipeline.py`, small nodes in `nodes.py`."""

@@ -1,0 +1,1 @@
+"""Base Silver: scored, split, committed."""

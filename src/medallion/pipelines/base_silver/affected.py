@@ -1,0 +1,162 @@
+"""Which older partitions a freshly scored window changes.
+
+A key belongs to one partition of the whole history. So a scored window touches others when
+a row of it supersedes one of theirs, when a key that stood in it is gone (its duplicates and
+children elsewhere must be looked at again), and when a parent appears that quarantined
+children elsewhere have been waiting for.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from medallion.lake.facts import Partition, days_holding, scan
+from medallion.lake.inventory import LakeInventory
+from medallion.lake.manifest import PartitionManifest
+from medallion.spec import Spec
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from medallion.dbt_project import BuildResult
+
+Window = Mapping[str, Mapping[date, Any]]
+
+
+def affected_partitions(
+    spec: Spec, lake: LakeInventory, window: Window, result: BuildResult
+) -> dict[str, set[date]]:
+    """Partitions outside the window whose rows the staged result changes, by table."""
+    import duckdb
+
+    with duckdb.connect() as connection:
+        return _Search(spec, lake, window, result, connection).run()
+
+
+class _Search:
+    def __init__(
+        self,
+        spec: Spec,
+        lake: LakeInventory,
+        window: Window,
+        result: BuildResult,
+        connection: duckdb.DuckDBPyConnection,
+    ) -> None:
+        self._spec = spec
+        self._lake = lake
+        self._window = window
+        self._result = result
+        self._connection = connection
+        self._found: dict[str, set[date]] = defaultdict(set)
+
+    def run(self) -> dict[str, set[date]]:
+        for table in self._spec.events:
+            self._superseded(table)
+            if self._keys_gone(table):
+                self._look_again(table)
+            self._waiting_children(table)
+        return {table: days for table, days in self._found.items() if days}
+
+    def _superseded(self, table: str) -> None:
+        """Older accepted rows with a key that the window now holds."""
+        standing = self._outside(self._lake.base(table), f"base/{table}", table)
+        staged = self._staged(table)
+        if standing and staged:
+            key = self._spec.tables[table].key
+            self._relation("wanted", scan(staged, key))
+            columns = {column: column for column in key}
+            self._found[table] |= days_holding(self._connection, standing, columns, "wanted")
+
+    def _keys_gone(self, table: str) -> bool:
+        """Lists the keys that stood in the window's partitions and stand there no more."""
+        before = self._inside(self._lake.base(table), f"base/{table}", table)
+        if not before:
+            return False
+        key = self._spec.tables[table].key
+        staged = self._staged(table)
+        gone = scan(before, key) + (f" except {scan(staged, key)}" if staged else "")
+        self._relation("gone", gone)
+        count = self._connection.execute("select count(*) from gone").fetchall()
+        return bool(count[0][0])
+
+    def _look_again(self, table: str) -> None:
+        key = self._spec.tables[table].key
+        losers = self._outside(self._lake.quarantine(table), f"quarantine/{table}", table)
+        raw = {column: self._from_text(table, column) for column in key}
+        self._found[table] |= days_holding(
+            self._connection, losers, raw, "gone", "invalid_reason like 'duplicate:%'"
+        )
+        for child, column in self._children(table):
+            accepted = self._outside(self._lake.base(child), f"base/{child}", child)
+            self._found[child] |= days_holding(
+                self._connection, accepted, {key[0]: column}, "gone"
+            )
+
+    def _waiting_children(self, table: str) -> None:
+        """Children in older quarantines that lack a parent which the window now has."""
+        staged = self._staged(table)
+        for child, column in self._children(table):
+            waiting = self._outside(self._lake.quarantine(child), f"quarantine/{child}", child)
+            if not staged or not waiting:
+                continue
+            key = self._spec.tables[table].key[0]
+            self._relation("parents", scan(staged, [key]))
+            self._found[child] |= days_holding(
+                self._connection,
+                waiting,
+                {key: self._from_text(child, column)},
+                "parents",
+                f"contains('|' || invalid_reason || '|', '|fk:{column}|')",
+            )
+
+    def _children(self, parent: str) -> list[tuple[str, str]]:
+        return [
+            (name, fk.column)
+            for name, table in self._spec.events.items()
+            for fk in table.foreign_keys
+            if fk.parent == parent
+        ]
+
+    def _relation(self, name: str, sql: str) -> None:
+        self._connection.execute(f"create or replace temp table {name} as {sql}")
+
+    def _staged(self, table: str) -> list[Partition]:
+        written = self._result.staged.get(f"base/{table}")
+        return [
+            (date.fromisoformat(partition.value), file)
+            for partition in (written.partitions if written else ())
+            for file in partition.files
+        ]
+
+    def _inside(
+        self, partitions: Mapping[date, PartitionManifest], folder: str, table: str
+    ) -> list[Partition]:
+        days = self._window.get(table, {})
+        return self._files({d: m for d, m in partitions.items() if d in days}, folder)
+
+    def _outside(
+        self, partitions: Mapping[date, PartitionManifest], folder: str, table: str
+    ) -> list[Partition]:
+        days = self._window.get(table, {})
+        return self._files({d: m for d, m in partitions.items() if d not in days}, folder)
+
+    def _files(
+        self, partitions: Mapping[date, PartitionManifest], folder: str
+    ) -> Sequence[tuple[date, Path]] | list[Partition]:
+        root = self._lake.lake.root / folder
+        return [
+            (day, root / manifest.partition / file.path)
+            for day, manifest in partitions.items()
+            for file in manifest.files
+        ]
+
+    def _from_text(self, table: str, column: str) -> str:
+        """The value of a raw quarantine column, as the typed key compares with it."""
+        trimmed = f"trim({column}, ' ' || chr(9) || chr(10) || chr(11) || chr(12) || chr(13))"
+        if self._spec.contract(table)[column].silver == "int":
+            return f"try_cast(regexp_replace({trimmed}, '[.]0*$', '') as bigint)"
+        return trimmed

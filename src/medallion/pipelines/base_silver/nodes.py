@@ -1,0 +1,239 @@
+"""Base Silver: dbt scores Bronze rows; what older partitions must give up follows."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from medallion.errors import GateError
+from medallion.lake.bronze import BronzeInventory, BronzePartition
+from medallion.lake.facts import event_bounds, referred_days
+from medallion.lake.inventory import LakeInventory
+from medallion.lake.store import Commit
+from medallion.lake.writes import StagedWrite
+from medallion.pipelines.base_silver.affected import affected_partitions
+from medallion.pipelines.bronze.nodes import CheckedBronze
+from medallion.pipelines.staging import engine_settings, publish_staged
+from medallion.planning.plan import RunPlan
+from medallion.planning.request import RunRequest
+from medallion.quality.gate import Check, decide
+from medallion.quality.native import conservation, key_is_unique, required_present
+from medallion.spec import BRONZE_DAY, INGESTION_DAY, Spec
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from medallion.dbt_project import BuildResult
+
+Window = dict[str, dict[date, BronzePartition | None]]
+
+
+def build(  # noqa: PLR0913
+    request: RunRequest,
+    run_plan: RunPlan,
+    checked: CheckedBronze,
+    dims_quality: dict[str, Any],  # noqa: ARG001
+    spec: Spec,
+    inventory: BronzeInventory,
+    lake: LakeInventory,
+    run_id: str,
+) -> dict[str, Any]:
+    """Scores the window and splits it into accepted and quarantined rows.
+
+    A row that supersedes one of an older partition, or a parent that appears or goes, draws
+    further partitions into the window; the scoring is repeated until nothing else is touched.
+
+    Returns:
+        Writes by `<layer>_<table>`, and the receipt.
+    """
+    window = _first_window(run_plan, checked)
+    if not window:
+        return _outputs(spec, None, [])
+    staging, result = _score_until_stable(request, spec, inventory, lake, run_id, window)
+    commit = _commit(spec, lake, staging, result, window)
+    return _outputs(spec, commit, result.receipt())
+
+
+def _first_window(run_plan: RunPlan, checked: CheckedBronze) -> Window:
+    opened = {
+        (table, partition.day): partition
+        for table, partitions in checked.tables.items()
+        for partition in partitions
+    }
+    window: Window = defaultdict(dict)
+    for planned in run_plan.partitions:
+        window[planned.table][planned.day] = opened.get((planned.table, planned.day))
+    return dict(window)
+
+
+def _score_until_stable(  # noqa: PLR0913
+    request: RunRequest,
+    spec: Spec,
+    inventory: BronzeInventory,
+    lake: LakeInventory,
+    run_id: str,
+    window: Window,
+) -> tuple[Path, BuildResult]:
+    from medallion.dbt_project import build_base_silver
+
+    settings = engine_settings(request, lake, run_id)
+    keys = {name: lake.lake.files(f"keys/{name}")[0] for name in spec.dimensions}
+    while True:
+        staging = lake.lake.staging(run_id, "base_silver")
+        partitions = {
+            table: [partition for partition in days.values() if partition]
+            for table, days in window.items()
+        }
+        history = {table: _outside(lake, table, window.get(table, {})) for table in spec.events}
+        result = build_base_silver(spec, partitions, history, keys, staging, settings)
+        more = affected_partitions(spec, lake, window, result)
+        if not more:
+            return staging, result
+        _widen(window, more, inventory)
+
+
+def _outside(lake: LakeInventory, table: str, days: Mapping[date, Any]) -> list[Path]:
+    values = {str(day) for day in lake.base(table) if day not in days}
+    return lake.lake.files(f"base/{table}", values)
+
+
+def _widen(window: Window, more: Mapping[str, set[date]], inventory: BronzeInventory) -> None:
+    """Opens further partitions; one that Bronze no longer has cannot be scored again."""
+    listed = {(p.table, p.day): p for found in inventory.tables.values() for p in found}
+    wanted = [listed[table, day] for table, days in more.items() for day in sorted(days)
+              if (table, day) in listed]  # fmt: skip
+    gone = [
+        f"{table}/{BRONZE_DAY}={day}"
+        for table, days in more.items()
+        for day in sorted(days)
+        if (table, day) not in listed
+    ]
+    opened, findings = inventory.open(wanted)
+    problems = gone + [str(finding) for finding in findings if finding.critical]
+    if problems:
+        raise GateError(
+            "Rows of this run change older partitions, and Bronze no longer has these intact:",
+            details=problems,
+            hint="have them delivered again.",
+        )
+    for table, partitions in opened.items():
+        for partition in partitions:
+            if partition.day:
+                window.setdefault(table, {})[partition.day] = partition
+
+
+def _commit(
+    spec: Spec, lake: LakeInventory, staging: Path, result: BuildResult, window: Window
+) -> Commit:
+    facts = _manifest_facts(spec, lake, result, window)
+    replaced = {
+        f"{layer}/{table}": {f"{INGESTION_DAY}={day}" for day in days}
+        for layer in ("base", "quarantine")
+        for table, days in window.items()
+    }
+    return publish_staged(
+        lake.lake, staging, result, replaced, lambda table, value: facts[table, value]
+    )
+
+
+def _manifest_facts(
+    spec: Spec, lake: LakeInventory, result: BuildResult, window: Window
+) -> dict[tuple[str, str], dict[str, Any]]:
+    """What the manifests of the window's partitions say besides their files."""
+    import duckdb
+
+    facts: dict[tuple[str, str], dict[str, Any]] = {}
+    staged = {table: _staged_files(result, f"base/{table}") for table in spec.events}
+    with duckdb.connect() as connection:
+        for table, days in window.items():
+            column = getattr(spec.tables[table].business_date, "source", None)
+            bounds = event_bounds(connection, staged[table], column) if column else {}
+            refers = {
+                parent: referred_days(
+                    connection,
+                    staged[table],
+                    [*staged[parent], *_standing(lake, parent, window.get(parent, {}))],
+                    key,
+                )
+                for parent, key in spec.followed_parents(table).items()
+            }
+            for day, partition in days.items():
+                facts[table, str(day)] = {
+                    "inputs": {"bronze": partition.fingerprint if partition else ""},
+                    "bounds": {column: bounds[day]} if day in bounds else {},
+                    "refers": {parent: found.get(day, ()) for parent, found in refers.items()},
+                }
+    return facts
+
+
+def _staged_files(result: BuildResult, table: str) -> list[tuple[date, Path]]:
+    written = result.staged.get(table)
+    return [
+        (date.fromisoformat(partition.value), file)
+        for partition in (written.partitions if written else ())
+        for file in partition.files
+    ]
+
+
+def _standing(
+    lake: LakeInventory, table: str, without: Mapping[date, Any]
+) -> list[tuple[date, Path]]:
+    return [
+        (day, lake.lake.root / f"base/{table}" / manifest.partition / file.path)
+        for day, manifest in lake.base(table).items()
+        if day not in without
+        for file in manifest.files
+    ]
+
+
+def _outputs(spec: Spec, commit: Commit | None, receipt: list[dict[str, Any]]) -> dict[str, Any]:
+    writes: dict[str, Any] = {
+        f"{layer}_{table}": StagedWrite(f"{layer}/{table}", commit)
+        for layer in ("base", "quarantine")
+        for table in spec.events
+    }
+    return {**writes, "receipt": receipt}
+
+
+def check(
+    request: RunRequest,
+    receipt: list[dict[str, Any]],
+    spec: Spec,
+    lake: LakeInventory,
+    **tables: pl.LazyFrame,
+) -> dict[str, Any]:
+    """Checks what this run wrote: nothing lost, keys unique, required columns filled."""
+    checks: list[Check] = []
+    for row in receipt:
+        name = row["table"]
+        checks.extend(_partition_checks(row, lake))
+        days = [date.fromisoformat(day) for day in row["partitions"]]
+        frame = tables[name].filter(_in_days(days))
+        checks.append(key_is_unique(name, spec.tables[name].key, frame))
+        checks.extend(required_present(name, spec.tables[name].required, frame))
+    return decide("base_silver", request.quality.mode, checks)
+
+
+def _partition_checks(row: dict[str, Any], lake: LakeInventory) -> Iterable[Check]:
+    """Conservation per partition, by the manifests of what stands on disk now."""
+    accepted, quarantined = lake.base(row["table"]), lake.quarantine(row["table"])
+    for value, bronze_rows in row["partitions"].items():
+        day = date.fromisoformat(value)
+        yield conservation(
+            {
+                "table": row["table"],
+                "partition": f"{INGESTION_DAY}={value}",
+                "bronze_rows": bronze_rows,
+                "accepted": accepted[day].rows if day in accepted else 0,
+                "quarantined": quarantined[day].rows if day in quarantined else 0,
+            }
+        )
+
+
+def _in_days(days: list[date]) -> pl.Expr:
+    import polars as pl
+
+    return pl.col(INGESTION_DAY).is_in(days)

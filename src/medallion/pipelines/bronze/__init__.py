@@ -1,0 +1,2 @@
+"""Planning and the Bronze gate."""
+

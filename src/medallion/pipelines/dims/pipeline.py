@@ -1,0 +1,55 @@
+"""Dims: snapshots of the dimensions that are due, and their gate."""
+
+from __future__ import annotations
+
+from kedro.pipeline import Node, Pipeline
+
+from medallion.pipelines.dims import nodes
+
+_WRITES = {
+    "dims_customers": "dims.customers",
+    "dims_product_catalog": "dims.product_catalog",
+    "keys_customers": "dims.customers_keys",
+    "keys_product_catalog": "dims.product_catalog_keys",
+    "quarantine_customers": "quarantine.customers",
+    "quarantine_product_catalog": "quarantine.product_catalog",
+}
+
+
+def create_pipeline() -> Pipeline:
+    """The newest state of customers and products."""
+    return Pipeline(
+        [
+            Node(
+                nodes.snapshot,
+                ["run_request", "run_plan", "checked", "bronze_quality", "spec", "lake", "run_id"],
+                {**{name: name for name in _WRITES}, "receipt": "receipt"},
+                name="snapshot",
+            ),
+            Node(
+                nodes.check,
+                [
+                    "run_request",
+                    "run_plan",
+                    "receipt",
+                    "spec",
+                    "lake",
+                    "dims_customers",
+                    "dims_product_catalog",
+                ],
+                "quality",
+                name="gate",
+            ),
+        ],
+        namespace="dims",
+        inputs={
+            "run_request": "run_request",
+            "run_plan": "run_plan",
+            "spec": "spec",
+            "lake": "lake",
+            "run_id": "run_id",
+            "checked": "bronze.checked",
+            "bronze_quality": "bronze.quality",
+        },
+        outputs=_WRITES,
+    )

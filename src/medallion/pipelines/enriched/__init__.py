@@ -1,0 +1,1 @@
+"""Enriched Silver: the ten transforms."""

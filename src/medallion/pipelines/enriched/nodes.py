@@ -1,0 +1,164 @@
+"""Enriched Silver: which days are due, and the ten transforms over them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from medallion.lake.inventory import LakeInventory
+from medallion.lake.manifest import fingerprint
+from medallion.lake.writes import FrameWrite
+from medallion.planning.plan import RunPlan
+from medallion.planning.reach import Asked, EnrichedPlan, PlannedTransform, plan_enriched
+from medallion.planning.request import RunRequest
+from medallion.quality.gate import Check, decide
+from medallion.quality.native import key_is_unique
+from medallion.spec import INGESTION_DAY, Spec
+
+if TYPE_CHECKING:
+    import polars as pl
+
+# A batch of days reads at most about this many rows, which bounds memory for any window.
+_BATCH_ROWS = 12_000_000
+
+
+def plan(  # noqa: PLR0913
+    request: RunRequest,
+    run_plan: RunPlan,
+    base_silver_quality: dict[str, Any],  # noqa: ARG001
+    spec: Spec,
+    lake: LakeInventory,
+    **dimensions: pl.LazyFrame,
+) -> EnrichedPlan:
+    """Finds the days of the ten tables that are due."""
+    asked = Asked(run_plan.asked_for, run_plan.end, run_plan.horizon, run_plan.snapshots)
+    values = _dimension_values(spec, dimensions)
+    return plan_enriched(asked, spec, lake, values, request.transforms)
+
+
+def _dimension_values(spec: Spec, dimensions: Mapping[str, pl.LazyFrame]) -> dict[str, str]:
+    """Fingerprints of the dimension columns that reach every day of a transform."""
+    return {
+        name: fingerprint(
+            dimensions[read]
+            .select(*spec.tables[read].key, *reach.values)
+            .sort(spec.tables[read].key)
+            .collect()
+            .rows()
+        )
+        for name, transform in spec.transforms.items()
+        for read, reach in transform.reads.items()
+        if reach.values
+    }
+
+
+def run_transform(
+    name: str, enriched_plan: EnrichedPlan, spec: Spec, run_id: str, **inputs: pl.LazyFrame
+) -> FrameWrite:
+    """Asks one transform for the days that are due, in batches that fit in memory."""
+    table = f"enriched/{name}"
+    planned = enriched_plan.transforms[name]
+    if not planned.days:
+        return FrameWrite(table, run_id, ())
+    from medallion import transforms
+
+    transform: Callable[..., pl.LazyFrame] = getattr(transforms, name)
+    arguments = {
+        **_pruned(planned, inputs),
+        **planned.parameters,
+        **_context(transform, enriched_plan, spec),
+    }
+    batches = tuple(
+        (days, transform(days=days, **arguments)) for days in _batches(planned, enriched_plan)
+    )
+    return FrameWrite(table, run_id, batches, planned.made_from)
+
+
+def _pruned(
+    planned: PlannedTransform, inputs: Mapping[str, pl.LazyFrame]
+) -> dict[str, pl.LazyFrame]:
+    """Inputs cut down to the partitions that the planned days are computed from."""
+    import polars as pl
+
+    return {
+        read: frame.filter(pl.col(INGESTION_DAY).is_in(sorted(planned.reads.get(read, ()))))
+        if INGESTION_DAY in frame.collect_schema()
+        else frame
+        for read, frame in inputs.items()
+    }
+
+
+def _context(
+    transform: Callable[..., Any], enriched_plan: EnrichedPlan, spec: Spec
+) -> dict[str, Any]:
+    available = {
+        "horizon": enriched_plan.horizon,
+        "first_order_day": enriched_plan.first_order_day,
+        "guest_pattern": spec.cleaning.guest_pattern,
+    }
+    wanted = inspect.signature(transform).parameters
+    return {name: value for name, value in available.items() if name in wanted}
+
+
+def _batches(
+    planned: PlannedTransform, enriched_plan: EnrichedPlan
+) -> Iterable[tuple[date, ...]]:
+    batch: list[date] = []
+    rows = 0
+    for day in planned.days:
+        of_day = sum(
+            enriched_plan.rows[read].get(day, 0)
+            for read in planned.reads
+            if read in enriched_plan.rows
+        )
+        if batch and rows + of_day > _BATCH_ROWS:
+            yield tuple(batch)
+            batch, rows = [], 0
+        batch.append(day)
+        rows += of_day
+    yield tuple(batch)
+
+
+def check(
+    request: RunRequest, enriched_plan: EnrichedPlan, spec: Spec, **tables: pl.LazyFrame
+) -> dict[str, Any]:
+    """Checks the days this run made: one row per grain, and no accepted row left out."""
+    import polars as pl
+
+    checks: list[Check] = []
+    for name, planned in enriched_plan.transforms.items():
+        if planned.days:
+            made = tables[name].filter(pl.col(INGESTION_DAY).is_in(planned.days))
+            grain = (INGESTION_DAY, *spec.transforms[name].grain)
+            checks.append(key_is_unique(name, grain, made))
+            checks.extend(_row_for_row(name, planned, enriched_plan, spec, made))
+    return decide("enriched", request.quality.mode, checks)
+
+
+def _row_for_row(
+    name: str,
+    planned: PlannedTransform,
+    enriched_plan: EnrichedPlan,
+    spec: Spec,
+    made: pl.LazyFrame,
+) -> Iterable[Check]:
+    """A transform with the grain of an event table has one row for each of its rows."""
+    import polars as pl
+
+    grain = spec.transforms[name].grain
+    source = next((t for t, table in spec.events.items() if table.key == grain), None)
+    if source is None:
+        return
+    expected = sum(enriched_plan.rows[source].get(day, 0) for day in planned.days)
+    observed = made.select(pl.len()).collect().item()
+    yield Check(
+        "row_for_row",
+        name,
+        "",
+        success=observed == expected,
+        severity="blocking",
+        observed=f"{observed:,} rows",
+        expected=f"the {expected:,} of {source}",
+    )

@@ -1,0 +1,84 @@
+"""Enriched Silver: a plan, ten transforms that can be run one by one, and their gate."""
+
+from __future__ import annotations
+
+from functools import partial, update_wrapper
+
+from kedro.pipeline import Node, Pipeline
+
+from medallion.pipelines.base_silver.pipeline import TABLES
+from medallion.pipelines.enriched import nodes
+
+DIMENSIONS = ("customers", "product_catalog")
+
+# The inputs of each transform; the spec says how far each of them reaches.
+TRANSFORMS = {
+    "attributed_purchases": ("orders", "shopping_carts"),
+    "cart_attribution": ("shopping_carts", "orders", "cart_items"),
+    "customer_lifetime_value": ("customers", "orders", "returns"),
+    "customer_retention_signals": ("customers", "orders"),
+    "inventory_risk": ("product_catalog", "order_items", "return_items"),
+    "product_performance": ("product_catalog", "order_items", "return_items", "cart_items"),
+    "sales_velocity": ("product_catalog", "order_items"),
+    "regional_financials": ("orders", "returns"),
+    "daily_business_metrics": (
+        "orders",
+        "order_items",
+        "returns",
+        "shopping_carts",
+        "attributed_purchases",
+        "cart_attribution",
+    ),
+    "shipping_economics": ("orders",),
+}
+
+
+def create_pipeline() -> Pipeline:
+    """What happened, and the state of customers and stock, by day."""
+    return Pipeline(
+        [
+            Node(
+                nodes.plan,
+                {
+                    "request": "run_request",
+                    "run_plan": "run_plan",
+                    "base_silver_quality": "base_silver_quality",
+                    "spec": "spec",
+                    "lake": "lake",
+                    **{name: name for name in DIMENSIONS},
+                },
+                "plan",
+                name="plan",
+            ),
+            *(_transform_node(name, inputs) for name, inputs in TRANSFORMS.items()),
+            Node(
+                nodes.check,
+                {
+                    "request": "run_request",
+                    "enriched_plan": "plan",
+                    "spec": "spec",
+                    **{name: name for name in TRANSFORMS},
+                },
+                "quality",
+                name="gate",
+            ),
+        ],
+        namespace="enriched",
+        inputs={
+            "run_request": "run_request",
+            "run_plan": "run_plan",
+            "spec": "spec",
+            "lake": "lake",
+            "run_id": "run_id",
+            "base_silver_quality": "base_silver.quality",
+            **{table: f"base_silver.{table}" for table in TABLES},
+            **{name: f"dims.{name}" for name in DIMENSIONS},
+        },
+    )
+
+
+def _transform_node(name: str, inputs: tuple[str, ...]) -> Node:
+    run = update_wrapper(partial(nodes.run_transform, name), nodes.run_transform)
+    run.__name__ = name
+    arguments = {"enriched_plan": "plan", "spec": "spec", "run_id": "run_id"}
+    return Node(run, {**arguments, **{read: read for read in inputs}}, name, name=name)

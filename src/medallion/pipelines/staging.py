@@ -1,0 +1,67 @@
+"""From what dbt has staged to a commit of the lake."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from medallion.lake.inventory import LakeInventory
+from medallion.lake.sealing import seal
+from medallion.lake.store import STAGING, Commit, Lake
+from medallion.planning.request import RunRequest
+
+if TYPE_CHECKING:
+    from medallion.dbt_project import BuildResult, EngineSettings
+
+Facts = Callable[[str, str], Mapping[str, Any]]
+
+
+def engine_settings(request: RunRequest, lake: LakeInventory, run_id: str) -> EngineSettings:
+    """What DuckDB may use, spilling into the run's staging folder."""
+    from medallion.dbt_project import EngineSettings
+
+    spill = lake.lake.root / STAGING / run_id / "_spill"
+    return EngineSettings(
+        memory_limit=request.engine.memory_limit,
+        threads=request.engine.threads,
+        temp_directory=spill,
+    )
+
+
+def publish_staged(
+    lake: Lake,
+    staging: Path,
+    result: BuildResult,
+    replaced: Mapping[str, set[str]],
+    facts: Facts,
+) -> Commit:
+    """Seals the staged partitions and prepares the commit that puts them in place.
+
+    Args:
+        lake: The lake to change.
+        staging: The staging folder, laid out as the lake is.
+        result: What dbt has written there.
+        replaced: Per table, the partitions that the build stands for: those it left empty go.
+        facts: Per table name and partition value, further facts for the manifest.
+    """
+    staged: dict[str, set[str]] = {}
+    for table, written in result.staged.items():
+        for partition in written.partitions:
+            folder = partition.files[0].parent
+            staged.setdefault(table, set()).add(folder.name)
+            seal(
+                folder,
+                table,
+                {file.name: rows for file, rows in partition.file_rows.items()},
+                written.columns,
+                **facts(table.split("/")[1], partition.value),
+            )
+    remove = {table: names - staged.get(table, set()) for table, names in replaced.items()}
+    return Commit.prepare(lake, staging, remove)
+
+
+def as_day(value: str) -> date:
+    """The day of a partition value."""
+    return date.fromisoformat(value)

@@ -1,0 +1,1 @@
+"""Gates: what is checked between the layers, and what a failure means."""

@@ -1,0 +1,32 @@
+"""Kedro's settings of the project."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from kedro.config import OmegaConfigLoader
+
+from medallion.hooks import RunGuard, RunReporter
+
+_PROJECT = Path(__file__).resolve().parents[2]
+
+
+def _project_path(path: str) -> str:
+    """A path of the project, absolute; `gs://` roots stay as they are."""
+    return path if "://" in path else str(_PROJECT / Path(path).expanduser())
+
+
+def _root(variable: str, default: str) -> str:
+    """A root named by an environment variable, or its default inside the project."""
+    return _project_path(os.environ.get(variable) or default)
+
+
+HOOKS = (RunGuard(), RunReporter())
+CONFIG_LOADER_CLASS = OmegaConfigLoader
+CONFIG_LOADER_ARGS = {
+    "base_env": "base",
+    "default_run_env": "local",
+    "custom_resolvers": {"root": _root, "project": _project_path},
+    "config_patterns": {"catalog": ["catalog*", "catalog*/**"]},
+}
