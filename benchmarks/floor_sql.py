@@ -393,7 +393,7 @@ with located as (
     from returns as r join located as o using (order_id) group by all
 ), zeros as (
     select
-        coalesce(ingestion_dt, null) as ingestion_dt, state,
+        ingestion_dt, state,
         coalesce(orders, 0) as orders, coalesce(customers, 0) as customers,
         money(coalesce(gross_revenue, 0)) as gross_revenue,
         money(coalesce(discounts, 0)) as discounts, money(coalesce(net_revenue, 0)) as net_revenue,
@@ -495,4 +495,214 @@ ENRICHED = [
     Query("shipping_economics", SHIPPING_ECONOMICS),
 ]
 
-GOLD: list[Query] = []
+DIM_CUSTOMERS = """
+select
+    customer_id, is_guest_id(customer_id) as is_guest, signup_date, signup_channel,
+    customer_status, gender, age, loyalty_tier, initial_loyalty_tier, email_verified,
+    marketing_opt_in, clv_bucket
+from customers full join (select distinct customer_id from orders) using (customer_id)
+"""
+
+DIM_PRODUCTS = """
+with seen as (
+    select product_id from order_items
+    union select product_id from cart_items
+    union select product_id from return_items
+)
+select product_id, product_name, category, unit_price, cost_price, inventory_quantity
+from product_catalog full join seen using (product_id)
+"""
+
+DIM_DATES = """
+with seen as (
+    select min(ingestion_dt) as low, max(ingestion_dt) as high from (
+        select ingestion_dt from orders union select ingestion_dt from order_items
+        union select ingestion_dt from shopping_carts union select ingestion_dt from cart_items
+        union select ingestion_dt from returns union select ingestion_dt from return_items
+    )
+), spine as (
+    select d::date as date_dt from (
+        select unnest(generate_series(
+            least(low, (select min(signup_date) from customers)), high + 1, interval 1 day
+        )) as d from seen
+    )
+)
+select
+    date_dt, year(date_dt) as year, quarter(date_dt) as quarter, month(date_dt) as month,
+    date_trunc('month', date_dt)::date as month_start_dt, isoyear(date_dt) as iso_year,
+    weekofyear(date_dt) as iso_week, isodow(date_dt) as day_of_week,
+    isodow(date_dt) >= 6 as is_weekend
+from spine
+"""
+
+FCT_ORDERS = """
+with lines as (
+    select
+        order_id, count(*) as lines, units(quantity) as units, total(quantity * cost_price) as cogs,
+        total(quantity * unit_price) as value
+    from order_items group by order_id
+), returned as (
+    select order_id, total(refunded_amount) as refunds from returns group by order_id
+), joined as (
+    select
+        o.*, coalesce(l.lines, 0) as lines, coalesce(l.units, 0) as units,
+        money(coalesce(l.cogs, 0)) as cogs,
+        coalesce(coalesce(l.value, 0) = o.gross_total, false) as has_all_lines,
+        money(coalesce(r.refunds, 0)) as refunds
+    from orders as o
+    left join lines as l using (order_id)
+    left join returned as r using (order_id)
+)
+select
+    j.order_id, j.customer_id, j.order_dt, j.order_date, j.ingestion_dt, j.order_channel,
+    j.payment_method, j.customer_tier, j.gross_total, j.net_total, j.total_discount_amount,
+    j.payment_processing_fee, j.lines, j.units, j.cogs, j.has_all_lines,
+    case when j.has_all_lines then money(j.net_total - j.cogs) end as gross_profit,
+    a.converting_cart_id, a.cart_touches, a.abandoned_touches, a.first_touch_cart_id,
+    a.last_touch_cart_id, a.hours_first_touch, a.hours_last_touch, a.is_attributed,
+    a.is_recovered, j.shipping_speed, j.is_expedited, j.shipping_cost, j.actual_shipping_cost,
+    money(coalesce(j.shipping_cost, 0) - coalesce(j.actual_shipping_cost, 0)) as shipping_margin,
+    j.refunds
+from joined as j left join attributed_purchases as a using (order_id)
+"""
+
+FCT_CUSTOMERS = """
+select
+    v.*, r.loyalty_tier, r.avg_days_between_orders, r.expected_gap_days, r.churn_risk,
+    r.orders_90d, r.net_revenue_90d, r.engagement_score, r.is_in_danger_zone,
+    r.needs_bronze_nudge
+from customer_lifetime_value as v
+left join customer_retention_signals as r using (customer_id)
+"""
+
+FCT_FINANCE_REVENUE = """
+select
+    ingestion_dt, region, units(orders) as orders, total(gross_revenue) as gross_revenue,
+    total(discounts) as discounts, total(net_revenue) as net_revenue,
+    total(shipping_revenue) as shipping_revenue, total(shipping_expense) as shipping_expense,
+    total(shipping_revenue - shipping_expense) as shipping_margin,
+    total(payment_fees) as payment_fees, total(refunds) as refunds,
+    total(contribution) as contribution
+from regional_financials group by ingestion_dt, region
+"""
+
+FCT_MARKETING_ATTRIBUTION = """
+select
+    ingestion_dt, order_channel, count(*) as orders,
+    count_if(is_attributed)::bigint as attributed_orders,
+    count_if(is_recovered)::bigint as recovered_orders,
+    ratio(count_if(is_attributed), count(*)) as attribution_rate,
+    ratio(count_if(is_recovered), count(*)) as recovery_rate,
+    total(case when is_recovered then net_total end) as recovered_revenue,
+    avg(hours_last_touch) as avg_hours_last_touch, total(net_total) as net_revenue
+from attributed_purchases group by ingestion_dt, order_channel
+"""
+
+FCT_SALES_OPERATIONS = """
+select
+    ingestion_dt, product_id, p.units_sold, p.net_sales, p.gross_profit, p.margin_pct,
+    p.units_returned, p.refunds, p.units_in_carts, p.cart_to_order_rate, v.units_day,
+    v.velocity_7d, v.velocity_28d, v.trend_signal, v.forecast_7d, r.inventory_quantity,
+    r.days_of_cover, r.stockout_dt, r.is_stockout_risk, r.is_overstock, r.risk_tier
+from product_performance as p
+full join sales_velocity as v using (ingestion_dt, product_id)
+full join inventory_risk as r using (ingestion_dt, product_id)
+"""
+
+FCT_CART_ABANDONMENT = """
+with daily as (
+    select
+        ingestion_dt, count(*) as carts,
+        count_if(cart_status = 'converted')::bigint as converted_carts,
+        count_if(cart_status = 'abandoned')::bigint as abandoned_carts,
+        count_if(cart_status = 'open')::bigint as open_carts,
+        count_if(cart_status = 'emptied')::bigint as emptied_carts,
+        bool_and(is_final) as is_final, total(abandoned_value) as abandoned_value,
+        avg(hours_to_purchase) as avg_hours_to_purchase
+    from cart_attribution group by ingestion_dt
+)
+select
+    *, ratio(converted_carts, carts) as conversion_rate,
+    case when is_final then ratio(abandoned_carts, abandoned_carts + converted_carts) end
+        as abandonment_rate
+from daily
+"""
+
+FCT_PRODUCT_PROFITABILITY = """
+with summed as (
+    select
+        product_id, units(orders) as orders, units(units_sold) as units_sold,
+        total(gross_sales) as gross_sales, total(discounts) as discounts,
+        total(net_sales) as net_sales, total(cogs) as cogs, total(gross_profit) as gross_profit,
+        ratio(sum(gross_profit), sum(net_sales)) as margin_pct,
+        units(units_returned) as units_returned, total(refunds) as refunds,
+        ratio(sum(units_returned), sum(units_sold)) as return_rate,
+        units(units_in_carts) as units_in_carts
+    from product_performance group by product_id
+)
+select
+    s.*, p.category,
+    row_number() over (
+        partition by p.category order by s.gross_profit desc, s.product_id
+    ) as profit_rank
+from summed as s left join product_catalog as p using (product_id)
+"""
+
+FCT_CUSTOMER_SEGMENTS = """
+with grouped as (
+    select
+        ingestion_dt, customer_segment, actual_clv_bucket, count(*) as customers,
+        total(net_clv) as net_clv
+    from customer_lifetime_value group by all
+)
+select
+    *, money_mean(net_clv, customers) as avg_clv,
+    ratio(customers, sum(customers) over (partition by ingestion_dt)) as share_of_customers,
+    ratio(net_clv, sum(net_clv) over (partition by ingestion_dt)) as share_of_clv
+from grouped
+"""
+
+FCT_DAILY_DASHBOARD = """
+with metrics as (
+    select
+        *, avg(orders) over week as orders_7d_avg,
+        money_mean(sum(net_revenue) over week, count(*) over week) as net_revenue_7d_avg,
+        avg(conversion_rate) over week as conversion_rate_7d_avg
+    from daily_business_metrics
+    window week as (
+        order by ingestion_dt range between interval 6 days preceding and current row
+    )
+)
+select
+    m.*, ratio(m.orders, b.orders) - 1 as orders_wow,
+    ratio(m.net_revenue, b.net_revenue) - 1 as net_revenue_wow,
+    ratio(m.conversion_rate, b.conversion_rate) - 1 as conversion_rate_wow
+from metrics as m
+left join daily_business_metrics as b on b.ingestion_dt = m.ingestion_dt - 7
+"""
+
+FCT_SHIPPING_ANALYSIS = """
+select
+    ingestion_dt, shipping_speed, order_channel, count(*) as orders,
+    total(shipping_cost) as shipping_revenue, total(actual_shipping_cost) as shipping_expense,
+    total(shipping_margin) as shipping_margin,
+    ratio(sum(shipping_margin), sum(shipping_cost)) as margin_pct,
+    count_if(is_subsidised)::bigint as subsidised_orders
+from shipping_economics group by ingestion_dt, shipping_speed, order_channel
+"""
+
+GOLD = [
+    Query("dim_customers", DIM_CUSTOMERS),
+    Query("dim_products", DIM_PRODUCTS),
+    Query("dim_dates", DIM_DATES),
+    Query("fct_orders", FCT_ORDERS),
+    Query("fct_customers", FCT_CUSTOMERS),
+    Query("fct_finance_revenue", FCT_FINANCE_REVENUE),
+    Query("fct_marketing_attribution", FCT_MARKETING_ATTRIBUTION),
+    Query("fct_sales_operations", FCT_SALES_OPERATIONS),
+    Query("fct_cart_abandonment", FCT_CART_ABANDONMENT),
+    Query("fct_product_profitability", FCT_PRODUCT_PROFITABILITY),
+    Query("fct_customer_segments", FCT_CUSTOMER_SEGMENTS),
+    Query("fct_daily_dashboard", FCT_DAILY_DASHBOARD),
+    Query("fct_shipping_analysis", FCT_SHIPPING_ANALYSIS),
+]
