@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any, NoReturn
+from typing import Any
 
 import polars as pl
-from kedro.io import AbstractDataset, DatasetError
 
+from medallion.datasets.read_only import ReadOnlyDataset
 from medallion.datasets.schema import bronze_schema
 from medallion.lake.bronze import BronzeInventory, BronzePartition, list_bronze
 from medallion.spec import BRONZE_DAY, load_spec
 
 
-class _BronzeDataset(AbstractDataset[NoReturn, Any]):
+class _BronzeDataset(ReadOnlyDataset[Any]):
     """What all Bronze datasets share.
 
     Args:
@@ -22,16 +22,10 @@ class _BronzeDataset(AbstractDataset[NoReturn, Any]):
         metadata: For kedro-viz.
     """
 
-    def __init__(
-        self, *, filepath: str, spec: str, metadata: dict[str, Any] | None = None
-    ) -> None:
+    def __init__(self, *, filepath: str, spec: str, metadata: dict[str, Any] | None = None) -> None:
         self._root = filepath
         self._spec_path = spec
         self.metadata = metadata
-
-    def save(self, data: NoReturn) -> None:
-        """Refuses: Bronze belongs to its producer."""
-        raise DatasetError("Bronze is read-only.")
 
     def _inventory(self) -> BronzeInventory:
         return list_bronze(self._root, load_spec(self._spec_path))

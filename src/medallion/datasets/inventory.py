@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import Any
 
-from kedro.io import AbstractDataset, DatasetError
-
+from medallion.datasets.read_only import ReadOnlyDataset
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.store import Lake
 from medallion.spec import Spec, load_spec
 
 
-class LakeInventoryDataset(AbstractDataset[NoReturn, LakeInventory]):
+class LakeInventoryDataset(ReadOnlyDataset[LakeInventory]):
     """What stands in the lake: read when it is asked, so always as it is now.
 
     Args:
@@ -20,9 +19,7 @@ class LakeInventoryDataset(AbstractDataset[NoReturn, LakeInventory]):
         metadata: For kedro-viz.
     """
 
-    def __init__(
-        self, *, filepath: str, spec: str, metadata: dict[str, Any] | None = None
-    ) -> None:
+    def __init__(self, *, filepath: str, spec: str, metadata: dict[str, Any] | None = None) -> None:
         self._lake = Lake(filepath)
         self._spec_path = spec
         self.metadata = metadata
@@ -31,15 +28,11 @@ class LakeInventoryDataset(AbstractDataset[NoReturn, LakeInventory]):
         """A view of the lake's manifests."""
         return LakeInventory(self._lake, load_spec(self._spec_path))
 
-    def save(self, data: NoReturn) -> None:
-        """Refuses: the lake changes by commits."""
-        raise DatasetError("The lake's inventory cannot be saved.")
-
     def _describe(self) -> dict[str, Any]:
         return {"root": str(self._lake.root)}
 
 
-class SpecDataset(AbstractDataset[NoReturn, Spec]):
+class SpecDataset(ReadOnlyDataset[Spec]):
     """The facts about the tables.
 
     Args:
@@ -54,10 +47,6 @@ class SpecDataset(AbstractDataset[NoReturn, Spec]):
     def load(self) -> Spec:
         """Reads and checks the spec."""
         return load_spec(self._path)
-
-    def save(self, data: NoReturn) -> None:
-        """Refuses: the spec is written by people."""
-        raise DatasetError("The spec is edited by hand.")
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self._path}

@@ -51,7 +51,7 @@ class LakeTableDataset(AbstractDataset[StagedWrite | FrameWrite, pl.LazyFrame]):
     def load(self) -> pl.LazyFrame:
         """Scans the committed partitions; nothing is read yet."""
         spec = load_spec(self._spec_path)
-        layer, name = self._table.split("/")
+        name = self._table.split("/")[1]
         kind = spec.tables[name].kind if name in spec.tables else "event"
         day = partition_day(self._table, kind)
         partitions = self._lake.partitions(self._table)

@@ -11,10 +11,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from kedro.io import AbstractDataset, DatasetError
 
+from medallion.datasets.read_only import ReadOnlyDataset
 from medallion.lake.inventory import read_json, write_json
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Warehouse:
 
     def is_made_from(self, part: str, stamp: str) -> bool:
         """Whether a part of the warehouse is what its inputs say now."""
-        return self.path.is_file() and read_json(self._stamps, {}).get(part) == stamp
+        return self.path.is_file() and self._read_stamps().get(part) == stamp
 
     @contextmanager
     def replacing(self, part: str, stamp: str) -> Iterator[Path]:
@@ -50,7 +51,11 @@ class Warehouse:
             draft.replace(self.path)
         finally:
             draft.unlink(missing_ok=True)
-        write_json(self._stamps, {**read_json(self._stamps, {}), part: stamp})
+        write_json(self._stamps, {**self._read_stamps(), part: stamp})
+
+    def _read_stamps(self) -> dict[str, str]:
+        stamps: dict[str, str] = read_json(self._stamps, {})
+        return stamps
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,7 @@ class BuiltTable:
     name: str
 
 
-class WarehouseDataset(AbstractDataset[NoReturn, Warehouse]):
+class WarehouseDataset(ReadOnlyDataset[Warehouse]):
     """The local warehouse as a whole.
 
     Args:
@@ -81,10 +86,6 @@ class WarehouseDataset(AbstractDataset[NoReturn, Warehouse]):
     def load(self) -> Warehouse:
         """A handle on the file; it is not opened."""
         return Warehouse(self._path)
-
-    def save(self, data: NoReturn) -> None:
-        """Refuses: the warehouse changes by `Warehouse.replacing`."""
-        raise DatasetError("The warehouse cannot be saved as a dataset.")
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self._path}

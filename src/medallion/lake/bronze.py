@@ -244,10 +244,11 @@ def _read_manifest(fs: Any, folder: str, table: str, key: str, value: str) -> Li
         rows = {
             f"{folder}/{_name(str(file['path']))}": int(file["rows"]) for file in manifest["files"]
         }
-        if sum(rows.values()) != int(manifest["total_rows"]):
-            raise ValueError("total_rows is not the sum of its files' rows")
     except (ValueError, TypeError, KeyError) as error:
         reason = f"is not a manifest ({type(error).__name__}: {error})"
+        return _unreadable(folder, table, key, value, content, reason)
+    if sum(rows.values()) != manifest.get("total_rows"):
+        reason = "says total_rows that are not the sum of its files' rows"
         return _unreadable(folder, table, key, value, content, reason)
     return Listed(table, key, value, folder, _sha256(content), rows)
 
@@ -317,8 +318,7 @@ def _footers(paths: list[str]) -> dict[str, BronzeFile]:
             ).fetchall()
         )
         described = connection.execute(
-            "select file_name, name, duckdb_type, coalesce(num_children, 0)"
-            " from parquet_schema(?)",
+            "select file_name, name, duckdb_type, coalesce(num_children, 0) from parquet_schema(?)",
             [paths],
         ).fetchall()
     elements: dict[str, list[tuple[str, str, int]]] = defaultdict(list)
@@ -344,9 +344,7 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:160]
 
 
-def _disagreements(
-    listed: Listed, footers: Mapping[str, BronzeFile], root: str
-) -> list[Finding]:
+def _disagreements(listed: Listed, footers: Mapping[str, BronzeFile], root: str) -> list[Finding]:
     fs, _ = url_to_fs(root)
     partition = f"{listed.key}={listed.value}"
     findings = [

@@ -13,7 +13,7 @@ from medallion.lake.manifest import (
 )
 
 
-def seal(  # noqa: PLR0913
+def seal(
     folder: Path,
     table: str,
     rows: Mapping[str, int],

@@ -39,9 +39,7 @@ def _exchange_call():  # type: ignore[no-untyped-def]  # noqa: ANN202
     """The platform's exchange of two names, or None where there is none."""
     library = ctypes.CDLL(None, use_errno=True)
     if sys.platform == "linux" and hasattr(library, "renameat2"):
-        return lambda a, b: (
-            library.renameat2(_AT_FDCWD, a, _AT_FDCWD, b, _RENAME_EXCHANGE) == 0
-        )
+        return lambda a, b: library.renameat2(_AT_FDCWD, a, _AT_FDCWD, b, _RENAME_EXCHANGE) == 0
     if sys.platform == "darwin" and hasattr(library, "renamex_np"):
         return lambda a, b: library.renamex_np(a, b, _RENAME_SWAP) == 0
     return None

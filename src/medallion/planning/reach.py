@@ -226,7 +226,7 @@ class _Planner:
         manifest = self.tables[read].get(day)
         return manifest.content_hash if manifest else ""
 
-    def _partitions(
+    def _partitions(  # noqa: PLR0911  (one answer for each kind of reach)
         self,
         transform: Transform,
         read: str,
@@ -249,9 +249,7 @@ class _Planner:
             return {day} | self._near(transform, read, hours, day)
         if reach.referring:
             parent = self.spec.table_with_key(transform.grain)
-            return {
-                other for other, m in standing.items() if str(day) in m.refers.get(parent, ())
-            }
+            return {other for other, m in standing.items() if str(day) in m.refers.get(parent, ())}
         if reach.referred:
             child = self.tables[reach.referred.by].get(day)
             days = child.refers.get(read, ()) if child else ()

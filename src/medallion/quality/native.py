@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import polars as pl
 
 from medallion.quality.gate import Check
-
-if TYPE_CHECKING:
-    import polars as pl
 
 
 def conservation(row: Mapping[str, Any]) -> Check:
@@ -27,8 +26,6 @@ def conservation(row: Mapping[str, Any]) -> Check:
 
 def key_is_unique(table: str, key: Sequence[str], frame: pl.LazyFrame) -> Check:
     """No two rows share a key."""
-    import polars as pl
-
     columns = pl.struct(*key)
     rows, keys = (
         frame.select(pl.len().alias("n"), columns.n_unique().alias("keys")).collect().row(0)
@@ -44,12 +41,8 @@ def key_is_unique(table: str, key: Sequence[str], frame: pl.LazyFrame) -> Check:
     )
 
 
-def required_present(
-    table: str, columns: Sequence[str], frame: pl.LazyFrame
-) -> Iterable[Check]:
+def required_present(table: str, columns: Sequence[str], frame: pl.LazyFrame) -> Iterable[Check]:
     """No required column holds a null."""
-    import polars as pl
-
     nulls = frame.select(pl.col(columns).null_count()).collect().row(0)
     for column, count in zip(columns, nulls, strict=True):
         yield Check(

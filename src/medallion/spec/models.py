@@ -211,7 +211,8 @@ class Spec(_Model):
             for read in transform.reads:
                 if read not in inputs:
                     raise ValueError(
-                        f"transforms.{name}.reads: '{read}' is unknown; allowed are {', '.join(inputs)}"
+                        f"transforms.{name}.reads: '{read}' is unknown; "
+                        f"allowed are {', '.join(inputs)}"
                     )
         return self
 
@@ -221,7 +222,11 @@ class Spec(_Model):
     @property
     def events(self) -> dict[str, Table]:
         """The event tables, parents before their children."""
-        return {name: self.tables[name] for name in self._parents_first() if self.tables[name].kind == "event"}
+        return {
+            name: self.tables[name]
+            for name in self._parents_first()
+            if self.tables[name].kind == "event"
+        }
 
     @property
     def dimensions(self) -> dict[str, Table]:

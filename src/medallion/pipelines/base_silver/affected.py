@@ -9,9 +9,8 @@ children elsewhere have been waiting for.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medallion.lake.facts import Partition, days_holding, scan
@@ -92,9 +91,7 @@ class _Search:
         )
         for child, column in self._children(table):
             accepted = self._outside(self._lake.base(child), f"base/{child}", child)
-            self._found[child] |= days_holding(
-                self._connection, accepted, {key[0]: column}, "gone"
-            )
+            self._found[child] |= days_holding(self._connection, accepted, {key[0]: column}, "gone")
 
     def _waiting_children(self, table: str) -> None:
         """Children in older quarantines that lack a parent which the window now has."""
@@ -144,9 +141,7 @@ class _Search:
         days = self._window.get(table, {})
         return self._files({d: m for d, m in partitions.items() if d not in days}, folder)
 
-    def _files(
-        self, partitions: Mapping[date, PartitionManifest], folder: str
-    ) -> Sequence[tuple[date, Path]] | list[Partition]:
+    def _files(self, partitions: Mapping[date, PartitionManifest], folder: str) -> list[Partition]:
         root = self._lake.lake.root / folder
         return [
             (day, root / manifest.partition / file.path)

@@ -8,6 +8,8 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
+
 from medallion.errors import GateError
 from medallion.lake.bronze import BronzeInventory, BronzePartition
 from medallion.lake.facts import event_bounds, referred_days
@@ -24,14 +26,12 @@ from medallion.quality.native import conservation, key_is_unique, required_prese
 from medallion.spec import BRONZE_DAY, INGESTION_DAY, Spec
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from medallion.dbt_project import BuildResult
 
 Window = dict[str, dict[date, BronzePartition | None]]
 
 
-def build(  # noqa: PLR0913
+def build(
     request: RunRequest,
     run_plan: RunPlan,
     checked: CheckedBronze,
@@ -69,7 +69,7 @@ def _first_window(run_plan: RunPlan, checked: CheckedBronze) -> Window:
     return dict(window)
 
 
-def _score_until_stable(  # noqa: PLR0913
+def _score_until_stable(
     request: RunRequest,
     spec: Spec,
     inventory: BronzeInventory,
@@ -234,6 +234,4 @@ def _partition_checks(row: dict[str, Any], lake: LakeInventory) -> Iterable[Chec
 
 
 def _in_days(days: list[date]) -> pl.Expr:
-    import polars as pl
-
     return pl.col(INGESTION_DAY).is_in(days)

@@ -1,2 +1,1 @@
 """Planning and the Bronze gate."""
-

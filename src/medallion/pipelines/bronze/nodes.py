@@ -10,7 +10,7 @@ from medallion.lake.bronze import BronzeInventory, BronzePartition, Finding, Lis
 from medallion.lake.inventory import LakeInventory
 from medallion.planning.plan import RunPlan, plan_run
 from medallion.planning.request import RunRequest, parse_request
-from medallion.quality.gate import Check, decide
+from medallion.quality.gate import Check, Severity, decide
 from medallion.spec import Spec
 
 _TYPES = {"string": "VARCHAR", "int64": "BIGINT", "double": "DOUBLE", "bool": "BOOLEAN"}
@@ -59,7 +59,7 @@ def _wanted(run_plan: RunPlan) -> list[Listed]:
 
 def _as_check(finding: Finding) -> Check:
     unreadable = finding.check in ("manifest_readable", "file_readable")
-    severity = "blocking" if unreadable else "critical" if finding.critical else "warning"
+    severity: Severity = "blocking" if unreadable else "critical" if finding.critical else "warning"
     return Check(
         finding.check,
         finding.table,
@@ -73,28 +73,28 @@ def _as_check(finding: Finding) -> Check:
 def _contract_checks(
     spec: Spec, table: str, partitions: Iterable[BronzePartition]
 ) -> Iterable[Check]:
-    contract = spec.contract(table)
     for partition in partitions:
         name = f"{partition.key}={partition.value}"
         for file in partition.files:
-            drift = list(_drift(spec, table, file.columns))
-            yield Check("columns", table, name, success=True, severity="warning")
-            for column, observed in drift:
-                severity = (
-                    "critical"
-                    if observed == "missing" and contract[column].required
-                    else "warning"
-                )
-                expected = contract[column].bronze if column in contract else "no such column"
-                yield Check(
-                    "schema_drift",
-                    table,
-                    name,
-                    success=False,
-                    severity=severity,
-                    observed=f"column {column} is {observed}",
-                    expected=expected,
-                )
+            drift = dict(_drift(spec, table, file.columns))
+            if not drift:
+                yield Check("schema", table, name, success=True, severity="warning")
+            for column, observed in drift.items():
+                yield _drift_check(spec, table, name, column, observed)
+
+
+def _drift_check(spec: Spec, table: str, partition: str, column: str, observed: str) -> Check:
+    expected = spec.contract(table).get(column)
+    lost = observed == "missing" and expected is not None and expected.required
+    return Check(
+        "schema_drift",
+        table,
+        partition,
+        success=False,
+        severity="critical" if lost else "warning",
+        observed=f"column {column} is {observed}",
+        expected=expected.bronze if expected else "no such column",
+    )
 
 
 def _drift(spec: Spec, table: str, columns: Mapping[str, str]) -> Iterable[tuple[str, str]]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import polars as pl
 
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.writes import StagedWrite
@@ -16,13 +18,10 @@ from medallion.quality.gate import Check, decide
 from medallion.quality.native import conservation, key_is_unique, required_present
 from medallion.spec import Spec
 
-if TYPE_CHECKING:
-    import polars as pl
-
 LAYERS = ("dims", "keys", "quarantine")
 
 
-def snapshot(  # noqa: PLR0913
+def snapshot(
     request: RunRequest,
     run_plan: RunPlan,
     checked: CheckedBronze,
@@ -51,7 +50,7 @@ def snapshot(  # noqa: PLR0913
     return {**outputs, "receipt": receipt}
 
 
-def _build(  # noqa: PLR0913
+def _build(
     request: RunRequest,
     due: list[PlannedDimension],
     day: date,
@@ -87,7 +86,7 @@ def _build(  # noqa: PLR0913
     return writes, result.receipt()
 
 
-def check(  # noqa: PLR0913
+def check(
     request: RunRequest,
     run_plan: RunPlan,
     receipt: list[dict[str, Any]],

@@ -5,7 +5,9 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import polars as pl
 
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.manifest import fingerprint
@@ -17,14 +19,11 @@ from medallion.quality.gate import Check, decide
 from medallion.quality.native import key_is_unique
 from medallion.spec import INGESTION_DAY, Spec
 
-if TYPE_CHECKING:
-    import polars as pl
-
 # A batch of days reads at most about this many rows, which bounds memory for any window.
 _BATCH_ROWS = 12_000_000
 
 
-def plan(  # noqa: PLR0913
+def plan(
     request: RunRequest,
     run_plan: RunPlan,
     base_silver_quality: dict[str, Any],  # noqa: ARG001
@@ -80,8 +79,6 @@ def _pruned(
     planned: PlannedTransform, inputs: Mapping[str, pl.LazyFrame]
 ) -> dict[str, pl.LazyFrame]:
     """Inputs cut down to the partitions that the planned days are computed from."""
-    import polars as pl
-
     return {
         read: frame.filter(pl.col(INGESTION_DAY).is_in(sorted(planned.reads.get(read, ()))))
         if INGESTION_DAY in frame.collect_schema()
@@ -102,9 +99,7 @@ def _context(
     return {name: value for name, value in available.items() if name in wanted}
 
 
-def _batches(
-    planned: PlannedTransform, enriched_plan: EnrichedPlan
-) -> Iterable[tuple[date, ...]]:
+def _batches(planned: PlannedTransform, enriched_plan: EnrichedPlan) -> Iterable[tuple[date, ...]]:
     batch: list[date] = []
     rows = 0
     for day in planned.days:
@@ -125,8 +120,6 @@ def check(
     request: RunRequest, enriched_plan: EnrichedPlan, spec: Spec, **tables: pl.LazyFrame
 ) -> dict[str, Any]:
     """Checks the days this run made: one row per grain, and no accepted row left out."""
-    import polars as pl
-
     checks: list[Check] = []
     for name, planned in enriched_plan.transforms.items():
         if planned.days:
@@ -145,8 +138,6 @@ def _row_for_row(
     made: pl.LazyFrame,
 ) -> Iterable[Check]:
     """A transform with the grain of an event table has one row for each of its rows."""
-    import polars as pl
-
     grain = spec.transforms[name].grain
     source = next((t for t, table in spec.events.items() if table.key == grain), None)
     if source is None:

@@ -1,0 +1,128 @@
+"""The commands beside Kedro's own, and `kedro run` with errors for people."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+from kedro.framework.cli.project import run as kedro_run
+from kedro.framework.cli.utils import _split_params
+from kedro.framework.session import KedroSession
+from rich.console import Console
+from rich.markup import escape
+
+from medallion.errors import MedallionError
+from medallion.lake.names import as_day
+
+_INTERRUPTED = 130
+_PROJECT = Path(__file__).resolve().parents[2]
+
+
+class _ForPeople(click.Command):
+    """A command that ends with a message instead of a stack trace where a person can act."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        console = Console(stderr=True, highlight=False)
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            console.print("Interrupted. Every partition is as it was before, or complete.")
+            sys.exit(_INTERRUPTED)
+        except Exception as error:
+            known = _known(error)
+            if known is None:
+                raise
+            kind = type(known).__name__.removesuffix("Error").replace("Medallion", "Run")
+            console.print(f"[bold red]{kind} error[/bold red]: {escape(str(known))}")
+            sys.exit(known.exit_code)
+
+
+def _known(error: BaseException | None) -> MedallionError | None:
+    """The error that a person can act on, wherever in the chain Kedro has wrapped it."""
+    while error is not None:
+        if isinstance(error, MedallionError):
+            return error
+        if isinstance(error, OSError) and error.errno is not None:
+            return MedallionError(
+                f"{error.filename or 'The disk'}: {error.strerror}.",
+                hint="make room or give access, then run again; nothing is half-written.",
+            )
+        error = error.__cause__ or error.__context__
+    return None
+
+
+@click.group(name="medallion")
+def cli() -> None:
+    """Bronze to Gold."""
+
+
+cli.add_command(
+    _ForPeople("run", params=kedro_run.params, callback=kedro_run.callback, help=kedro_run.help)
+)
+
+
+@cli.group()
+def lake() -> None:
+    """Look at the lake and at what a run would do."""
+
+
+@lake.command("plan", cls=_ForPeople)
+@click.option("--env", "-e", default=None, help="Configuration environment.")
+@click.option("--params", default="", callback=_split_params, help="As for `kedro run`.")
+def lake_plan(env: str | None, params: dict[str, Any]) -> None:
+    """Show what a run would process, and why, without running."""
+    from medallion.pipelines.bronze import nodes
+    from medallion.planning.showing import show_plan
+
+    with KedroSession.create(env=env, runtime_params=params) as session:
+        catalog = session.load_context().catalog
+        request = nodes.read_request(catalog.load("parameters"))
+        spec, inventory = catalog.load("spec"), catalog.load("bronze.inventory")
+        show_plan(nodes.plan(request, spec, inventory, catalog.load("lake")), Console())
+
+
+@cli.group()
+def bronze() -> None:
+    """Make Bronze data to try things with."""
+
+
+@bronze.command("generate", cls=_ForPeople)
+@click.option("--days", default=7, show_default=True, help="Ingest days.")
+@click.option("--orders-per-day", default=300, show_default=True, help="Orders on a day.")
+@click.option("--seed", default=1, show_default=True, help="Same seed, same bytes.")
+@click.option(
+    "--mess",
+    type=click.Choice(["none", "light", "medium", "heavy"]),
+    default="light",
+    show_default=True,
+    help="Cosmetic damage, as the real producer has it.",
+)
+@click.option("--start", default="2025-10-01", show_default=True, help="First ingest day.")
+@click.option("--output", type=click.Path(path_type=Path), required=True, help="A new folder.")
+@click.option("--defects", is_flag=True, help="Also plant real defects, and record them.")
+def bronze_generate(
+    days: int,
+    orders_per_day: int,
+    seed: int,
+    mess: Literal["none", "light", "medium", "heavy"],
+    start: str,
+    output: Path,
+    defects: bool,
+) -> None:
+    """Generate sample Bronze like the real producer's."""
+    from medallion.sample import SampleRequest, generate
+    from medallion.spec import load_spec
+
+    request = SampleRequest(
+        output=output,
+        start=as_day(start, "start"),
+        days=days,
+        orders_per_day=orders_per_day,
+        seed=seed,
+        mess=mess,
+        defects=defects,
+    )
+    report = generate(request, spec=load_spec(_PROJECT / "conf" / "base" / "spec.yml"))
+    Console().print(report)

@@ -1,0 +1,85 @@
+"""What must hold before a run starts, and what it must leave behind."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+from pathlib import Path
+from typing import Any
+
+from kedro.framework.hooks import hook_impl
+from kedro.io import DataCatalog, MemoryDataset
+
+from medallion.errors import RequestError
+from medallion.lake.lock import LakeLock
+from medallion.lake.names import as_run_id
+from medallion.lake.store import Lake
+from medallion.spec import load_spec
+
+logger = logging.getLogger(__name__)
+
+_WITHOUT_HOOKS = "ParallelRunner"
+
+
+class RunGuard:
+    """Checks the spec at start, holds the lake's lock, and mends what a crash has left."""
+
+    def __init__(self) -> None:
+        self._lake: Lake | None = None
+        self._lock: LakeLock | None = None
+
+    @hook_impl
+    def after_context_created(self, context: Any) -> None:
+        """Reads the spec, so that a wrong one fails before anything runs."""
+        places = context.config_loader["globals"]
+        load_spec(places["spec"])
+        self._lake = Lake(Path(places["data_root"]) / "silver")
+
+    @hook_impl
+    def after_catalog_created(self, catalog: DataCatalog, save_version: str | None) -> None:
+        """Gives nodes the run's id."""
+        catalog["run_id"] = MemoryDataset(as_run_id(save_version or "session"))
+
+    @hook_impl
+    def before_pipeline_run(self, run_params: dict[str, Any]) -> None:
+        """Takes the lock, then completes or clears what an earlier run has left.
+
+        Raises:
+            RequestError: The runner would leave hooks out.
+            LockedError: Another run is at work.
+        """
+        if _WITHOUT_HOOKS in str(run_params.get("runner") or ""):
+            raise RequestError(
+                f"{_WITHOUT_HOOKS} does not run hooks in its workers, so a run under it would "
+                "leave no record.",
+                hint="use the SequentialRunner or the ThreadRunner.",
+            )
+        if self._lake is None:
+            return
+        self._lock = LakeLock(self._lake.root, as_run_id(run_params["run_id"]))
+        self._lock.acquire()
+        atexit.register(self._end)
+        completed = self._lake.recover()
+        if completed:
+            logger.warning(
+                "An earlier run was cut short; %d partitions of its commit were put in place.",
+                len(completed),
+            )
+
+    @hook_impl
+    def after_pipeline_run(self) -> None:
+        """Gives the lock back."""
+        self._end()
+
+    @hook_impl
+    def on_pipeline_error(self) -> None:
+        """Clears what was staged and gives the lock back."""
+        self._end()
+
+    def _end(self) -> None:
+        """Ends the run, however it ended; safe to call again."""
+        if self._lock and self._lake:
+            self._lake.recover()
+            self._lock.release()
+            self._lock = None
+        atexit.unregister(self._end)

@@ -1,0 +1,81 @@
+"""SQL views over the lake, for the warehouse and for whoever opens it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from medallion.lake.inventory import LakeInventory
+from medallion.spec import INGESTION_DAY, SNAPSHOT_DAY, Spec
+
+_DUCKDB = {
+    "text": "varchar",
+    "int": "bigint",
+    "float": "double",
+    "money": "decimal(18, 2)",
+    "bool": "boolean",
+    "date": "date",
+    "timestamp": "timestamp",
+}
+
+
+def lake_views(spec: Spec, lake: LakeInventory) -> dict[str, str]:
+    """The statement of each view, by its qualified name.
+
+    `base_silver`, `quarantine` and `enriched` show all partitions, `dims` the newest snapshot
+    and, as `<name>_history`, all of them. A table without partitions is an empty view.
+    """
+    return dict(_views(spec, lake))
+
+
+def _views(spec: Spec, lake: LakeInventory) -> Iterable[tuple[str, str]]:
+    for table in spec.events:
+        columns = _silver_columns(spec, table)
+        yield f"base_silver.{table}", _view(lake, f"base/{table}", columns, INGESTION_DAY)
+    for name, transform in spec.transforms.items():
+        columns = {c: _DUCKDB[kind] for c, kind in transform.columns.items() if c != INGESTION_DAY}
+        yield f"enriched.{name}", _view(lake, f"enriched/{name}", columns, INGESTION_DAY)
+    for name in spec.dimensions:
+        columns = _silver_columns(spec, name)
+        newest = lake.newest_snapshots().get(name)
+        only = f"{SNAPSHOT_DAY}={newest}" if newest else "*"
+        yield f"dims.{name}", _view(lake, f"dims/{name}", columns, SNAPSHOT_DAY, only)
+        yield f"dims.{name}_history", _view(lake, f"dims/{name}", columns, SNAPSHOT_DAY)
+    for name, facts in spec.tables.items():
+        day = INGESTION_DAY if facts.kind == "event" else SNAPSHOT_DAY
+        yield f"quarantine.{name}", _view(lake, f"quarantine/{name}", _raw(spec, name), day)
+
+
+def _silver_columns(spec: Spec, table: str) -> dict[str, str]:
+    columns = {name: _DUCKDB[column.silver] for name, column in spec.contract(table).items()}
+    business = spec.tables[table].business_date
+    return {**columns, business.column: "date"} if business else columns
+
+
+def _raw(spec: Spec, table: str) -> dict[str, str]:
+    return dict.fromkeys([*spec.contract(table), "invalid_reason"], "varchar")
+
+
+def _view(
+    lake: LakeInventory, table: str, columns: Mapping[str, str], day: str, only: str = "*"
+) -> str:
+    standing = lake.lake.partitions(table)
+    if not standing:
+        nulls = [f"cast(null as {kind}) as {name}" for name, kind in columns.items()]
+        return f"select {', '.join([*nulls, f'cast(null as date) as {day}'])} where false"
+    held = [set(manifest.columns) for manifest in standing.values()]
+    somewhere = set().union(*held)
+    named = [
+        name if name in somewhere else f"cast(null as {kind}) as {name}"
+        for name, kind in columns.items()
+    ]
+    differ = any(columns != held[0] for columns in held)
+    return (
+        f"select {', '.join([*named, day])} from read_parquet("
+        f"'{_quoted(lake.lake.root / table / only / '*.parquet')}', hive_partitioning = true,"
+        f" hive_types = {{'{day}': DATE}}, union_by_name = {str(differ).lower()})"
+    )
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")

@@ -1,0 +1,31 @@
+"""Reporting: the run report."""
+
+from __future__ import annotations
+
+from kedro.pipeline import Node, Pipeline
+
+from medallion.pipelines.reporting import nodes
+
+_GATES = ("bronze", "dims", "base_silver", "enriched", "gold")
+
+
+def create_pipeline() -> Pipeline:
+    """What a person reads after a run."""
+    return Pipeline(
+        [
+            Node(
+                nodes.describe,
+                ["run_plan", "dims", "base_silver", "gold", *(f"{g}_quality" for g in _GATES)],
+                "run_report",
+                name="describe_run",
+            ),
+        ],
+        namespace="reporting",
+        inputs={
+            "run_plan": "run_plan",
+            "dims": "dims.receipt",
+            "base_silver": "base_silver.receipt",
+            "gold": "gold.receipt",
+            **{f"{gate}_quality": f"{gate}.quality" for gate in _GATES},
+        },
+    )

@@ -1,0 +1,23 @@
+"""Warehouse: the lake's tables as views of the local DuckDB file."""
+
+from __future__ import annotations
+
+from kedro.pipeline import Node, Pipeline
+
+from medallion.pipelines.warehouse import nodes
+
+
+def create_pipeline() -> Pipeline:
+    """What Gold and people query."""
+    return Pipeline(
+        [
+            Node(
+                nodes.register_views,
+                ["enriched_quality", "spec", "lake", "file"],
+                "views",
+                name="register_views",
+            ),
+        ],
+        namespace="warehouse",
+        inputs={"spec": "spec", "lake": "lake", "enriched_quality": "enriched.quality"},
+    )
