@@ -183,7 +183,7 @@ def list_bronze(root: str, spec: Spec) -> BronzeInventory:
         listed, odd = _list_table(fs, folders.get(name), name, table)
         tables[name] = tuple(listed)
         findings.extend(odd)
-    if not any(tables.values()) and not findings:
+    if not folders.keys() & spec.tables.keys():
         raise LakeError(
             f"{root} holds no Bronze table.",
             hint=f"expected are folders named {', '.join(sorted(spec.tables))}.",

@@ -134,7 +134,7 @@ def plan_run(
     if request.window and not planned:
         raise _no_data(request, bronze)
     days = [partition.day for partition in planned]
-    known = [*days, *lake.days()]
+    known = [*days, *lake.days()] or bronze.days()
     if not known:
         raise RequestError(
             f"Bronze at {bronze.root} has no complete partition of an event table.",

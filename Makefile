@@ -1,0 +1,57 @@
+# medallion: `make demo` shows it, `make test` tests it, `make help` lists the rest.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+# uv from the PATH, or one of the project's own that `.uv/` holds.
+UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
+RUN := $(UV) run --frozen --all-extras
+PYTHON ?= python3
+
+export KEDRO_DISABLE_TELEMETRY := 1
+export DO_NOT_TRACK := 1
+export DBT_SEND_ANONYMOUS_USAGE_STATS := false
+
+.PHONY: help setup demo test check format bench viz clean
+
+help: ## List the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
+
+setup: .venv/.synced ## Make the environment in .venv (uv comes along if it is absent)
+
+.venv/.synced: uv.lock pyproject.toml | uv
+	$(UV) sync --frozen --all-extras --quiet
+	@touch $@
+
+.PHONY: uv
+uv:
+	@command -v $(UV) >/dev/null 2>&1 || { \
+		echo "uv is absent: putting one into .uv/"; \
+		$(PYTHON) -m venv .uv && .uv/bin/python -m pip install --quiet uv; }
+
+demo: setup ## A week of sample Bronze to Gold, in a local DuckDB file
+	@if [ -z "$$(ls -A data/bronze 2>/dev/null)" ]; then \
+		$(RUN) kedro bronze generate --days 7 --orders-per-day 300 --seed 1 --output data/bronze; fi
+	$(RUN) kedro run
+
+test: setup ## Run all tests
+	$(RUN) pytest -n 2
+
+check: setup ## Format, lint, types, layer contracts, SQL: what CI checks
+	$(RUN) ruff format --check .
+	$(RUN) ruff check .
+	$(RUN) mypy
+	$(RUN) lint-imports
+	$(RUN) sqlfluff lint dbt/models dbt/tests --disable-progress-bar
+
+format: setup ## Format the code
+	$(RUN) ruff format .
+	$(RUN) ruff check --fix .
+
+bench: setup ## Time the whole pipeline on 0.1 M, 1 M and 10 M rows beside a plain script
+	$(RUN) python benchmarks/run.py $(ARGS)
+
+viz: setup ## Open the graph in the browser (kedro-viz)
+	$(RUN) kedro viz run
+
+clean: ## Remove what runs have written, and the sample Bronze
+	rm -rf data/bronze data/silver data/warehouse data/metrics data/reports data/logs dbt/target dbt/logs
