@@ -8,7 +8,7 @@ window and starts from nothing.
     python benchmarks/floor.py data/bronze /tmp/floor --json /tmp/floor.json
 
 writes `base/<table>`, `quarantine/<table>`, `dims/<name>`, `enriched/<transform>` (Parquet) and
-`gold.duckdb` (schema `gold`).
+`warehouse.duckdb` (schema `gold`).
 """
 
 from __future__ import annotations
@@ -90,9 +90,25 @@ RULES = {
     "orders": [("rule:net_exceeds_gross", "net_total > gross_total")],
     "shopping_carts": [("rule:updated_before_created", "updated_at < created_at")],
 }
-LOWERED = set(
-    ["status", "order_channel", "customer_tier", "payment_method", "shipping_speed", "clv_bucket", "reason", "return_type", "return_channel", "refund_method", "gender", "customer_status", "signup_channel", "loyalty_tier", "initial_loyalty_tier", "category", "email"]
-)
+LOWERED = {
+    "status",
+    "order_channel",
+    "customer_tier",
+    "payment_method",
+    "shipping_speed",
+    "clv_bucket",
+    "reason",
+    "return_type",
+    "return_channel",
+    "refund_method",
+    "gender",
+    "customer_status",
+    "signup_channel",
+    "loyalty_tier",
+    "initial_loyalty_tier",
+    "category",
+    "email",
+}
 NAMES = {"product_name", "first_name", "last_name"}
 QUANTITIES = {"quantity", "quantity_returned"}
 SQL_TYPES = {
@@ -271,10 +287,7 @@ def typed(column: Column, physical: str | None) -> str:
         "date": {"time": "cast({0} as date)"},
         "timestamp": {"time": "cast({0} as timestamp)"},
     }[column.type].get(kind)
-    if native:
-        value = native.format(value)
-    else:
-        value = f"text_to_{column.type}(cast({value} as varchar))"
+    value = native.format(value) if native else f"text_to_{column.type}(cast({value} as varchar))"
     if column.name == "age":
         return f"case when {value} between 0 and 130 then {value} end"
     if column.name == "inventory_quantity":
@@ -660,7 +673,7 @@ def build_enriched(floor: Floor, query: Query) -> None:
 
 def build_gold(floor: Floor, queries: Sequence[Query]) -> None:
     """The marts, in a DuckDB file of their own."""
-    floor.sql(f"attach '{floor.out}/gold.duckdb' as warehouse")
+    floor.sql(f"attach '{floor.out}/warehouse.duckdb' as warehouse")
     floor.sql("create schema warehouse.gold")
     for query in queries:
         floor.sql(f"create table warehouse.gold.{query.name} as {query.sql}")

@@ -23,35 +23,56 @@ _BLANKS = r"' ' || chr(9) || chr(10) || chr(11) || chr(12) || chr(13)"
 
 MACROS = [
     f"trimmed(x) as trim(x, {_BLANKS})",
-    "no_null_word(x) as case when strlen(x) > 4 then x"
-    " when lower(x) in ('', 'null', 'none', 'nan', 'n/a') then null else x end",
+    (
+        "no_null_word(x) as case when strlen(x) > 4 then x"
+        " when lower(x) in ('', 'null', 'none', 'nan', 'n/a') then null else x end"
+    ),
     "clean_text(x) as no_null_word(trimmed(x))",
     "clean_name(x) as nullif(trimmed(x), '')",
-    "title(x) as array_to_string(list_transform(string_split(x, ' '),"
-    " lambda w: upper(w[1]) || lower(w[2:])), ' ')",
+    (
+        "title(x) as array_to_string(list_transform(string_split(x, ' '),"
+        " lambda w: upper(w[1]) || lower(w[2:])), ' ')"
+    ),
     r"valid_email(x) as case when regexp_full_match(x, '[^@\s]+@[^@\s]+\.[^@\s]+') then x end",
     r"is_guest_id(x) as regexp_full_match(x, 'GUEST-\d+')",
-    "finite_text(x) as case when cast(x as varchar) not in ('nan', '-nan', 'inf', '-inf')"
-    " then cast(x as varchar) end",
+    (
+        "finite_text(x) as case when cast(x as varchar) not in ('nan', '-nan', 'inf', '-inf')"
+        " then cast(x as varchar) end"
+    ),
     # Where two decimals already give the number back, they are its shortest text.
-    "float_to_money(x) as case when abs(x) < 1e12"
-    " and cast(try_cast(x as decimal(18, 2)) as double) = x then try_cast(x as decimal(18, 2))"
-    " else try_cast(cast(x as varchar) as decimal(18, 2)) end",
-    "float_to_int(x) as case when cast(try_cast(x as bigint) as double) = x"
-    " then try_cast(x as bigint) end",
-    r"text_to_money(x) as case when regexp_full_match(x, '[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?')"
-    " then try_cast(x as decimal(18, 2)) end",
-    r"text_to_int(x) as case when regexp_full_match(x, '[+-]?\d+(\.0+)?')"
-    " then try_cast(split_part(x, '.', 1) as bigint) end",
-    "text_to_bool(x) as case when lower(x) in ('true', 't', 'yes', 'y', '1', '1.0') then true"
-    " when lower(x) in ('false', 'f', 'no', 'n', '0', '0.0') then false end",
-    f"zone_minutes(x) as coalesce(try_cast(regexp_extract(x, '{_HOURS}', 1) as int) * 60"
-    f" + case when contains(right(x, 6), '-') then -1 else 1 end"
-    f" * coalesce(try_cast(regexp_extract(x, '{_MINUTES}', 1) as int), 0), 0)",
+    (
+        "float_to_money(x) as case when abs(x) < 1e12"
+        " and cast(try_cast(x as decimal(18, 2)) as double) = x then try_cast(x as decimal(18, 2))"
+        " else try_cast(cast(x as varchar) as decimal(18, 2)) end"
+    ),
+    (
+        "float_to_int(x) as case when cast(try_cast(x as bigint) as double) = x"
+        " then try_cast(x as bigint) end"
+    ),
+    (
+        r"text_to_money(x) as case"
+        r" when regexp_full_match(x, '[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?')"
+        r" then try_cast(x as decimal(18, 2)) end"
+    ),
+    (
+        r"text_to_int(x) as case when regexp_full_match(x, '[+-]?\d+(\.0+)?')"
+        " then try_cast(split_part(x, '.', 1) as bigint) end"
+    ),
+    (
+        "text_to_bool(x) as case when lower(x) in ('true', 't', 'yes', 'y', '1', '1.0') then true"
+        " when lower(x) in ('false', 'f', 'no', 'n', '0', '0.0') then false end"
+    ),
+    (
+        f"zone_minutes(x) as coalesce(try_cast(regexp_extract(x, '{_HOURS}', 1) as int) * 60"
+        f" + case when contains(right(x, 6), '-') then -1 else 1 end"
+        f" * coalesce(try_cast(regexp_extract(x, '{_MINUTES}', 1) as int), 0), 0)"
+    ),
     f"without_zone(x) as regexp_replace(x, ' ?{_OFFSET}$', '')",
-    f"text_to_timestamp(x) as case when regexp_full_match(x, '{_NO_ZONE}')"
-    f" then try_cast(x as timestamp) when regexp_full_match(x, '{_ZONE}')"
-    " then try_cast(without_zone(x) as timestamp) - to_minutes(zone_minutes(x)) end",
+    (
+        f"text_to_timestamp(x) as case when regexp_full_match(x, '{_NO_ZONE}')"
+        f" then try_cast(x as timestamp) when regexp_full_match(x, '{_ZONE}')"
+        " then try_cast(without_zone(x) as timestamp) - to_minutes(zone_minutes(x)) end"
+    ),
     "text_to_date(x) as cast(text_to_timestamp(x) as date)",
     "money(x) as cast(x as decimal(18, 2))",
     "total(x) as cast(coalesce(sum(x), 0) as decimal(18, 2))",
@@ -61,18 +82,24 @@ MACROS = [
     "days_between(a, b) as greatest(b - a, 0)",
     # Half away from zero, in whole cents.
     "cents(x) as cast(cast(x as decimal(38, 2)) * 100 as hugeint)",
-    "money_mean(x, n) as cast(case when n > 0 then sign(cents(x))"
-    " * ((2 * abs(cents(x)) + n) // (2 * n)) end::decimal(38, 0) / 100 as decimal(18, 2))",
-    r"state_of(x) as coalesce(upper(nullif(regexp_extract(x,"
-    r" '[, ]([A-Za-z]{2}) \d{5}$', 1), '')), 'unknown')",
-    "region_of(s) as case"
-    " when s in ('CT','ME','MA','NH','RI','VT','NJ','NY','PA') then 'northeast'"
-    " when s in ('IL','IN','MI','OH','WI','IA','KS','MN','MO','NE','ND','SD') then 'midwest'"
-    " when s in ('DE','DC','FL','GA','MD','NC','SC','VA','WV','AL','KY','MS','TN','AR','LA',"
-    "'OK','TX') then 'south'"
-    " when s in ('AZ','CO','ID','MT','NV','NM','UT','WY','AK','CA','HI','OR','WA') then 'west'"
-    " when s in ('AS','GU','MP','PR','VI','FM','MH','PW') then 'territory'"
-    " when s in ('AA','AE','AP') then 'military' else 'unknown' end",
+    (
+        "money_mean(x, n) as cast(case when n > 0 then sign(cents(x))"
+        " * ((2 * abs(cents(x)) + n) // (2 * n)) end::decimal(38, 0) / 100 as decimal(18, 2))"
+    ),
+    (
+        r"state_of(x) as coalesce(upper(nullif(regexp_extract(x,"
+        r" '[, ]([A-Za-z]{2}) \d{5}$', 1), '')), 'unknown')"
+    ),
+    (
+        "region_of(s) as case"
+        " when s in ('CT','ME','MA','NH','RI','VT','NJ','NY','PA') then 'northeast'"
+        " when s in ('IL','IN','MI','OH','WI','IA','KS','MN','MO','NE','ND','SD') then 'midwest'"
+        " when s in ('DE','DC','FL','GA','MD','NC','SC','VA','WV','AL','KY','MS','TN','AR','LA',"
+        "'OK','TX') then 'south'"
+        " when s in ('AZ','CO','ID','MT','NV','NM','UT','WY','AK','CA','HI','OR','WA') then 'west'"
+        " when s in ('AS','GU','MP','PR','VI','FM','MH','PW') then 'territory'"
+        " when s in ('AA','AE','AP') then 'military' else 'unknown' end"
+    ),
 ]
 
 # Usable once the window and Base Silver are there.
@@ -261,7 +288,8 @@ INVENTORY_RISK = """
 with sold as (
     select ingestion_dt as dt, product_id, sum(quantity) as n from order_items group by all
 ), returned as (
-    select ingestion_dt as dt, product_id, sum(quantity_returned) as n from return_items group by all
+    select ingestion_dt as dt, product_id, sum(quantity_returned) as n
+    from return_items group by all
 ), windows as (
     select ingestion_dt, window_length(28, ingestion_dt) as w from days
 ), units_sold as (
@@ -367,7 +395,8 @@ with sold as (
     from range(1, 29) as r(n)
 )
 select
-    product_id, p.category, units_day, ratio(u7, d7) as velocity_7d, ratio(u28, d28) as velocity_28d,
+    product_id, p.category, units_day, ratio(u7, d7) as velocity_7d,
+    ratio(u28, d28) as velocity_28d,
     case
         when 5 * u7 * d28 > 6 * u28 * d7 then 'UP'
         when 5 * u7 * d28 < 4 * u28 * d7 then 'DOWN'
