@@ -74,9 +74,7 @@ def test_a_day_whose_rows_all_went_to_quarantine_was_processed(
     assert reasons(planned(spec, lake, listed("orders", 0))) == {}
 
 
-def test_a_redelivered_partition_takes_its_whole_day_along(
-    spec: Spec, lake: LakeInventory
-) -> None:
+def test_a_redelivered_partition_takes_its_whole_day_along(spec: Spec, lake: LakeInventory) -> None:
     for table in ("orders", "order_items"):
         processed(lake, table, 0)
         processed(lake, table, 1)
@@ -100,9 +98,7 @@ def test_an_empty_partition_is_not_pending_for_ever(spec: Spec, lake: LakeInvent
     assert reasons(plan) == {}
 
 
-def test_a_partition_that_was_emptied_is_processed_again(
-    spec: Spec, lake: LakeInventory
-) -> None:
+def test_a_partition_that_was_emptied_is_processed_again(spec: Spec, lake: LakeInventory) -> None:
     processed(lake, "orders", 0)
     assert reasons(planned(spec, lake, listed("orders", 0, "second", rows=0))) == {
         ("orders", 0): "delivered again"
@@ -136,8 +132,7 @@ def test_a_partition_that_left_bronze_keeps_its_silver_and_is_reported(
     plan = planned(spec, lake, listed("orders", 1))
     assert reasons(plan) == {}
     assert [str(finding) for finding in plan.findings] == [
-        f"orders/ingest_dt={day(0)}: was processed and is no longer in Bronze; "
-        "its Silver rows stay"
+        f"orders/ingest_dt={day(0)}: was processed and is no longer in Bronze; its Silver rows stay"
     ]
 
 

@@ -35,8 +35,6 @@ def test_one_day_a_window_or_everything_pending() -> None:
         ({"engine": {"memory_limit": "lots; drop table x"}}, "engine.memory_limit"),
     ],
 )
-def test_what_cannot_be_is_refused_with_what_can(
-    parameters: dict[str, Any], expected: str
-) -> None:
+def test_what_cannot_be_is_refused_with_what_can(parameters: dict[str, Any], expected: str) -> None:
     with pytest.raises(RequestError, match=expected):
         parse_request(parameters)

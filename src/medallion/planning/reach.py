@@ -245,8 +245,11 @@ class _Planner:
         if reach.trailing:
             return set(calendar(day - timedelta(days=parameters[reach.trailing] - 1), day))
         if reach.near:
-            hours = parameters[reach.near.hours] * reach.near.times
-            return {day} | self._near(transform, read, hours, day)
+            before, after = (
+                timedelta(hours=parameters[name] if name else 0)
+                for name in (reach.near.before, reach.near.after)
+            )
+            return {day} | self._near(transform, read, before, after, day)
         if reach.referring:
             parent = self.spec.table_with_key(transform.grain)
             return {other for other, m in standing.items() if str(day) in m.refers.get(parent, ())}
@@ -256,11 +259,13 @@ class _Planner:
             return {day, *(date.fromisoformat(other) for other in days)}
         return {day}
 
-    def _near(self, transform: Transform, read: str, hours: float, day: date) -> set[date]:
+    def _near(
+        self, transform: Transform, read: str, before: timedelta, after: timedelta, day: date
+    ) -> set[date]:
         first, last = self._bounds(self.spec.table_with_key(transform.grain), day)
         if first is None or last is None:
             return set()
-        first, last = first - timedelta(hours=hours), last + timedelta(hours=hours)
+        first, last = first - before, last + after
         found = set()
         for other in self.tables[read]:
             low, high = self._bounds(read, other)

@@ -126,10 +126,10 @@ class Referred(_Model):
 
 
 class Near(_Model):
-    """Event times within some hours, which a parameter of the transform gives."""
+    """Event times some hours before or after; parameters of the transform say how many."""
 
-    hours: Identifier
-    times: Annotated[int, Field(ge=1, le=10)] = 1
+    before: Identifier | None = None
+    after: Identifier | None = None
 
 
 class Reach(_Model):
@@ -168,12 +168,13 @@ class Transform(_Model):
     @model_validator(mode="after")
     def _consistent(self) -> Transform:
         for read, reach in self.reads.items():
-            parameter = reach.trailing or (reach.near.hours if reach.near else None)
-            if parameter and parameter not in self.parameters:
-                raise ValueError(
-                    f"reads.{read} names the unknown parameter '{parameter}'; "
-                    f"known are {', '.join(sorted(self.parameters)) or 'none'}"
-                )
+            near = (reach.near.before, reach.near.after) if reach.near else ()
+            for parameter in filter(None, (reach.trailing, *near)):
+                if parameter not in self.parameters:
+                    raise ValueError(
+                        f"reads.{read} names the unknown parameter '{parameter}'; "
+                        f"known are {', '.join(sorted(self.parameters)) or 'none'}"
+                    )
         return self
 
 
