@@ -264,14 +264,19 @@ def ident(name: str) -> str:
 # ---------------------------------------------------------------- cleaning and casts
 
 
-def cleaned(column: Column, physical: str | None) -> str:
-    """The value after cleaning; null means missing."""
+def trimmed(column: Column, physical: str | None) -> str:
+    """The value without blanks around it; null where the file has no such column."""
+    name = ident(column.name)
     if physical is None:
         return "null::varchar"
-    name = ident(column.name)
+    return f"trimmed({name})" if physical == "VARCHAR" else name
+
+
+def cleaned(column: Column, physical: str | None) -> str:
+    """The trimmed value without the words that mean nothing; null means missing."""
     if physical != "VARCHAR":
-        return name
-    return f"clean_name({name})" if column.name in NAMES else f"clean_text({name})"
+        return column.name
+    return f"nullif({column.name}, '')" if column.name in NAMES else f"no_null_word({column.name})"
 
 
 def typed(column: Column, physical: str | None) -> str:
@@ -331,15 +336,20 @@ def typed_scan(table: str, files: Sequence[File]) -> str:
     selects = []
     for group in by_schema(files):
         physical = {name.lower(): kind for name, kind in group[0].columns}
-        columns = contract(table)
-        inner = ", ".join(
-            f"{cleaned(c, physical.get(c.name))} as {ident(f'c_{c.name}')}" for c in columns
-        )
-        outer = ", ".join(
-            f"{typed(c, physical.get(c.name))} as {c.name}, c_{c.name} is null as m_{c.name}"
-            for c in columns
-        )
-        selects.append(f"select file_id, rn, ingestion_dt, {outer} from ({scan(group, inner)})")
+        kinds = [(c, physical.get(c.name)) for c in contract(table)]
+        # One level each, so that no step is computed more than once.
+        levels = [
+            ", ".join(f"{trimmed(c, kind)} as {c.name}" for c, kind in kinds),
+            ", ".join(f"{cleaned(c, kind)} as c_{c.name}" for c, kind in kinds),
+            ", ".join(
+                f"{typed(c, kind)} as {c.name}, c_{c.name} is null as m_{c.name}"
+                for c, kind in kinds
+            ),
+        ]
+        query = scan(group, levels[0])
+        for level in levels[1:]:
+            query = f"select file_id, rn, ingestion_dt, {level} from ({query})"
+        selects.append(query)
     return " union all ".join(selects)
 
 

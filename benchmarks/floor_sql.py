@@ -22,13 +22,15 @@ _MINUTES = r"[+-]\d{2}:?(\d{2})$"
 _BLANKS = r"' ' || chr(9) || chr(10) || chr(11) || chr(12) || chr(13)"
 
 MACROS = [
-    f"trimmed(x) as trim(x, {_BLANKS})",
+    # Few values have blanks around them, and looking is cheaper than trimming.
+    (
+        "trimmed(x) as case when ascii(x) > 32 and ascii(x[-1]) > 32 then x"
+        f" else trim(x, {_BLANKS}) end"
+    ),
     (
         "no_null_word(x) as case when strlen(x) > 4 then x"
         " when lower(x) in ('', 'null', 'none', 'nan', 'n/a') then null else x end"
     ),
-    "clean_text(x) as no_null_word(trimmed(x))",
-    "clean_name(x) as nullif(trimmed(x), '')",
     (
         "title(x) as array_to_string(list_transform(string_split(x, ' '),"
         " lambda w: upper(w[1]) || lower(w[2:])), ' ')"

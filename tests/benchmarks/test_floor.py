@@ -132,9 +132,10 @@ def money_connection() -> duckdb.DuckDBPyConnection:
 @pytest.mark.parametrize(
     ("expression", "text", "expected"),
     [
-        ("clean_text(?)", " \t N/A\x0b\r\n", None),
-        ("clean_name(?)", " None ", "None"),
-        ("title(clean_name(?))", "  WIRELESS  hEADPHONES ", "Wireless  Headphones"),
+        ("no_null_word(trimmed(?))", " \t N/A\x0b\r\n", None),
+        ("trimmed(?)", " é None\u00e9 ", "é None\u00e9"),
+        ("trimmed(?)", "\x0b\t", ""),
+        ("title(trimmed(?))", "  WIRELESS  hEADPHONES ", "Wireless  Headphones"),
         ("valid_email(?)", "a b@c.d", None),
         ("state_of(?)", "Unit 9957 Box 2832, DPO ae 34206", "AE"),
         ("region_of(state_of(?))", "1 Road, Town, DC 12345", "south"),
