@@ -180,7 +180,7 @@ def test_work_that_a_crash_cut_short_is_still_due(week: History) -> None:
     [
         ("attributed_purchases", "shopping_carts", {4, 5, 6}),
         ("attributed_purchases", "orders", {6}),
-        ("sales_velocity", "order_items", {n for n in range(-21, 7)}),
+        ("sales_velocity", "order_items", set(range(-21, 7))),
     ],
 )
 def test_a_day_reads_only_the_partitions_it_needs(

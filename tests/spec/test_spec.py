@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.conftest import PROJECT
 
 from medallion.errors import SpecError
 from medallion.spec import Spec, load_spec, parse_spec
-from tests.conftest import PROJECT
 
 TEXT = (PROJECT / "conf" / "base" / "spec.yml").read_text(encoding="utf-8")
 
@@ -19,8 +19,10 @@ TEXT = (PROJECT / "conf" / "base" / "spec.yml").read_text(encoding="utf-8")
         (
             "gross_total: {bronze: double, silver: money",
             "gross_total: {bronze: double, silver: monee",
-            r"tables.orders.columns.gross_total.silver: Input should be 'text', 'int', 'money', "
-            r"'bool', 'date' or 'timestamp' \(found: 'monee'\)",
+            (
+                r"tables.orders.columns.gross_total.silver: Input should be 'text', 'int', "
+                r"'money', 'bool', 'date' or 'timestamp' \(found: 'monee'\)"
+            ),
         ),
         (
             "    key: [cart_id]",

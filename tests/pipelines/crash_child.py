@@ -1,0 +1,55 @@
+"""A run that kills itself at a named point: `python crash_child.py POINT COUNT BRONZE DATA`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from medallion.datasets import lake_table, warehouse
+from medallion.lake import store
+from tests.running import Shop
+
+# Each point is a function of the program; the process dies on its COUNT-th call.
+POINTS: dict[str, tuple[Any, str, str]] = {
+    "before a journal is written": (store.Commit, "prepare", "before"),
+    "after a journal is written": (store.Commit, "prepare", "after"),
+    "before a partition is swapped": (store, "replace_folder", "before"),
+    "after a partition is swapped": (store, "replace_folder", "after"),
+    "before the pointer moves": (lake_table, "move_pointer", "before"),
+    "before Enriched is recorded": (lake_table, "write_state", "before"),
+    "before the warehouse is recorded": (warehouse, "write_json", "before"),
+}
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def armed(function: Callable[..., Any], count: int, when: str) -> Callable[..., Any]:
+    calls = 0
+
+    def counted(*args: Any, **kwargs: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == count and when == "before":
+            die()
+        result = function(*args, **kwargs)
+        if calls == count:
+            die()
+        return result
+
+    return counted
+
+
+def main(point: str, count: str, bronze: str, data: str) -> None:
+    owner, name, when = POINTS[point]
+    setattr(owner, name, armed(getattr(owner, name), int(count), when))
+    Shop(Path(bronze), Path(data)).run()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

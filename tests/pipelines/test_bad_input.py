@@ -1,0 +1,287 @@
+"""Bad input ends in a message; nothing is half-written, and Bronze is as it was."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from medallion.lake.lock import LakeLock
+from medallion.sample import SampleRequest, generate
+from medallion.spec import Spec
+from tests.conftest import PROJECT
+from tests.running import Shop
+
+DAY = "ingest_dt=2025-10-02"
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory, spec: Spec) -> Path:
+    root = tmp_path_factory.mktemp("bronze") / "lake"
+    request = SampleRequest(
+        output=root,
+        start=date(2025, 10, 1),
+        days=2,
+        orders_per_day=20,
+        seed=5,
+        mess="light",
+        defects=False,
+    )
+    generate(request, spec=spec)
+    return root
+
+
+@pytest.fixture
+def shop(good: Path, tmp_path: Path) -> Shop:
+    shutil.copytree(good, tmp_path / "bronze")
+    return Shop(tmp_path / "bronze", tmp_path / "data")
+
+
+def kedro(shop: Shop, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A command as a person types it."""
+    environment = {
+        **os.environ,
+        "MEDALLION_BRONZE_ROOT": str(shop.bronze),
+        "MEDALLION_DATA_ROOT": str(shop.data),
+        "COLUMNS": "200",
+    }
+    return subprocess.run(
+        [sys.executable, "-m", "kedro", *arguments],
+        cwd=PROJECT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def rewrite(shop: Shop, partition: str, change: Callable[[pl.DataFrame], pl.DataFrame]) -> None:
+    """Delivers a partition again with other rows or columns."""
+    folder = shop.bronze / partition
+    file = folder / "part-0000.parquet"
+    frame = change(pl.read_parquet(file, hive_partitioning=False))
+    frame.write_parquet(file)
+    manifest = json.loads((folder / "_MANIFEST.json").read_text(encoding="utf-8"))
+    manifest["files"][0]["rows"] = manifest["total_rows"] = frame.height
+    (folder / "_MANIFEST.json").write_text(json.dumps(manifest), encoding="utf-8")
+
+
+def truncate(shop: Shop) -> None:
+    file = shop.bronze / "orders" / DAY / "part-0000.parquet"
+    file.write_bytes(file.read_bytes()[:500])
+
+
+def garble_manifest(shop: Shop) -> None:
+    (shop.bronze / "orders" / DAY / "_MANIFEST.json").write_text("{not json", encoding="utf-8")
+
+
+def lose_file(shop: Shop) -> None:
+    (shop.bronze / "orders" / DAY / "part-0000.parquet").unlink()
+
+
+def lose_all(shop: Shop) -> None:
+    shutil.rmtree(shop.bronze)
+
+
+@pytest.mark.parametrize(
+    ("damage", "expected"),
+    [
+        (truncate, f"orders/{DAY}: file_readable: part-0000.parquet cannot be read as Parquet"),
+        (garble_manifest, f"orders/{DAY}: manifest_readable: _MANIFEST.json is not a manifest"),
+        (lose_file, f"orders/{DAY}: file_readable: part-0000.parquet is listed in _MANIFEST.json"),
+        (lose_all, "There is no Bronze folder at"),
+    ],
+)
+def test_what_cannot_be_read_stops_the_run_with_the_place_and_writes_nothing(
+    shop: Shop, damage: Callable[[Shop], None], expected: str
+) -> None:
+    damage(shop)
+    ended = kedro(shop, "run")
+    assert ended.returncode == 1
+    assert expected in ended.stderr.replace("\n", " ")
+    assert "Traceback" not in ended.stderr + ended.stdout
+    assert len(ended.stderr.splitlines()) < 25
+    assert not list((shop.data / "silver").rglob("*.parquet"))
+
+
+@pytest.mark.parametrize(
+    ("parameter", "expected"),
+    [
+        ("ingest_dt=2025-02-30", "is not a day of the calendar"),
+        ("ingest_dt=../../x", "is not a day; write it as YYYY-MM-DD"),
+        ("ingest_dt=2030-01-01", "has no data on 2030-01-01; it has 2025-10-01 to 2025-10-02"),
+        ("ingest_day=2025-10-01", "allowed are"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused(shop: Shop, parameter: str, expected: str) -> None:
+    ended = kedro(shop, "run", "--params", parameter)
+    assert ended.returncode == 1
+    assert expected in ended.stderr.replace("\n", " ")
+    assert "Traceback" not in ended.stderr + ended.stdout
+
+
+def test_a_manifest_that_disagrees_warns_here_and_stops_a_strict_run(shop: Shop) -> None:
+    path = shop.bronze / "orders" / DAY / "_MANIFEST.json"
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    manifest["files"][0]["rows"] = manifest["total_rows"] = 7
+    path.write_text(json.dumps(manifest), encoding="utf-8")
+    strict = kedro(shop, "run", "--params", "quality.mode=strict")
+    assert strict.returncode == 1
+    assert "_MANIFEST.json says 7" in strict.stderr
+    report = shop.run()
+    (failure,) = report["gates"]["bronze"]["failures"]
+    assert (failure["name"], failure["partition"]) == ("manifest_rows", DAY)
+
+
+def test_a_partition_without_a_manifest_waits_and_is_reported(shop: Shop) -> None:
+    (shop.bronze / "orders" / DAY / "_MANIFEST.json").unlink()
+    report = shop.run()
+    assert "not complete yet" in report["gates"]["bronze"]["failures"][0]["observed"]
+    assert shop.table("base_silver.orders")["ingestion_dt"].n_unique() == 1
+
+
+def test_folders_that_mean_nothing_are_reported_and_the_run_goes_on(shop: Shop) -> None:
+    for odd in ("orderz", "orders/ingest_dt=2025-02-30", "orders/notes"):
+        (shop.bronze / odd).mkdir()
+    report = shop.run()
+    assert {failure["table"] for failure in report["gates"]["bronze"]["failures"]} == {
+        "orderz",
+        "orders",
+    }
+    assert report["status"] == "succeeded"
+
+
+def test_a_required_column_that_is_absent_quarantines_its_rows_by_that_name(shop: Shop) -> None:
+    rewrite(shop, f"orders/{DAY}", lambda frame: frame.drop("order_date"))
+    shop.run()
+    put_aside = shop.table("quarantine.orders")
+    assert put_aside["invalid_reason"].unique().to_list() == ["missing:order_date"]
+    assert put_aside["ingestion_dt"].unique().to_list() == [date(2025, 10, 2)]
+
+
+def test_a_column_of_another_type_is_cast(shop: Shop) -> None:
+    as_text = pl.col("gross_total").cast(pl.String)
+    plain = shop.bronze.with_name("plain")
+    shutil.copytree(shop.bronze, plain)
+    rewrite(shop, f"orders/{DAY}", lambda frame: frame.with_columns(as_text))
+    report = shop.run()
+    failure = report["gates"]["bronze"]["failures"][0]
+    assert (failure["observed"], failure["expected"]) == (
+        "column gross_total is varchar",
+        "double",
+    )
+    expected = Shop(plain, shop.data.with_name("plain-data"))
+    expected.run()
+    columns = ["order_id", "gross_total"]
+    assert (
+        shop.table("base_silver.orders")
+        .select(columns)
+        .equals(expected.table("base_silver.orders").select(columns))
+    )
+
+
+def test_an_unknown_column_is_dropped_from_silver_and_kept_in_quarantine(shop: Shop) -> None:
+    def with_note(frame: pl.DataFrame) -> pl.DataFrame:
+        negative = pl.when(pl.int_range(pl.len()) == 0).then(-1.0).otherwise(pl.col("net_total"))
+        return frame.with_columns(pl.lit(" as told ").alias("note"), negative.alias("net_total"))
+
+    rewrite(shop, f"orders/{DAY}", with_note)
+    report = shop.run()
+    assert "column note is unknown" in {
+        failure["observed"] for failure in report["gates"]["bronze"]["failures"]
+    }
+    assert "note" not in shop.table("base_silver.orders").columns
+    assert shop.table("quarantine.orders")["note"].to_list() == [" as told "]
+    assert shop.table("quarantine.orders")["invalid_reason"].to_list() == ["negative:net_total"]
+
+
+def test_an_empty_partition_is_processed_and_leaves_no_folder(shop: Shop) -> None:
+    for table in ("returns", "return_items"):
+        if (shop.bronze / table / DAY).exists():
+            rewrite(shop, f"{table}/{DAY}", lambda frame: frame.head(0))
+    report = shop.run()
+    assert report["status"] == "succeeded"
+    assert not (shop.data / f"silver/base/returns/ingestion_dt={DAY[-10:]}").exists()
+    assert shop.run()["plan"]["partitions"] == []
+
+
+def test_bronze_is_never_written(shop: Shop) -> None:
+    def seen() -> dict[str, tuple[int, int]]:
+        return {
+            str(path): (path.stat().st_mtime_ns, path.stat().st_size)
+            for path in shop.bronze.rglob("*")
+        }
+
+    before = seen()
+    shop.run()
+    assert seen() == before
+
+
+def test_a_second_run_is_told_who_holds_the_lake(shop: Shop) -> None:
+    lock = LakeLock(shop.data / "silver", "the-first-run")
+    lock.acquire()
+    try:
+        ended = kedro(shop, "run")
+    finally:
+        lock.release()
+    assert ended.returncode == 1
+    assert f"run the-first-run, process {os.getpid()}" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_ctrl_c_ends_in_one_line_and_leaves_nothing_staged(shop: Shop) -> None:
+    environment = {
+        **os.environ,
+        "MEDALLION_BRONZE_ROOT": str(shop.bronze),
+        "MEDALLION_DATA_ROOT": str(shop.data),
+    }
+    run = subprocess.Popen(
+        [sys.executable, "-m", "kedro", "run"],
+        cwd=PROJECT,
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 60
+    while not (shop.data / "silver" / "_staging").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    run.send_signal(signal.SIGINT)
+    _, errors = run.communicate(timeout=60)
+    assert run.returncode == 130, errors
+    assert "Interrupted. Every partition is as it was before, or complete." in errors
+    assert "Traceback" not in errors
+    assert not (shop.data / "silver" / "_staging").exists()
+    assert shop.run()["status"] == "succeeded"
+
+
+def test_a_runner_that_leaves_hooks_out_is_refused(shop: Shop) -> None:
+    ended = kedro(shop, "run", "--runner", "ParallelRunner")
+    assert ended.returncode == 1
+    assert "ParallelRunner does not run hooks" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_wrong_spec_fails_before_anything_runs(shop: Shop, tmp_path: Path) -> None:
+    conf = tmp_path / "conf"
+    shutil.copytree(PROJECT / "conf", conf)
+    for file, old, new in (
+        ("spec.yml", "sla: 0.98", "sla: 98"),
+        ("globals.yml", "${project:conf/base/spec.yml}", str(conf / "base" / "spec.yml")),
+    ):
+        path = conf / "base" / file
+        path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+    ended = kedro(shop, "run", "--conf-source", str(conf))
+    assert ended.returncode == 1
+    assert "tables.customers.sla" in ended.stderr
+    assert "(found: 98)" in ended.stderr
+    assert not shop.data.exists()
