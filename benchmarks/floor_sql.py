@@ -387,8 +387,10 @@ with sold as (
     select
         d.ingestion_dt, s.product_id, any_value(d.d7) as d7, any_value(d.d28) as d28,
         units(case when s.dt = d.ingestion_dt then s.n end) as units_day,
-        units(case when s.dt > d.ingestion_dt - 7 then s.n end) as u7, units(s.n) as u28,
-        sum(pow(0.7::double, d.ingestion_dt - s.dt) * s.n) as weighted
+        units(case when s.dt > d.ingestion_dt - d.d7::int then s.n end) as u7,
+        units(case when s.dt > d.ingestion_dt - d.d28::int then s.n end) as u28,
+        sum(case when s.dt > d.ingestion_dt - d.d28::int
+            then pow(0.7::double, d.ingestion_dt - s.dt) * s.n else 0 end) as weighted
     from windows as d
     join sold as s on s.dt > d.ingestion_dt - 28 and s.dt <= d.ingestion_dt
     group by d.ingestion_dt, s.product_id
@@ -405,7 +407,7 @@ select
         else 'STABLE'
     end as trend_signal,
     7 * weighted / total_weight as forecast_7d, ingestion_dt
-from summed join weights using (d28) left join product_catalog as p using (product_id)
+from summed left join weights using (d28) left join product_catalog as p using (product_id)
 """
 
 REGIONAL_FINANCIALS = """

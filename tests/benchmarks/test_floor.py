@@ -282,3 +282,81 @@ def test_the_real_sample_reconciles_to_the_cent(tmp_path: Path) -> None:
             " (select sum(net_revenue) from gold.fct_customers)"
         ).fetchall()[0]
     assert set(totals) == {Decimal("3462214.02")}
+
+
+def enriched(out: Path, transform: str, *columns: str) -> list[tuple[Any, ...]]:
+    frame = pl.read_parquet(f"{out}/enriched/{transform}/*/*.parquet", hive_partitioning=True)
+    return frame.select(columns).sort(pl.all()).rows()
+
+
+def test_carts_up_to_48_hours_before_an_order_are_its_touches(
+    write_bronze: Write, tmp_path: Path
+) -> None:
+    carts = [
+        {"cart_id": "too early", "created_at": "2025-05-04T09:59:59.999999", "status": "abandoned"},
+        {"cart_id": "first", "created_at": "2025-05-04T10:00:00", "status": "Abandoned"},
+        {"cart_id": "last a", "created_at": "2025-05-06T04:00:00", "status": "emptied"},
+        {"cart_id": "last b", "created_at": "2025-05-06T04:00:00", "cart_total": None},
+        {"cart_id": "converted", "created_at": "2025-05-06T10:00:00"},
+        {"cart_id": "too late", "created_at": "2025-05-06T10:00:01", "status": "abandoned"},
+    ]
+    bronze = write_bronze(
+        orders={NEXT: [{"order_date": "2025-05-06T10:00:00"}]},
+        shopping_carts={NEXT: [cart | {"updated_at": None} for cart in carts]},
+        cart_items={NEXT: [{"cart_id": "last b"}, {"cart_id": "last b", "cart_item_id": 2}]},
+    )
+    floor.run(bronze, tmp_path / "out")
+    columns = ("converting_cart_id", "cart_touches", "abandoned_touches")
+    columns += ("first_touch_cart_id", "last_touch_cart_id")
+    columns += ("hours_first_touch", "hours_last_touch", "is_recovered")
+    assert enriched(tmp_path / "out", "attributed_purchases", *columns) == [
+        ("converted", 3, 1, "first", "last b", 48.0, 6.0, True)
+    ]
+    columns = ("cart_id", "cart_status", "is_final", "hours_to_purchase", "cart_value", "units")
+    assert enriched(tmp_path / "out", "cart_attribution", *columns) == [
+        ("converted", "converted", False, 48.0, Decimal("10.00"), 0),
+        ("first", "abandoned", True, None, Decimal("10.00"), 0),
+        ("last a", "emptied", False, None, Decimal("10.00"), 0),
+        ("last b", "open", False, None, Decimal("20.00"), 4),
+        ("too early", "abandoned", True, None, Decimal("10.00"), 0),
+        ("too late", "open", False, None, Decimal("10.00"), 0),
+    ]
+
+
+def test_gold_marks_orders_whose_lines_were_lost(write_bronze: Write, tmp_path: Path) -> None:
+    orders = [{}, {"order_id": "O2"}]
+    lines = [{"cost_price": 1.5}, {"order_id": "O2", "quantity": 1}]
+    bronze = write_bronze(
+        orders={DAY: orders},
+        order_items={DAY: lines},
+        returns={NEXT: [{"return_date": NEXT}]},
+    )
+    floor.run(bronze, tmp_path / "out")
+    with duckdb.connect(str(tmp_path / "out" / "warehouse.duckdb"), read_only=True) as con:
+        rows = con.execute(
+            "select order_id, cogs, has_all_lines, gross_profit, refunds"
+            " from gold.fct_orders order by order_id"
+        ).fetchall()
+    assert rows == [
+        ("O1", Decimal("3.00"), True, Decimal("7.00"), Decimal("5.00")),
+        ("O2", Decimal("0.00"), False, None, Decimal("0.00")),
+    ]
+
+
+def test_sales_of_a_window_are_divided_by_the_days_there_are(
+    write_bronze: Write, tmp_path: Path
+) -> None:
+    second = {"order_id": "O2", "order_date": "2025-05-06T10:00:00"}
+    bronze = write_bronze(
+        orders={DAY: [{}], NEXT: [second]},
+        order_items={DAY: [{"quantity": 10}], NEXT: [{"order_id": "O2", "quantity": 4}]},
+    )
+    floor.run(bronze, tmp_path / "out")
+    columns = ("ingestion_dt", "units_sold", "window_days", "daily_velocity", "days_of_cover")
+    rows = enriched(tmp_path / "out", "inventory_risk", *columns)
+    assert [row[1:] for row in rows] == [(10, 1, 10.0, 10.0), (14, 2, 7.0, 100 * 2 / 14)]
+    rows = enriched(tmp_path / "out", "sales_velocity", "ingestion_dt", "units_day", "forecast_7d")
+    assert [row[1:] for row in rows] == [
+        (10, pytest.approx(70)),
+        (4, pytest.approx(7 * (4 + 0.7 * 10) / 1.7)),
+    ]
