@@ -8,7 +8,7 @@ from pathlib import Path
 from medallion.lake.inventory import LakeInventory
 from medallion.spec import INGESTION_DAY, SNAPSHOT_DAY, Spec
 
-_DUCKDB = {
+DUCKDB_TYPES = {
     "text": "varchar",
     "int": "bigint",
     "float": "double",
@@ -30,13 +30,13 @@ def lake_views(spec: Spec, lake: LakeInventory) -> dict[str, str]:
 
 def _views(spec: Spec, lake: LakeInventory) -> Iterable[tuple[str, str]]:
     for table in spec.events:
-        columns = _silver_columns(spec, table)
+        columns = silver_columns(spec, table)
         yield f"base_silver.{table}", _view(lake, f"base/{table}", columns, INGESTION_DAY)
     for name, transform in spec.transforms.items():
-        columns = {c: _DUCKDB[kind] for c, kind in transform.columns.items() if c != INGESTION_DAY}
+        columns = {c: DUCKDB_TYPES[kind] for c, kind in transform.columns.items() if c != INGESTION_DAY}
         yield f"enriched.{name}", _view(lake, f"enriched/{name}", columns, INGESTION_DAY)
     for name in spec.dimensions:
-        columns = _silver_columns(spec, name)
+        columns = silver_columns(spec, name)
         newest = lake.newest_snapshots().get(name)
         only = f"{SNAPSHOT_DAY}={newest}" if newest else "*"
         yield f"dims.{name}", _view(lake, f"dims/{name}", columns, SNAPSHOT_DAY, only)
@@ -46,8 +46,9 @@ def _views(spec: Spec, lake: LakeInventory) -> Iterable[tuple[str, str]]:
         yield f"quarantine.{name}", _view(lake, f"quarantine/{name}", _raw(spec, name), day)
 
 
-def _silver_columns(spec: Spec, table: str) -> dict[str, str]:
-    columns = {name: _DUCKDB[column.silver] for name, column in spec.contract(table).items()}
+def silver_columns(spec: Spec, table: str) -> dict[str, str]:
+    """The stored columns of a Base Silver table or dimension, name to DuckDB type."""
+    columns = {name: DUCKDB_TYPES[column.silver] for name, column in spec.contract(table).items()}
     business = spec.tables[table].business_date
     return {**columns, business.column: "date"} if business else columns
 

@@ -1,0 +1,110 @@
+{#- Casts: from a cleaned value to its Silver type, null where it cannot be. -#}
+
+{%- macro to_text(x, physical, column, cleaning) -%}
+  {%- set text = x if physical in ("VARCHAR", "MIXED") else "cast(" ~ x ~ " as varchar)" -%}
+  {%- if column["nullify"] == "email" -%}
+    case when regexp_full_match(lower({{ text }}), '{{ cleaning["email_pattern"] }}')
+    then lower({{ text }}) end
+  {%- elif column["clean"] == "lower" -%}lower({{ text }})
+  {%- elif column["clean"] == "title" -%}
+    array_to_string(
+      list_transform(string_split({{ text }}, ' '), lambda w: upper(w[1]) || lower(w[2:])), ' '
+    )
+  {%- else -%}{{ text }}{%- endif -%}
+{%- endmacro -%}
+
+{#- `12` and `12.0`, no exponent. A double that is whole is such a number. -#}
+{%- macro to_int(x, physical) -%}
+  {%- if physical == "BIGINT" -%}{{ x }}
+  {%- elif physical == "DOUBLE" -%}
+    case when cast(try_cast({{ x }} as bigint) as double) = {{ x }}
+    then try_cast({{ x }} as bigint) end
+  {%- else -%}
+    {%- set text = "cast(" ~ x ~ " as varchar)" -%}
+    case when regexp_full_match({{ text }}, '[+-]?\d+(\.0+)?')
+    then try_cast(split_part({{ text }}, '.', 1) as bigint) end
+  {%- endif -%}
+{%- endmacro -%}
+
+{#- Rounded half away from zero from the shortest decimal text. Where two decimals give a
+    double back, they are that text, and the slow way through text is not needed. -#}
+{%- macro to_money(x, physical) -%}
+  {%- set text = "cast(" ~ x ~ " as varchar)" -%}
+  {%- if physical == "BIGINT" -%}try_cast({{ x }} as decimal(18, 2))
+  {%- elif physical == "DOUBLE" -%}
+    case
+      when abs({{ x }}) < 1e12
+        and cast(try_cast({{ x }} as decimal(18, 2)) as double) = {{ x }}
+        then try_cast({{ x }} as decimal(18, 2))
+      when isfinite({{ x }}) then try_cast({{ text }} as decimal(18, 2))
+    end
+  {%- else -%}
+    case when regexp_full_match({{ text }}, '[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?')
+    then try_cast({{ text }} as decimal(18, 2)) end
+  {%- endif -%}
+{%- endmacro -%}
+
+{%- macro to_bool(x, physical) -%}
+  {%- if physical == "BOOLEAN" -%}{{ x }}
+  {%- else -%}
+    {%- set text = "lower(cast(" ~ x ~ " as varchar))" -%}
+    case
+      when {{ text }} in ('true', 't', 'yes', 'y', '1', '1.0') then true
+      when {{ text }} in ('false', 'f', 'no', 'n', '0', '0.0') then false
+    end
+  {%- endif -%}
+{%- endmacro -%}
+
+{#- UTC without zone, to the microsecond: `T` or a blank, seconds and fractions optional, a
+    date alone, an offset or Z with or without a blank before. 24:00 is no time. -#}
+{%- macro to_timestamp(x) -%}
+  {%- set text = "cast(" ~ x ~ " as varchar)" -%}
+  {%- set day = "\\d{4}-\\d{2}-\\d{2}" -%}
+  {%- set time = "([01]\\d|2[0-3]):[0-5]\\d(:[0-5]\\d(\\.\\d+)?)?" -%}
+  {%- set offset = "(Z|[+-]([01]\\d|2[0-3])(:?[0-5]\\d)?)" -%}
+  {%- set cut = "regexp_replace(" ~ text ~ ", '(\\.\\d{6})\\d+', '\\1')" -%}
+  case
+    when regexp_full_match({{ text }}, '{{ day }}([T ]{{ time }})?')
+      then try_cast({{ cut }} as timestamp)
+    when regexp_full_match({{ text }}, '{{ day }}[T ]{{ time }} ?{{ offset }}')
+      then try_cast(regexp_replace({{ cut }}, ' ?{{ offset }}$', '') as timestamp)
+        - to_minutes({{ offset_minutes(text) }})
+  end
+{%- endmacro -%}
+
+{%- macro offset_minutes(text) -%}
+  coalesce(
+    case when regexp_extract({{ text }}, '([+-])\d{2}:?(\d{2})?$', 1) = '-' then -1 else 1 end
+    * (
+      60 * try_cast(regexp_extract({{ text }}, '[+-](\d{2}):?(\d{2})?$', 1) as integer)
+      + coalesce(try_cast(regexp_extract({{ text }}, '[+-]\d{2}:?(\d{2})$', 1) as integer), 0)
+    ),
+    0
+  )
+{%- endmacro -%}
+
+{#- The typed value of a cleaned column. -#}
+{%- macro typed(name, column, cleaning) -%}
+  {%- set x = adapter.quote(name) -%}
+  {%- set physical = column["physical"] -%}
+  {%- if column["silver"] == "text" -%}{{ to_text(x, physical, column, cleaning) }}
+  {%- elif column["silver"] == "int" -%}
+    {{- within(to_int(x, physical), column["nullify"]) -}}
+  {%- elif column["silver"] == "money" -%}{{ to_money(x, physical) }}
+  {%- elif column["silver"] == "bool" -%}{{ to_bool(x, physical) }}
+  {%- elif column["silver"] == "timestamp" -%}{{ to_timestamp(x) }}
+  {%- elif column["silver"] == "date" -%}cast({{ to_timestamp(x) }} as date)
+  {%- else -%}
+    {{- exceptions.raise_compiler_error("no cast to " ~ column["silver"]) -}}
+  {%- endif -%}
+{%- endmacro -%}
+
+{#- Null outside of bounds. -#}
+{%- macro within(x, bounds) -%}
+  {%- if bounds is mapping -%}
+    case when true
+      {%- if bounds["below"] is not none %} and {{ x }} >= {{ bounds["below"] }}{% endif -%}
+      {%- if bounds["above"] is not none %} and {{ x }} <= {{ bounds["above"] }}{% endif -%}
+    {{ " " }}then {{ x }} end
+  {%- else -%}{{ x }}{%- endif -%}
+{%- endmacro -%}

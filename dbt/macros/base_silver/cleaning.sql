@@ -1,0 +1,28 @@
+{#- Cleaning: from what Bronze holds to text without blanks around it and without null words.
+    A column that Bronze does not hold as text is left as it is. -#}
+
+{%- macro trimmed(x) -%}
+  trim({{ x }}, ' ' || chr(9) || chr(10) || chr(11) || chr(12) || chr(13))
+{%- endmacro -%}
+
+{%- macro without_null_words(x, words) -%}
+  case
+    when strlen({{ x }}) > {{ words | map("length") | max }} then {{ x }}
+    when lower({{ x }}) in ('{{ words | join("', '") }}') then null
+    else {{ x }}
+  end
+{%- endmacro -%}
+
+{#- The cleaned value of a column, by how the window holds it. -#}
+{%- macro cleaned(name, column, cleaning) -%}
+  {%- set text = trimmed(adapter.quote(name)) -%}
+  {%- set value -%}
+    {%- if column["is_name"] -%}nullif({{ text }}, '')
+    {%- else -%}{{ without_null_words(text, cleaning["null_words"]) }}{%- endif -%}
+  {%- endset -%}
+  {%- if column["physical"] == "VARCHAR" -%}{{ value }}
+  {%- elif column["physical"] == "MIXED" -%}
+    case when {{ adapter.quote(name ~ "__is_text") }} then {{ value }}
+    else {{ adapter.quote(name) }} end
+  {%- else -%}{{ adapter.quote(name) }}{%- endif -%}
+{%- endmacro -%}

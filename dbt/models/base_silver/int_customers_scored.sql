@@ -1,0 +1,3 @@
+{{ config(materialized='table', tags=['dims']) }}
+
+{{ verdicts('customers') }}

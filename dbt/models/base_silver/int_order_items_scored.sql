@@ -1,0 +1,5 @@
+{{ config(materialized='table', tags=['base_silver']) }}
+
+-- depends_on: {{ ref('stg_orders') }}
+-- depends_on: {{ ref('keys_product_catalog') }}
+{{ verdicts('order_items') }}

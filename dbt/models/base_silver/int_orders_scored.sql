@@ -1,0 +1,4 @@
+{{ config(materialized='table', tags=['base_silver']) }}
+
+-- depends_on: {{ ref('keys_customers') }}
+{{ verdicts('orders') }}

@@ -1,0 +1,9 @@
+{{
+  config(
+    materialized='partitions',
+    tags=['dims'],
+    meta={'table': 'keys/customers', 'order_by': ['customer_id']}
+  )
+}}
+
+{{ known_keys('customers') }}

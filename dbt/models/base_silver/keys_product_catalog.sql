@@ -1,0 +1,9 @@
+{{
+  config(
+    materialized='partitions',
+    tags=['dims'],
+    meta={'table': 'keys/product_catalog', 'order_by': ['product_id']}
+  )
+}}
+
+{{ known_keys('product_catalog') }}

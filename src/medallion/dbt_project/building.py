@@ -1,0 +1,155 @@
+"""Building a layer with dbt: inputs in, staged partitions and counts out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from medallion.dbt_project.context import Context
+from medallion.dbt_project.results import BuildResult, Counts, StagedPartition, StagedTable
+from medallion.dbt_project.settings import EngineSettings
+from medallion.lake.bronze import BronzePartition
+from medallion.spec import Spec
+
+Bronze = Mapping[str, Sequence[BronzePartition]]
+
+
+def build_base_silver(
+    spec: Spec,
+    window: Bronze,
+    history: Mapping[str, Sequence[Path]],
+    dimension_keys: Mapping[str, Path],
+    staging: Path,
+    settings: EngineSettings,
+) -> BuildResult:
+    """Scores the window's event rows and stages the accepted and the quarantined ones.
+
+    Args:
+        spec: The facts about the tables.
+        window: Bronze partitions per event table.
+        history: Accepted files outside the window, with which keys must not collide.
+        dimension_keys: The file of all keys of each dimension.
+        staging: Where to write, laid out as the lake is.
+        settings: What DuckDB may use.
+
+    Raises:
+        DbtError: A model failed.
+    """
+    context = Context(spec, settings, staging, window, history, dimension_keys)
+    with _connected(context) as query:
+        seconds = _run("tag:base_silver", "base_silver")
+        return _result(context, list(spec.events), seconds, query)
+
+
+def build_dimensions(
+    spec: Spec,
+    partitions: Bronze,
+    snapshot: date,
+    staging: Path,
+    settings: EngineSettings,
+) -> BuildResult:
+    """Stages a snapshot of dimensions, their quarantine, and the keys that stand in Bronze.
+
+    In the `ingest_dt` layout the snapshot is made of the partitions up to its day; the keys
+    are those of all partitions.
+
+    Args:
+        spec: The facts about the tables.
+        partitions: All Bronze partitions of the dimensions to build.
+        snapshot: The snapshot's day.
+        staging: Where to write, laid out as the lake is.
+        settings: What DuckDB may use.
+
+    Raises:
+        DbtError: A model failed.
+    """
+    names = list(partitions)
+    context = Context(spec, settings, staging, partitions, snapshot=snapshot)
+    with _connected(context) as query:
+        models = [f"int_{n}_scored stg_{n} quarantine_{n} keys_{n}" for n in names]
+        return _result(context, names, _run(" ".join(models), "dims"), query)
+
+
+def build_gold(spec: Spec, warehouse: Path, settings: EngineSettings) -> BuildResult:
+    """Builds the marts in a warehouse file whose other schemas show the lake.
+
+    Args:
+        spec: The facts about the tables.
+        warehouse: The DuckDB file.
+        settings: What DuckDB may use.
+
+    Raises:
+        DbtError: A model failed.
+    """
+    context = Context(spec, settings, warehouse.parent, warehouse=warehouse)
+    result = BuildResult()
+    with _connected(context) as query:
+        for model, seconds in _run("path:models/gold", "gold").items():
+            rows = query(f"select count(*) from warehouse.gold.{model}")[0][0]
+            result.counts[model] = Counts(accepted=int(rows), seconds=seconds)
+    return result
+
+
+@contextmanager
+def _connected(context: Context) -> Iterator[Any]:
+    """Lets dbt see a context; gives a function that asks the same database."""
+    from medallion.dbt_project import plugin
+
+    plugin.set_context(context)
+    try:
+        yield plugin.ask
+    finally:
+        plugin.release()
+
+
+def _run(select: str, layer: str) -> dict[str, float]:
+    from medallion.dbt_project.running import run_models
+
+    return run_models(select, layer)
+
+
+def _is_known(partition: BronzePartition, snapshot: date | None) -> bool:
+    """A snapshot knows nothing of later days."""
+    return snapshot is None or partition.day is None or partition.day <= snapshot
+
+
+def _result(
+    context: Context, tables: Sequence[str], seconds: Mapping[str, float], query: Any
+) -> BuildResult:
+    result = BuildResult(staged=dict(context.staged))
+    for table in tables:
+        partitions = context.bronze.get(table, ())
+        if partitions or table in {p.split("/")[1] for p in context.staged}:
+            result.counts[table] = _counts(context, table, seconds, query)
+    return result
+
+
+def _counts(
+    context: Context, table: str, seconds: Mapping[str, float], query: Any
+) -> Counts:
+    partitions = [p for p in context.bronze.get(table, ()) if _is_known(p, context.snapshot)]
+    is_event = context.spec.tables[table].kind == "event"
+    scored = f"base_silver.int_{table}_scored"
+    lost = query(f"select c, count(*) from (select unnest(nullified) as c from {scored}) group by c")
+    reasons = query(
+        f"select r, count(*) from (select unnest(string_split(invalid_reason, '|')) as r"
+        f" from {scored} where invalid_reason is not null) group by r"
+    )
+    superseded = query(f"select count(*) from {scored} where is_superseded")
+    layer = "base" if is_event else "dims"
+    return Counts(
+        partitions={p.value: p.rows for p in partitions} if is_event else {},
+        bronze_rows=sum(partition.rows for partition in partitions),
+        accepted=context.staged[f"{layer}/{table}"].rows,
+        quarantined=context.staged[f"quarantine/{table}"].rows,
+        superseded=int(superseded[0][0]),
+        nullified={column: int(n) for column, n in lost},
+        reasons={code: int(n) for code, n in reasons},
+        seconds=sum(
+            seconds.get(model, 0.0)
+            for model in (f"int_{table}_scored", f"stg_{table}", f"quarantine_{table}")
+        ),
+    )

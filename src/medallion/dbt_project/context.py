@@ -1,0 +1,102 @@
+"""What one dbt invocation sees and where it writes.
+
+Nothing of a run goes through dbt's `--vars` or environment variables: each change would make
+dbt parse the whole project again. The plugin applies the current context to dbt's connection.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from medallion.dbt_project.results import StagedTable
+from medallion.dbt_project.settings import EngineSettings
+from medallion.dbt_project.sources import BronzeView
+from medallion.lake.bronze import BronzePartition
+from medallion.lake.views import DUCKDB_TYPES, silver_columns
+from medallion.spec import INGESTION_DAY, Spec
+
+
+@dataclass
+class Context:
+    """The inputs and outputs of one invocation.
+
+    Attributes:
+        spec: The facts about the tables.
+        settings: What DuckDB may use.
+        staging: Where partitions are written, laid out as the lake is.
+        bronze: The window's partitions by table.
+        history: Accepted files outside the window, by event table.
+        dimension_keys: The file of keys of each dimension.
+        snapshot: The day of the snapshots that are built.
+        warehouse: A DuckDB file to attach for Gold.
+        staged: What has been written so far; the plugin fills it.
+    """
+
+    spec: Spec
+    settings: EngineSettings
+    staging: Path
+    bronze: Mapping[str, Sequence[BronzePartition]] = field(default_factory=dict)
+    history: Mapping[str, Sequence[Path]] = field(default_factory=dict)
+    dimension_keys: Mapping[str, Path] = field(default_factory=dict)
+    snapshot: date | None = None
+    warehouse: Path | None = None
+    staged: dict[str, StagedTable] = field(default_factory=dict)
+
+    def statements(self) -> list[str]:
+        """The SQL that makes this context visible to dbt."""
+        views = {table: self._view(table) for table in self.spec.tables}
+        facts = json.dumps(self._facts(views)).replace("'", "''")
+        made = [f"create schema if not exists {s}" for s in ("bronze", "history", "keys", "spec")]
+        made.append(f"create or replace table spec.facts as select '{facts}' as facts")
+        for table, view in views.items():
+            made.append(f"create or replace view bronze.{table} as {view.statement}")
+        for table in self.spec.events:
+            made.append(f"create or replace view history.{table} as {self._history(table)}")
+        for name in self.spec.dimensions:
+            made.append(f"create or replace view keys.{name} as {self._keys(name)}")
+        return made
+
+    def _view(self, table: str) -> BronzeView:
+        return BronzeView(table, self.bronze.get(table, ()), self.spec)
+
+    def _facts(self, views: Mapping[str, BronzeView]) -> dict[str, Any]:
+        """The spec as the macros read it, with how the window holds each column."""
+        facts = self.spec.model_dump(mode="json")
+        for name, table in facts["tables"].items():
+            table["columns"] = {
+                **table["columns"],
+                **{c: {**f, "lineage": True} for c, f in facts["lineage"].items()},
+            }
+            for column, held in views[name].physical.items():
+                table["columns"][column]["physical"] = held
+            table["unknown"] = list(views[name].unknown.values())
+            table["has_history"] = bool(self.history.get(name))
+        return {**facts, "snapshot": str(self.snapshot) if self.snapshot else None}
+
+    def _history(self, table: str) -> str:
+        columns = {**silver_columns(self.spec, table), INGESTION_DAY: "date"}
+        files = self.history.get(table, ())
+        if not files:
+            nulls = ", ".join(f"null::{kind} as {name}" for name, kind in columns.items())
+            return f"select {nulls} where false"
+        paths = ", ".join(f"'{_escaped(path)}'" for path in files)
+        return (
+            f"select * from read_parquet([{paths}], hive_partitioning = true,"
+            f" hive_types = {{'{INGESTION_DAY}': DATE}})"
+        )
+
+    def _keys(self, name: str) -> str:
+        (key,) = self.spec.tables[name].key
+        if name not in self.dimension_keys:
+            kind = DUCKDB_TYPES[self.spec.tables[name].columns[key].silver]
+            return f"select null::{kind} as {key} where false"
+        return f"select {key} from read_parquet('{_escaped(self.dimension_keys[name])}')"
+
+
+def _escaped(path: Path) -> str:
+    return str(path).replace("'", "''")

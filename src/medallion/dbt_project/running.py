@@ -1,0 +1,92 @@
+"""One dbt in the process: the project is parsed once, each layer is one invocation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import cache
+from typing import Any
+
+from medallion import events
+from medallion.dbt_project.standalone import PROJECT
+from medallion.errors import DbtError
+
+_DBT = PROJECT / "dbt"
+_QUIET = [
+    "--quiet",
+    "--no-print",
+    "--log-level",
+    "none",
+    "--log-level-file",
+    "none",
+    "--no-use-colors",
+    "--no-send-anonymous-usage-stats",
+]
+_WHERE = ["--project-dir", str(_DBT), "--profiles-dir", str(_DBT)]
+
+
+def run_models(select: str, layer: str) -> dict[str, float]:
+    """Runs the models that a selector names.
+
+    Args:
+        select: As dbt's `--select`.
+        layer: The layer that progress is reported under.
+
+    Returns:
+        Seconds by model.
+
+    Raises:
+        DbtError: A model failed.
+    """
+    arguments = ["run", *_QUIET, "--no-write-json", *_WHERE, "--select", select]
+    result = _invoke(arguments, _manifest(), _reporting(layer))
+    return {run.node.name: float(run.execution_time) for run in result}
+
+
+@cache
+def _manifest() -> Any:
+    return _invoke(["parse", *_QUIET, *_WHERE], None, None)
+
+
+def _invoke(
+    arguments: list[str], manifest: Any, callback: Callable[[Any], None] | None
+) -> Any:
+    from dbt.cli.main import dbtRunner
+
+    runner = dbtRunner(manifest=manifest, callbacks=[callback] if callback else [])
+    outcome = runner.invoke(arguments)
+    if isinstance(outcome.exception, KeyboardInterrupt):
+        raise outcome.exception
+    if not outcome.success:
+        raise DbtError(
+            "dbt could not build all models:",
+            details=list(_problems(outcome))
+            or [_shortened(str(outcome.exception))],
+            hint="if the disk is full, make room; otherwise look at the model and its rows.",
+        )
+    return outcome.result
+
+
+def _problems(outcome: Any) -> Iterable[str]:
+    for run in outcome.result or ():
+        if str(run.status) in ("error", "fail"):
+            where = getattr(run.node, "original_file_path", "")
+            yield f"{run.node.name} ({where}): {_shortened(run.message or '')}"
+
+
+def _shortened(message: str) -> str:
+    """The lines of dbt's message that say what happened, without its frame."""
+    lines = [line.strip() for line in message.splitlines()]
+    told = [line for line in lines if line and not line.startswith(("Runtime Error in", "> in"))]
+    return " ".join(told)[:400]
+
+
+def _reporting(layer: str) -> Callable[[Any], None]:
+    def report(event: Any) -> None:
+        if event.info.name == "LogStartLine":
+            events.announce(events.Progress(layer, event.data.node_info.node_name, done=False))
+        elif event.info.name == "LogModelResult":
+            node = event.data.node_info.node_name
+            seconds = float(event.data.execution_time)
+            events.announce(events.Progress(layer, node, done=True, seconds=seconds))
+
+    return report
