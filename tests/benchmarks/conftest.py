@@ -94,7 +94,7 @@ def write_partition(root: Path, table: str, partition: str, frames: Sequence[pl.
 def write_bronze(tmp_path: Path) -> Write:
     """Writes rows as Bronze: `write(orders={"2025-05-05": [{...}, ...]})`, defaults filled in.
 
-    The two dimensions get a row each when they are not named; `frame` overrides types.
+    The two dimensions get a row each when they are not named; `schema` overrides types.
     """
 
     def write(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from argparse import Namespace
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -56,3 +58,27 @@ def test_a_history_holds_its_own_days_and_all_dimension_rows(tmp_path: Path) -> 
         str(path.parent.relative_to(tmp_path / "some")) for path in tmp_path.glob("some/*/*/*")
     }
     assert found == {names[1], names[2]}
+
+
+def test_the_floor_alone_gives_a_table_without_the_pipeline(
+    write_bronze: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def generate(bronze: Path, days: int, orders_per_day: int) -> None:
+        assert (days, orders_per_day) == (30, 71)
+        write_bronze(orders={"2025-10-01": [{}]}).rename(bronze)
+
+    monkeypatch.setattr(run, "generate", generate)
+    options = Namespace(data=tmp_path / "d", days=30, floor_only=True, check=False, keep=False)
+    size = run.measure_size(100_000, options)
+    assert size["rows"] == 3
+    assert [stage["name"] for stage in size["floor"]["stages"]] == [
+        "dims",
+        "base_silver",
+        "enriched",
+        "gold",
+    ]
+    result = {"at": "2025-10-01", "machine": run.machine(), "sizes": [size], "history": []}
+    text = run.to_markdown(result)
+    assert "| 3 | floor |" in text
+    assert "| floor | base_silver |" in text
+    assert list((tmp_path / "d").iterdir()) == []
