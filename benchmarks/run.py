@@ -66,7 +66,7 @@ class Measured:
         return self.rows / self.seconds
 
 
-def measure(command: Sequence[str], environment: dict[str, str], log: Path) -> dict[str, float]:
+def measure(command: Sequence[str], environment: dict[str, str], log: Path) -> dict[str, Any]:
     """Runs a command to its end; stops the benchmark if it fails.
 
     Args:
@@ -112,7 +112,7 @@ def generate(bronze: Path, days: int, orders_per_day: int) -> None:
     )
 
 
-def kedro(environment: dict[str, str], log: Path, *arguments: str) -> dict[str, float]:
+def kedro(environment: dict[str, str], log: Path, *arguments: str) -> dict[str, Any]:
     """A `kedro` command in a fresh process."""
     quiet = {"KEDRO_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1"}
     return measure([sys.executable, "-m", "kedro", *arguments], quiet | environment, log)
