@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kedro.config import OmegaConfigLoader
 
-from medallion.hooks import RunGuard, RunReporter
+from medallion.hooks import RunGuard, RunReporter, spare_imports
 
 _PROJECT = Path(__file__).resolve().parents[2]
 
@@ -22,6 +22,7 @@ def _root(variable: str, default: str) -> str:
     return _project_path(os.environ.get(variable) or default)
 
 
+spare_imports()
 HOOKS = (RunGuard(), RunReporter())
 CONFIG_LOADER_CLASS = OmegaConfigLoader
 CONFIG_LOADER_ARGS = {

@@ -19,6 +19,7 @@ from medallion.dbt_project.standalone import standalone_context
 from medallion.spec import INGESTION_DAY
 
 CURRENT = "current"
+_BATCH_ROWS = 1_500_000
 
 
 
@@ -97,8 +98,9 @@ class Plugin(BasePlugin):
 class PartitionWriter:
     """Copies the rows of a query into one Parquet file per partition.
 
-    A Bronze file is one row group, so one day is read by one thread: days are written in
-    parallel. Rows are ordered, so the bytes do not depend on it.
+    Days are computed in batches, because planning the query takes longer than reading a small
+    day, and written in parallel, because one file is written by one thread. Rows are ordered,
+    so the bytes depend on neither.
 
     Args:
         connection: The database that has what the query reads.
@@ -116,25 +118,49 @@ class PartitionWriter:
     def write(self, table: str, order_by: Sequence[str]) -> StagedTable:
         """Writes all partitions of a table such as `base/orders`."""
         columns = self._columns()
-        key = list(columns)[-1]
-        stored = {name: kind for name, kind in columns.items() if name != key}
+        *stored, key = columns
         order = ", ".join(order_by) or "all"
-        select = f"select {', '.join(_quoted(c) for c in stored)} from ({self._query})"
-        jobs = {
-            value: f"{select} where {key} = '{value}' order by {order}"
-            for value in self._values(table, key)
-        }
+        batch = f"staging.{table.replace('/', '_')}"
+        select = f"select {', '.join(_quoted(name) for name in stored)} from {batch}"
+        partitions: list[StagedPartition] = []
         with ThreadPoolExecutor(self._context.settings.workers) as pool:
-            written = pool.map(
-                lambda job: self._copy(self._context.staging / table / f"{key}={job[0]}", *job),
-                jobs.items(),
-            )
-            partitions = tuple(partition for partition in written if partition)
-        return StagedTable(table, stored, partitions)
+            for values in self._batches(table, key):
+                self._compute(batch, key, values)
+                jobs = {
+                    value: f"{select} where {key} = '{value}' order by {order}" for value in values
+                }
+                folder = self._context.staging / table
+                written = pool.map(lambda v: self._copy(folder / f"{key}={v}", v, jobs[v]), values)
+                partitions.extend(partition for partition in written if partition)
+        self._execute(f"drop table if exists {batch}")
+        return StagedTable(table, {name: columns[name] for name in stored}, tuple(partitions))
+
+    def _batches(self, table: str, key: str) -> Iterable[list[str]]:
+        """Partition values, as many at a time as hold about `_BATCH_ROWS` Bronze rows."""
+        rows = {p.value: p.rows for p in self._context.bronze.get(table.split("/")[1], ())}
+        batch: list[str] = []
+        for value in self._values(table, key):
+            if batch and sum(rows.get(v, 0) for v in (*batch, value)) > _BATCH_ROWS:
+                yield batch
+                batch = []
+            batch.append(value)
+        if batch:
+            yield batch
+
+    def _compute(self, batch: str, key: str, values: Sequence[str]) -> None:
+        listed = ", ".join(f"'{value}'" for value in values)
+        self._execute("create schema if not exists staging")
+        self._execute(
+            f"create or replace table {batch} as"
+            f" select * from ({self._query}) where {key} in ({listed})"
+        )
+
+    def _execute(self, statement: str) -> list[tuple[Any, ...]]:
+        with self._connection.cursor() as cursor:
+            return cursor.execute(statement).fetchall()
 
     def _columns(self) -> dict[str, str]:
-        described = self._connection.cursor().execute(f"describe {self._query}").fetchall()
-        return {name: kind for name, kind, *_ in described}
+        return {name: kind for name, kind, *_ in self._execute(f"describe {self._query}")}
 
     def _values(self, table: str, key: str) -> list[str]:
         layer, name = table.split("/")
@@ -143,21 +169,20 @@ class PartitionWriter:
         if key != INGESTION_DAY:
             return [str(self._context.snapshot)]
         if layer == "quarantine":
-            found = self._connection.cursor().execute(
+            found = self._execute(
                 f"select distinct {key} from base_silver.int_{name}_scored"
                 f" where invalid_reason is not null order by all"
             )
-            return [str(day) for (day,) in found.fetchall()]
+            return [str(day) for (day,) in found]
         return sorted({partition.value for partition in self._context.bronze.get(name, ())})
 
     def _copy(self, folder: Path, value: str, query: str) -> StagedPartition | None:
         folder.mkdir(parents=True)
         file = folder / "part-0000.parquet"
-        with self._connection.cursor() as cursor:
-            copied = cursor.execute(
-                f"copy ({query}) to '{_escaped(file)}' (format parquet, compression zstd,"
-                " compression_level 1)"
-            ).fetchall()
+        copied = self._execute(
+            f"copy ({query}) to '{_escaped(file)}' (format parquet, compression zstd,"
+            " compression_level 1)"
+        )
         rows = int(copied[0][0])
         if rows:
             return StagedPartition(value, {file: rows})

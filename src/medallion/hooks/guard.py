@@ -11,6 +11,7 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog, MemoryDataset
 
 from medallion.errors import RequestError
+from medallion.hooks.startup import spare_viz_statistics
 from medallion.lake.lock import LakeLock
 from medallion.lake.names import as_run_id
 from medallion.lake.store import Lake
@@ -31,6 +32,7 @@ class RunGuard:
     @hook_impl
     def after_context_created(self, context: Any) -> None:
         """Reads the spec, so that a wrong one fails before anything runs."""
+        spare_viz_statistics(context._hook_manager)  # noqa: SLF001
         places = context.config_loader["globals"]
         load_spec(places["spec"])
         self._lake = Lake(Path(places["data_root"]) / "silver")
@@ -38,7 +40,7 @@ class RunGuard:
     @hook_impl
     def after_catalog_created(self, catalog: DataCatalog, save_version: str | None) -> None:
         """Gives nodes the run's id."""
-        catalog["run_id"] = MemoryDataset(as_run_id(save_version or "session"))
+        catalog["run_id"] = MemoryDataset(as_run_id(save_version or "session"), copy_mode="assign")
 
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -93,3 +93,8 @@ def lookback(days: Sequence[date], length: int) -> pl.LazyFrame:
     pairs = [(day, day - timedelta(days=age), age) for day in days for age in range(length)]
     schema = {DAY: pl.Date, "event_dt": pl.Date, "age": pl.Int64}
     return pl.LazyFrame(pairs, schema=schema, orient="row")
+
+
+def each_day(days: Sequence[date], snapshot: Callable[[date], pl.LazyFrame]) -> pl.LazyFrame:
+    """The snapshots of all days, one under the other; no rows, but columns, without days."""
+    return pl.concat([snapshot(day) for day in days] or [snapshot(date.max).clear()])

@@ -54,7 +54,7 @@ def cart_attribution(
     expires = pl.col("created_at") + timedelta(hours=attribution_tolerance_hours)
     conversions = _conversions(carts, shopping_carts, orders, attribution_tolerance_hours)
     return (
-        carts.join(_contents(carts, cart_items), on="cart_id", how="left")
+        carts.join(_contents(cart_items), on="cart_id", how="left")
         .join(conversions, on="cart_id", how="left")
         .with_columns(
             count(pl.col("item_count")),
@@ -92,17 +92,13 @@ def cart_attribution(
     )
 
 
-def _contents(carts: pl.LazyFrame, cart_items: pl.LazyFrame) -> pl.LazyFrame:
+def _contents(cart_items: pl.LazyFrame) -> pl.LazyFrame:
     """What the lines of each cart amount to."""
-    return (
-        cart_items.join(carts, on="cart_id", how="semi")
-        .group_by("cart_id")
-        .agg(
-            item_count=pl.len(),
-            category_count=pl.col("category").drop_nulls().n_unique(),
-            units=pl.col("quantity").sum(),
-            items_value=(pl.col("unit_price") * pl.col("quantity")).sum(),
-        )
+    return cart_items.group_by("cart_id").agg(
+        item_count=pl.len(),
+        category_count=pl.col("category").drop_nulls().n_unique(),
+        units=pl.col("quantity").sum(),
+        items_value=(pl.col("unit_price") * pl.col("quantity")).sum(),
     )
 
 

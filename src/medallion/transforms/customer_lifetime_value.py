@@ -12,6 +12,7 @@ from medallion.transforms._common import (
     amount,
     count,
     days_since,
+    each_day,
     money,
     money_mean,
     up_to,
@@ -50,35 +51,35 @@ def customer_lifetime_value(  # noqa: PLR0913  (one argument for each parameter 
     """
     segment = _segment(churned_after_days, whale_net_clv, whale_orders)
     bucket = _bucket(high_net_clv, medium_net_clv)
-    return pl.concat(
-        [
-            _with_cohorts(_history(day, customers, orders, returns)).select(
-                DAY,
-                "customer_id",
-                pl.col("customer_id").str.contains(guest_pattern).alias("is_guest"),
-                "signup_date",
-                "first_order_dt",
-                "last_order_dt",
-                "order_count",
-                "return_count",
-                "gross_revenue",
-                "net_revenue",
-                "discount_total",
-                "refund_total",
-                "net_clv",
-                money_mean(pl.col("net_revenue"), pl.col("order_count")).alias("avg_order_value"),
-                days_since(pl.col("first_order_dt"), day).alias("tenure_days"),
-                "days_since_last_order",
-                "cohort_month",
-                "cohort_size",
-                "cohort_avg_clv",
-                segment.alias("customer_segment"),
-                pl.col("clv_bucket").alias("predicted_clv_bucket"),
-                bucket.alias("actual_clv_bucket"),
-            )
-            for day in days
-        ]
-    ).sort(DAY, "customer_id")
+
+    def snapshot(day: date) -> pl.LazyFrame:
+        history = _with_cohorts(_history(day, customers, orders, returns))
+        return history.select(
+            DAY,
+            "customer_id",
+            pl.col("customer_id").str.contains(guest_pattern).alias("is_guest"),
+            "signup_date",
+            "first_order_dt",
+            "last_order_dt",
+            "order_count",
+            "return_count",
+            "gross_revenue",
+            "net_revenue",
+            "discount_total",
+            "refund_total",
+            "net_clv",
+            money_mean(pl.col("net_revenue"), pl.col("order_count")).alias("avg_order_value"),
+            days_since(pl.col("first_order_dt"), day).alias("tenure_days"),
+            "days_since_last_order",
+            "cohort_month",
+            "cohort_size",
+            "cohort_avg_clv",
+            segment.alias("customer_segment"),
+            pl.col("clv_bucket").alias("predicted_clv_bucket"),
+            bucket.alias("actual_clv_bucket"),
+        )
+
+    return each_day(days, snapshot).sort(DAY, "customer_id")
 
 
 def _history(

@@ -7,7 +7,16 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from medallion.transforms._common import DAY, count, days_since, exact, money, ratio, up_to
+from medallion.transforms._common import (
+    DAY,
+    count,
+    days_since,
+    each_day,
+    exact,
+    money,
+    ratio,
+    up_to,
+)
 
 _RECENCY_WEIGHT = 0.5
 _FREQUENCY_WEIGHT = 0.3
@@ -57,33 +66,33 @@ def customer_retention_signals(  # noqa: PLR0913  (one argument for each paramet
     )
     is_bronze = pl.col("loyalty_tier") == "bronze"
     is_late = pl.col("days_since_last_buy") > bronze_nudge_after_days
-    return pl.concat(
-        [
-            _history(day, customers, orders, recent_days)
-            .with_columns(*_rhythm(min_expected_gap_days, default_expected_gap_days))
-            .select(
-                DAY,
-                "customer_id",
-                "loyalty_tier",
-                "first_purchase_dt",
-                "last_purchase_dt",
-                "total_orders",
-                "days_since_first_buy",
-                "days_since_last_buy",
-                "avg_days_between_orders",
-                ratio(pl.col("gap_days"), pl.col("gap_count")).alias("expected_gap_days"),
-                risk.alias("churn_risk"),
-                "orders_90d",
-                "net_revenue_90d",
-                engagement.alias("engagement_score"),
-                ((pl.col("total_orders") == 1) & in_danger)
-                .fill_null(value=False)
-                .alias("is_in_danger_zone"),
-                (is_bronze & is_late).fill_null(value=False).alias("needs_bronze_nudge"),
-            )
-            for day in days
-        ]
-    ).sort(DAY, "customer_id")
+
+    def snapshot(day: date) -> pl.LazyFrame:
+        history = _history(day, customers, orders, recent_days)
+        return history.with_columns(
+            *_rhythm(min_expected_gap_days, default_expected_gap_days)
+        ).select(
+            DAY,
+            "customer_id",
+            "loyalty_tier",
+            "first_purchase_dt",
+            "last_purchase_dt",
+            "total_orders",
+            "days_since_first_buy",
+            "days_since_last_buy",
+            "avg_days_between_orders",
+            ratio(pl.col("gap_days"), pl.col("gap_count")).alias("expected_gap_days"),
+            risk.alias("churn_risk"),
+            "orders_90d",
+            "net_revenue_90d",
+            engagement.alias("engagement_score"),
+            ((pl.col("total_orders") == 1) & in_danger)
+            .fill_null(value=False)
+            .alias("is_in_danger_zone"),
+            (is_bronze & is_late).fill_null(value=False).alias("needs_bronze_nudge"),
+        )
+
+    return each_day(days, snapshot).sort(DAY, "customer_id")
 
 
 def _history(
