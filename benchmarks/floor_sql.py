@@ -81,7 +81,8 @@ MACROS = [
     "units(x) as cast(coalesce(sum(x), 0) as bigint)",
     "ratio(a, b) as cast(a as double) / nullif(cast(b as double), 0)",
     "hours_between(a, b) as (epoch_us(b) - epoch_us(a)) / 3600000000.0::double",
-    "days_between(a, b) as greatest(b - a, 0)",
+    # greatest() passes over nulls, and a difference with nothing is nothing.
+    "days_between(a, b) as case when b >= a then b - a when b < a then 0 end",
     # Half away from zero, in whole cents.
     "cents(x) as cast(cast(x as decimal(38, 2)) * 100 as hugeint)",
     (

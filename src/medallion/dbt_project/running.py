@@ -7,10 +7,9 @@ from functools import cache
 from typing import Any
 
 from medallion import events
-from medallion.dbt_project.standalone import PROJECT
+from medallion.dbt_project.code import DBT
 from medallion.errors import DbtError
 
-_DBT = PROJECT / "dbt"
 _QUIET = [
     "--quiet",
     "--no-print",
@@ -21,7 +20,7 @@ _QUIET = [
     "--no-use-colors",
     "--no-send-anonymous-usage-stats",
 ]
-_WHERE = ["--project-dir", str(_DBT), "--profiles-dir", str(_DBT)]
+_WHERE = ["--project-dir", str(DBT), "--profiles-dir", str(DBT)]
 
 
 def run_models(select: str, layer: str) -> dict[str, float]:

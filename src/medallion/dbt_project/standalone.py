@@ -6,12 +6,12 @@ import os
 import shutil
 from pathlib import Path
 
+from medallion.dbt_project.code import PROJECT
 from medallion.dbt_project.context import Context
 from medallion.dbt_project.settings import EngineSettings
 from medallion.lake.bronze import BronzePartition, list_bronze
 from medallion.spec import load_spec
 
-PROJECT = Path(__file__).resolve().parents[3]
 _SCRATCH = PROJECT / "dbt" / "target" / "standalone"
 
 

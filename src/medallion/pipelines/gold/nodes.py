@@ -39,12 +39,15 @@ def build(
 
 
 def _stamp(spec: Spec, lake: LakeInventory) -> str:
-    """A fingerprint of everything Gold reads."""
+    """A fingerprint of everything Gold is made of: the tables it reads, and its own code."""
     tables = [
         *(f"base/{table}" for table in spec.events),
         *(f"enriched/{name}" for name in spec.transforms),
     ]
-    facts: dict[str, Any] = {
+    from medallion.dbt_project.code import gold_code
+
+    facts: dict[str, Any] = {"code": gold_code()}
+    facts |= {
         table: [(value, m.content_hash) for value, m in lake.lake.partitions(table).items()]
         for table in tables
     }

@@ -1,0 +1,13 @@
+{#- Whether a customer id is a guest's, by the pattern of the spec. -#}
+{%- macro is_guest(customer_id) -%}
+  {%- set pattern = spec().get("cleaning", {}).get("guest_pattern", "") -%}
+  {{- return(adapter.dispatch("matches", "medallion")(customer_id, pattern)) -}}
+{%- endmacro -%}
+
+{%- macro default__matches(x, pattern) -%}
+  coalesce(regexp_full_match({{ x }}, '{{ pattern }}'), false)
+{%- endmacro -%}
+
+{%- macro bigquery__matches(x, pattern) -%}
+  coalesce(regexp_contains({{ x }}, r'{{ pattern }}'), false)
+{%- endmacro -%}

@@ -1,0 +1,38 @@
+with
+
+products as (
+
+  select * from {{ source('dims', 'product_catalog') }}
+
+),
+
+seen as (
+
+  select product_id from {{ source('base_silver', 'order_items') }}
+  union distinct
+  select product_id from {{ source('base_silver', 'cart_items') }}
+  union distinct
+  select product_id from {{ source('base_silver', 'return_items') }}
+
+),
+
+final as (
+
+  select
+
+    ---------- ids
+    product_id,
+
+    ---------- attributes
+    products.product_name,
+    products.category,
+    products.unit_price,
+    products.cost_price,
+    products.inventory_quantity
+
+  from products
+  full outer join seen using (product_id)
+
+)
+
+select * from final

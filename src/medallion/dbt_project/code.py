@@ -1,0 +1,16 @@
+"""Where the dbt project stands, and which code it holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from medallion.lake.manifest import fingerprint
+
+PROJECT = Path(__file__).resolve().parents[3]
+DBT = PROJECT / "dbt"
+
+
+def gold_code() -> str:
+    """A fingerprint of the models and macros that Gold is built with."""
+    files = [*(DBT / "models" / "gold").glob("*"), *(DBT / "macros").rglob("*.sql")]
+    return fingerprint({str(p.relative_to(DBT)): p.read_text(encoding="utf-8") for p in files})
