@@ -14,7 +14,7 @@ MICROSECOND = timedelta(microseconds=1)
 TWO_DAYS = timedelta(hours=48)
 
 
-def cart(cart_id: str, created_at: Any, customer_id: str = "CUST-1", **more: Any) -> Row:
+def cart(cart_id: str, created_at: Any, customer_id: str | None = "CUST-1", **more: Any) -> Row:
     return {"cart_id": cart_id, "created_at": created_at, "customer_id": customer_id, **more}
 
 

@@ -116,7 +116,7 @@ def test_a_day_without_anything_has_a_row_of_zeros(run: Run) -> None:
 
 
 def test_the_day_sums_orders_returns_and_carts(run: Run) -> None:
-    carts = [
+    carts: list[Row] = [
         {"cart_id": f"C{n}", "created_at": at(5), "cart_status": status, "abandoned_value": value}
         for n, (status, value) in enumerate(
             [("converted", "0.00"), ("abandoned", "5.50"), ("open", "0.00"), ("emptied", "0.00")]

@@ -70,6 +70,13 @@ def test_before_the_first_order_nothing_is_known_of_the_pace(run: Run, first: da
     assert (row["attention_score"], row["risk_tier"]) == (0.0, "HEALTHY")
 
 
+def test_lines_before_the_first_order_day_are_outside_of_every_window(run: Run) -> None:
+    sold = [sale(2, 50), sale(3, 4)]
+    row = stock(run, day(4), day(3), order_items=sold, return_items=[sent_back(2, 50)])
+    assert (row["window_days"], row["units_sold"], row["units_returned"]) == (2, 4, 0)
+    assert velocity(run, day(4), sold, first=day(3))[1]["velocity_28d"] == 2.0
+
+
 @pytest.mark.parametrize(
     ("on_hand", "sold", "stockout"),
     [

@@ -52,7 +52,7 @@ def cart_attribution(
         "cart_total",
     )
     expires = pl.col("created_at") + timedelta(hours=attribution_tolerance_hours)
-    conversions = _conversions(carts, shopping_carts, orders, attribution_tolerance_hours)
+    conversions = _conversions(shopping_carts, orders, attribution_tolerance_hours)
     return (
         carts.join(_contents(cart_items), on="cart_id", how="left")
         .join(conversions, on="cart_id", how="left")
@@ -103,12 +103,10 @@ def _contents(cart_items: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _conversions(
-    carts: pl.LazyFrame, shopping_carts: pl.LazyFrame, orders: pl.LazyFrame, tolerance_hours: float
+    shopping_carts: pl.LazyFrame, orders: pl.LazyFrame, tolerance_hours: float
 ) -> pl.LazyFrame:
     """The order that each cart became: the earliest of those whose converting cart it is."""
-    bought = orders.join(carts, on="customer_id", how="semi").select(
-        "order_id", "customer_id", "order_date", "order_channel"
-    )
+    bought = orders.select("order_id", "customer_id", "order_date", "order_channel")
     return (
         match_carts(bought, shopping_carts, tolerance_hours)
         .filter(pl.col("converting_cart_id").is_not_null())
