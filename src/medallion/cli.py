@@ -125,4 +125,4 @@ def bronze_generate(
         defects=defects,
     )
     report = generate(request, spec=load_spec(_PROJECT / "conf" / "base" / "spec.yml"))
-    Console().print(report)
+    Console(highlight=False).print(str(report))
