@@ -37,6 +37,13 @@ class Warehouse:
         """Whether a part of the warehouse is what its inputs say now."""
         return self.path.is_file() and self._read_stamps().get(part) == stamp
 
+    def value(self, query: str) -> Any:
+        """The one value that a query gives."""
+        import duckdb
+
+        with duckdb.connect(str(self.path), read_only=True) as connection:
+            return connection.execute(query).fetchall()[0][0]
+
     @contextmanager
     def replacing(self, part: str, stamp: str) -> Iterator[Path]:
         """Gives a copy to work on, and puts it in place if the work succeeds."""

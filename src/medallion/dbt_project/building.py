@@ -127,13 +127,13 @@ def _result(
     return result
 
 
-def _counts(
-    context: Context, table: str, seconds: Mapping[str, float], query: Any
-) -> Counts:
+def _counts(context: Context, table: str, seconds: Mapping[str, float], query: Any) -> Counts:
     partitions = [p for p in context.bronze.get(table, ()) if _is_known(p, context.snapshot)]
     is_event = context.spec.tables[table].kind == "event"
     scored = f"base_silver.int_{table}_scored"
-    lost = query(f"select c, count(*) from (select unnest(nullified) as c from {scored}) group by c")
+    lost = query(
+        f"select c, count(*) from (select unnest(nullified) as c from {scored}) group by c"
+    )
     reasons = query(
         f"select r, count(*) from (select unnest(string_split(invalid_reason, '|')) as r"
         f" from {scored} where invalid_reason is not null) group by r"

@@ -22,7 +22,6 @@ CURRENT = "current"
 _BATCH_ROWS = 1_500_000
 
 
-
 @dataclass
 class _Shared:
     """dbt makes the plugin itself, so what both sides need stands here."""
@@ -108,9 +107,7 @@ class PartitionWriter:
         query: The rows, with their partition column last.
     """
 
-    def __init__(
-        self, connection: duckdb.DuckDBPyConnection, context: Context, query: str
-    ) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, context: Context, query: str) -> None:
         self._connection = connection
         self._context = context
         self._query = query
@@ -230,5 +227,3 @@ def _quoted(name: str) -> str:
 
 def _escaped(path: Path) -> str:
     return str(path).replace("'", "''")
-
-

@@ -43,12 +43,10 @@ def run_models(select: str, layer: str) -> dict[str, float]:
 
 @cache
 def _manifest() -> Any:
-    return _invoke(["parse", *_QUIET, *_WHERE], None, None)
+    return _invoke(["parse", *_QUIET, "--no-write-json", *_WHERE], None, None)
 
 
-def _invoke(
-    arguments: list[str], manifest: Any, callback: Callable[[Any], None] | None
-) -> Any:
+def _invoke(arguments: list[str], manifest: Any, callback: Callable[[Any], None] | None) -> Any:
     from dbt.cli.main import dbtRunner
 
     runner = dbtRunner(manifest=manifest, callbacks=[callback] if callback else [])
@@ -58,8 +56,7 @@ def _invoke(
     if not outcome.success:
         raise DbtError(
             "dbt could not build all models:",
-            details=list(_problems(outcome))
-            or [_shortened(str(outcome.exception))],
+            details=list(_problems(outcome)) or [_shortened(str(outcome.exception))],
             hint="if the disk is full, make room; otherwise look at the model and its rows.",
         )
     return outcome.result

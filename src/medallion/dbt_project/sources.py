@@ -98,8 +98,10 @@ class BronzeView:
         for name, kind in self.physical.items():
             quoted = _quoted(name)
             if name not in columns:
-                yield f"null::varchar as {quoted}" if kind in ("MIXED", "ABSENT") else (
-                    f"null::{kind} as {quoted}"
+                yield (
+                    f"null::varchar as {quoted}"
+                    if kind in ("MIXED", "ABSENT")
+                    else (f"null::{kind} as {quoted}")
                 )
             elif kind == "MIXED":
                 yield f"cast({quoted} as varchar) as {quoted}"

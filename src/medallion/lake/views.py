@@ -33,7 +33,9 @@ def _views(spec: Spec, lake: LakeInventory) -> Iterable[tuple[str, str]]:
         columns = silver_columns(spec, table)
         yield f"base_silver.{table}", _view(lake, f"base/{table}", columns, INGESTION_DAY)
     for name, transform in spec.transforms.items():
-        columns = {c: DUCKDB_TYPES[kind] for c, kind in transform.columns.items() if c != INGESTION_DAY}
+        columns = {
+            c: DUCKDB_TYPES[kind] for c, kind in transform.columns.items() if c != INGESTION_DAY
+        }
         yield f"enriched.{name}", _view(lake, f"enriched/{name}", columns, INGESTION_DAY)
     for name in spec.dimensions:
         columns = silver_columns(spec, name)
