@@ -223,7 +223,7 @@ def item(cart_id: str, number: int, category: str | None, quantity: int, price: 
     }
 
 
-def test_a_cart_holds_its_lines_of_all_partitions(run: Run) -> None:
+def test_a_cart_holds_its_lines_of_all_partitions_by_the_newest_categories(run: Run) -> None:
     lines = [
         item("C1", 0, "books", 2, "1.10"),
         item("C1", 1, "books", 1, "0.05"),
@@ -231,7 +231,13 @@ def test_a_cart_holds_its_lines_of_all_partitions(run: Run) -> None:
         item("C1", 3, None, 1, "1.00"),
         item("C2", 0, "home", 9, "9.00"),
     ]
-    row = ended(run, [cart("C1", at(5), cart_total=eur("40.00"))], cart_items=lines)["C1"]
+    catalog = [
+        {"product_id": 0, "category": "home"},
+        {"product_id": 1, "category": "home"},
+        {"product_id": 2, "category": "toys"},
+    ]
+    carts = [cart("C1", at(5), cart_total=eur("40.00"))]
+    row = ended(run, carts, cart_items=lines, product_catalog=catalog)["C1"]
     assert (row["item_count"], row["category_count"], row["units"]) == (4, 2, 7)
     assert row["items_value"] == eur("33.25")
     assert row["cart_value"] == eur("40.00")

@@ -72,6 +72,7 @@ def ending(cart: Row, shop: Shop, horizon: date) -> Row:
     )
     bought_at, order_id = converted[0] if converted else (None, None)
     lines = [line for line in shop["cart_items"] if line["cart_id"] == cart["cart_id"]]
+    categories = {row["product_id"]: row["category"] for row in shop["product_catalog"]}
     worth = sum((line["quantity"] * line["unit_price"] for line in lines), ZERO)
     value = worth if cart["cart_total"] is None else cart["cart_total"]
     is_final = cart["created_at"] + TOLERANCE <= datetime.combine(horizon, time.max)
@@ -82,7 +83,7 @@ def ending(cart: Row, shop: Shop, horizon: date) -> Row:
     return {
         "cart_id": cart["cart_id"],
         "item_count": len(lines),
-        "category_count": len({line["category"] for line in lines} - {None}),
+        "category_count": len({categories.get(line["product_id"]) for line in lines} - {None}),
         "units": sum(line["quantity"] for line in lines),
         "items_value": worth,
         "cart_value": value,

@@ -20,6 +20,7 @@ from medallion.spec import INGESTION_DAY
 
 CURRENT = "current"
 _BATCH_ROWS = 1_500_000
+_STATISTICS = "statistics_propagation"
 
 
 @dataclass
@@ -195,6 +196,10 @@ def _apply(context: Context, cursor: Any) -> None:
         f"set global threads = {settings.workers}",
         f"set global temp_directory = '{_escaped(settings.temp_directory)}'",
         "set global TimeZone = 'UTC'",
+        # Statistics would decide two things that only the rows may decide: whether a column of
+        # a Parquet file is declared nullable (so that equal rows give other bytes), and whether
+        # a number is NaN, which the statistics of Parquet leave out.
+        f"set global disabled_optimizers = '{'' if context.warehouse else _STATISTICS}'",
         *_attach(context.warehouse, cursor),
         *context.statements(),
     ):

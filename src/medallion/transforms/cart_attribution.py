@@ -24,6 +24,7 @@ def cart_attribution(
     shopping_carts: pl.LazyFrame,
     orders: pl.LazyFrame,
     cart_items: pl.LazyFrame,
+    product_catalog: pl.LazyFrame,
     days: Sequence[date],
     horizon: date,
     attribution_tolerance_hours: float,
@@ -34,6 +35,7 @@ def cart_attribution(
         shopping_carts: Base Silver carts of all partitions: others compete for the same order.
         orders: Base Silver orders of all partitions; they match by time.
         cart_items: Base Silver cart lines of all partitions.
+        product_catalog: Newest snapshot of the products, which says their categories.
         days: The days to make.
         horizon: The last day that is known; a cart is final once its time has run out by its end.
         attribution_tolerance_hours: How long a cart can lead to an order.
@@ -54,7 +56,7 @@ def cart_attribution(
     expires = pl.col("created_at") + timedelta(hours=attribution_tolerance_hours)
     conversions = _conversions(shopping_carts, orders, attribution_tolerance_hours)
     return (
-        carts.join(_contents(cart_items), on="cart_id", how="left")
+        carts.join(_contents(cart_items, product_catalog), on="cart_id", how="left")
         .join(conversions, on="cart_id", how="left")
         .with_columns(
             count(pl.col("item_count")),
@@ -92,9 +94,12 @@ def cart_attribution(
     )
 
 
-def _contents(cart_items: pl.LazyFrame) -> pl.LazyFrame:
+def _contents(cart_items: pl.LazyFrame, product_catalog: pl.LazyFrame) -> pl.LazyFrame:
     """What the lines of each cart amount to."""
-    return cart_items.group_by("cart_id").agg(
+    categories = product_catalog.select("product_id", "category")
+    lines = cart_items.select("cart_id", "product_id", "quantity", "unit_price")
+    with_categories = lines.join(categories, on="product_id", how="left")
+    return with_categories.group_by("cart_id").agg(
         item_count=pl.len(),
         category_count=pl.col("category").drop_nulls().n_unique(),
         units=pl.col("quantity").sum(),

@@ -14,7 +14,7 @@ DIMENSIONS = ("customers", "product_catalog")
 # The inputs of each transform; the spec says how far each of them reaches.
 TRANSFORMS = {
     "attributed_purchases": ("orders", "shopping_carts"),
-    "cart_attribution": ("shopping_carts", "orders", "cart_items"),
+    "cart_attribution": ("shopping_carts", "orders", "cart_items", "product_catalog"),
     "customer_lifetime_value": ("customers", "orders", "returns"),
     "customer_retention_signals": ("customers", "orders"),
     "inventory_risk": ("product_catalog", "order_items", "return_items"),
