@@ -76,7 +76,8 @@ def lake_plan(env: str | None, params: dict[str, Any]) -> None:
     from medallion.pipelines.bronze import nodes
     from medallion.planning.showing import show_plan
 
-    with KedroSession.create(env=env, runtime_params=params) as session:
+    session = KedroSession.create(env=env, runtime_params=params)
+    with session:
         catalog = session.load_context().catalog
         request = nodes.read_request(catalog.load("parameters"))
         spec, inventory = catalog.load("spec"), catalog.load("bronze.inventory")

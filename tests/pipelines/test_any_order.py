@@ -6,10 +6,10 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from medallion.sample import SampleRequest, generate
-from tests.running import Shop
 
+from medallion.sample import SampleRequest, generate
 from medallion.spec import Spec
+from tests.running import Shop
 
 DAYS = ["2025-10-01", "2025-10-02", "2025-10-03", "2025-10-04"]
 SNAPSHOTS = ("customer_lifetime_value", "customer_retention_signals", "inventory_risk")

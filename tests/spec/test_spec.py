@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.conftest import PROJECT
 
 from medallion.errors import SpecError
 from medallion.spec import Spec, load_spec, parse_spec
+from tests.conftest import PROJECT
 
 TEXT = (PROJECT / "conf" / "base" / "spec.yml").read_text(encoding="utf-8")
 

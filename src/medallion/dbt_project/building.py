@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from medallion.dbt_project.context import Context
-from medallion.dbt_project.results import BuildResult, Counts, StagedPartition, StagedTable
+from medallion.dbt_project.results import BuildResult, Counts
 from medallion.dbt_project.settings import EngineSettings
 from medallion.lake.bronze import BronzePartition
 from medallion.spec import Spec

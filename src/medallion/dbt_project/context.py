@@ -53,13 +53,12 @@ class Context:
         facts = json.dumps(self._facts(views)).replace("'", "''")
         made = [f"create schema if not exists {s}" for s in ("bronze", "history", "keys", "spec")]
         made.append(f"create or replace table spec.facts as select '{facts}' as facts")
-        for table, view in views.items():
-            made.append(f"create or replace view bronze.{table} as {view.statement}")
-        for table in self.spec.events:
-            made.append(f"create or replace view history.{table} as {self._history(table)}")
-        for name in self.spec.dimensions:
-            made.append(f"create or replace view keys.{name} as {self._keys(name)}")
-        return made
+        shown = {
+            **{f"bronze.{table}": view.statement for table, view in views.items()},
+            **{f"history.{table}": self._history(table) for table in self.spec.events},
+            **{f"keys.{name}": self._keys(name) for name in self.spec.dimensions},
+        }
+        return made + [f"create or replace view {name} as {q}" for name, q in shown.items()]
 
     def _view(self, table: str) -> BronzeView:
         return BronzeView(table, self.bronze.get(table, ()), self.spec)

@@ -120,16 +120,17 @@ class PartitionWriter:
         order = ", ".join(order_by) or "all"
         batch = f"staging.{table.replace('/', '_')}"
         select = f"select {', '.join(_quoted(name) for name in stored)} from {batch}"
+        folder = self._context.staging / table
+
+        def copy(value: str) -> StagedPartition | None:
+            rows = f"{select} where {key} = '{value}' order by {order}"
+            return self._copy(folder / f"{key}={value}", value, rows)
+
         partitions: list[StagedPartition] = []
         with ThreadPoolExecutor(self._context.settings.workers) as pool:
             for values in self._batches(table, key):
                 self._compute(batch, key, values)
-                jobs = {
-                    value: f"{select} where {key} = '{value}' order by {order}" for value in values
-                }
-                folder = self._context.staging / table
-                written = pool.map(lambda v: self._copy(folder / f"{key}={v}", v, jobs[v]), values)
-                partitions.extend(partition for partition in written if partition)
+                partitions.extend(filter(None, pool.map(copy, values)))
         self._execute(f"drop table if exists {batch}")
         return StagedTable(table, {name: columns[name] for name in stored}, tuple(partitions))
 

@@ -144,9 +144,8 @@ class _Generator:
         for n, rows in enumerate(extra):
             self._table(f"extra_{n}", rows)
             query += f" union all by name select * from extra_{n}"
-        if self._count("delivery") or extra:
-            self._write(table, f"{BRONZE_DAY}={day}", query, day)
-        elif self._defects and self._defects.plants_empty_partition(table, day):
+        is_planted = self._defects and self._defects.plants_empty_partition(table, day)
+        if extra or is_planted or self._count("delivery"):
             self._write(table, f"{BRONZE_DAY}={day}", query, day)
 
     def _write(self, table: str, partition: str, query: str, day: date | None) -> None:

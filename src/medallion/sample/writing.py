@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,7 @@ class BronzeWriter:
 
     def delivered_at(self) -> str:
         """When the sample claims to have been delivered: the noon after its last day."""
-        noon = datetime.combine(self.request.end + timedelta(days=1), time(12), timezone.utc)
+        noon = datetime.combine(self.request.end + timedelta(days=1), time(12), UTC)
         return noon.isoformat()
 
     def write(

@@ -61,9 +61,9 @@ def run_transform(
     planned = enriched_plan.transforms[name]
     if not planned.days:
         return FrameWrite(table, run_id, ())
-    from medallion import transforms
+    from medallion.transforms import TRANSFORMS
 
-    transform: Callable[..., pl.LazyFrame] = getattr(transforms, name)
+    transform = TRANSFORMS[name]
     arguments = {
         **_pruned(planned, inputs),
         **planned.parameters,
