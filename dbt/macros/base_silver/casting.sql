@@ -13,11 +13,12 @@
   {%- else -%}{{ text }}{%- endif -%}
 {%- endmacro -%}
 
-{#- `12` and `12.0`, no exponent. A double that is whole is such a number. -#}
+{#- `12` and `12.0`, no exponent. A double that is whole is such a number while its shortest
+    text has no exponent, so that it casts alike in a window where another file holds text. -#}
 {%- macro to_int(x, physical) -%}
   {%- if physical == "BIGINT" -%}{{ x }}
   {%- elif physical == "DOUBLE" -%}
-    case when cast(try_cast({{ x }} as bigint) as double) = {{ x }}
+    case when abs({{ x }}) < 1e16 and cast(try_cast({{ x }} as bigint) as double) = {{ x }}
     then try_cast({{ x }} as bigint) end
   {%- else -%}
     {%- set text = "cast(" ~ x ~ " as varchar)" -%}
@@ -59,7 +60,9 @@
     date alone, an offset or Z with or without a blank before. 24:00 is no time. -#}
 {%- macro to_timestamp(x) -%}
   {%- set text = "cast(" ~ x ~ " as varchar)" -%}
-  {%- set day = "\\d{4}-\\d{2}-\\d{2}" -%}
+  {#- There is no year 0, though DuckDB reads one. -#}
+  {%- set year = "(\\d{3}[1-9]|\\d{2}[1-9]\\d|\\d[1-9]\\d{2}|[1-9]\\d{3})" -%}
+  {%- set day = year ~ "-\\d{2}-\\d{2}" -%}
   {%- set time = "([01]\\d|2[0-3]):[0-5]\\d(:[0-5]\\d(\\.\\d+)?)?" -%}
   {%- set offset = "(Z|[+-]([01]\\d|2[0-3])(:?[0-5]\\d)?)" -%}
   {%- set cut = "regexp_replace(" ~ text ~ ", '(\\.\\d{6})\\d+', '\\1')" -%}

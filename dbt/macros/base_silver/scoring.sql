@@ -262,6 +262,10 @@ where invalid_reason is not null or is_superseded or len(nullified) > 0
     {%- do order.append(column) -%}
   {%- endfor -%}
   {%- for column in table["unknown"] -%}{%- do order.append("raw." ~ adapter.quote(column)) -%}{%- endfor -%}
+  {#- Rows that are the same once typed may differ as they came, and the loser is kept as it came. -#}
+  {%- for column in table["columns"] -%}
+    {%- do order.append("raw." ~ adapter.quote(column) ~ "::varchar") -%}
+  {%- endfor -%}
   with
 
   source as (

@@ -62,7 +62,8 @@ class BronzeView:
     def unknown(self) -> dict[str, str]:
         """Columns beyond the contract: the name they keep, by the name in the file."""
         contract = self.spec.contract(self.table)
-        taken = {name.lower() for name in (*contract, *_ADDED)}
+        flags = (_flag(name) for name in contract)
+        taken = {name.lower() for name in (*contract, *flags, *_ADDED)}
         names = {name for files in self.groups.values() for name in files[0].columns}
         kept: dict[str, str] = {}
         for name in sorted(names - contract.keys()):
@@ -78,42 +79,47 @@ class BronzeView:
         return "\nunion all by name\n".join(scans) or self._nothing()
 
     def _scan(self, key: tuple[object, ...], files: Sequence[BronzeFile]) -> str:
-        columns = files[0].columns
-        selected = [*self._contract_columns(columns), *self._unknown_columns(columns)]
+        held = _Held(files[0].columns)
+        selected = [*self._contract_columns(held), *self._unknown_columns(held)]
+        path = held.free_name
         day = {
             "hive": BRONZE_DAY,
-            "name": f"cast(regexp_extract(filename, '{BRONZE_DAY}=([0-9-]+)', 1) as date)",
+            "name": f"cast(regexp_extract({path}, '{BRONZE_DAY}=([0-9-]+)', 1) as date)",
             "none": "cast(null as date)",
         }[str(key[0])]
         paths = ", ".join(_literal(file.path) for file in files)
         hive = f", hive_types = {{'{BRONZE_DAY}': DATE}}" if key[0] == "hive" else ""
         return (
             f"select {', '.join(selected)}, {day} as {INGESTION_DAY},"
-            f" filename as {FILE}, file_row_number as {ROW}"
-            f" from read_parquet([{paths}], filename = true, file_row_number = true,"
-            f" hive_partitioning = {str(key[0] == 'hive').lower()}{hive})"
+            f" {path} as {FILE}, {held.row_number} as {ROW}"
+            f" from read_parquet([{paths}], filename = '{path}',"
+            f" hive_partitioning = {str(key[0] == 'hive').lower()}{hive}){held.alias}"
         )
 
-    def _contract_columns(self, columns: Mapping[str, str]) -> Iterable[str]:
+    def _contract_columns(self, held: _Held) -> Iterable[str]:
         for name, kind in self.physical.items():
             quoted = _quoted(name)
-            if name not in columns:
+            if name not in held.types:
                 yield (
                     f"null::varchar as {quoted}"
                     if kind in ("MIXED", "ABSENT")
                     else (f"null::{kind} as {quoted}")
                 )
             elif kind == "MIXED":
-                yield f"cast({quoted} as varchar) as {quoted}"
+                yield f"cast({held.reference(name)} as varchar) as {quoted}"
             else:
-                yield quoted
+                yield f"{held.reference(name)} as {quoted}"
             if kind == "MIXED":
-                is_text = columns.get(name) == "VARCHAR"
-                yield f"{str(is_text).lower()} as {_quoted(name + '__is_text')}"
+                is_text = held.types.get(name) == "VARCHAR"
+                yield f"{str(is_text).lower()} as {_quoted(_flag(name))}"
 
-    def _unknown_columns(self, columns: Mapping[str, str]) -> Iterable[str]:
+    def _unknown_columns(self, held: _Held) -> Iterable[str]:
         for name, kept in self.unknown.items():
-            value = f"cast({_quoted(name)} as varchar)" if name in columns else "null::varchar"
+            value = (
+                f"cast({held.reference(name)} as varchar)"
+                if name in held.types
+                else ("null::varchar")
+            )
             yield f"{value} as {_quoted(kept)}"
 
     def _nothing(self) -> str:
@@ -122,6 +128,48 @@ class BronzeView:
             f"select {', '.join(columns)}, null::date as {INGESTION_DAY},"
             f" null::varchar as {FILE}, null::bigint as {ROW} where false"
         )
+
+
+@dataclass(frozen=True)
+class _Held:
+    """The columns of files of one physical schema, as SQL can name them.
+
+    DuckDB does not tell names apart by case, and refuses to number the rows of a file that has
+    a column of the number's name; Bronze may hold both.
+    """
+
+    types: Mapping[str, str]
+
+    @cached_property
+    def _clash(self) -> bool:
+        return len({name.lower() for name in self.types}) < len(self.types)
+
+    def reference(self, name: str) -> str:
+        """A column's name, or its place where names differ in case only."""
+        return f"c{list(self.types).index(name)}" if self._clash else _quoted(name)
+
+    @property
+    def alias(self) -> str:
+        """The names by place, where they are needed."""
+        if not self._clash:
+            return ""
+        return f" as held({', '.join(f'c{place}' for place in range(len(self.types)))})"
+
+    @property
+    def free_name(self) -> str:
+        """A name for the path that no column can have, being longer than all of them."""
+        return "path" + "_" * max((len(name) for name in self.types), default=0)
+
+    @property
+    def row_number(self) -> str:
+        """A row's place: DuckDB's own number, or one counted in the order of the scan."""
+        names = {name.lower() for name in self.types}
+        return "row_number() over ()" if "file_row_number" in names else "file_row_number"
+
+
+def _flag(name: str) -> str:
+    """The column that says whether a mixed column's value was text in its file."""
+    return f"{name}__is_text"
 
 
 def _day_from(partition: BronzePartition, file: BronzeFile) -> str:

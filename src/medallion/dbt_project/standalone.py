@@ -10,13 +10,16 @@ from medallion.dbt_project.code import PROJECT
 from medallion.dbt_project.context import Context
 from medallion.dbt_project.settings import EngineSettings
 from medallion.lake.bronze import BronzePartition, list_bronze
-from medallion.spec import load_spec
+from medallion.lake.inventory import LakeInventory
+from medallion.lake.store import Lake
+from medallion.lake.views import lake_views
+from medallion.spec import Spec, load_spec
 
 _SCRATCH = PROJECT / "dbt" / "target" / "standalone"
 
 
 def standalone_context() -> Context:
-    """Bronze as one window, no history; Gold in a copy of the warehouse, if there is one.
+    """Bronze as one window, no history; Gold over the lake as it stands, in a scratch warehouse.
 
     The roots are those of `conf/base/globals.yml`: `MEDALLION_BRONZE_ROOT` and
     `MEDALLION_DATA_ROOT`, or `data/bronze` and `data`. Nothing outside `dbt/target` is written.
@@ -34,7 +37,7 @@ def standalone_context() -> Context:
         staging=_SCRATCH,
         bronze=bronze,
         snapshot=days[-1] if days else None,
-        warehouse=_copied_warehouse(),
+        warehouse=_scratch_warehouse(spec),
     )
 
 
@@ -42,9 +45,16 @@ def _root(variable: str, default: str) -> Path:
     return PROJECT / Path(os.environ.get(variable) or default).expanduser()
 
 
-def _copied_warehouse() -> Path:
+def _scratch_warehouse(spec: Spec) -> Path:
+    """A warehouse of its own, so that the real one is neither needed nor changed."""
+    import duckdb
+
     scratch = _SCRATCH / "medallion.duckdb"
-    live = _root("MEDALLION_DATA_ROOT", "data") / "warehouse" / "medallion.duckdb"
-    if live.is_file():
-        shutil.copyfile(live, scratch)
+    lake = LakeInventory(Lake(_root("MEDALLION_DATA_ROOT", "data") / "silver"), spec)
+    views = lake_views(spec, lake)
+    with duckdb.connect(str(scratch)) as connection:
+        for schema in sorted({name.split(".")[0] for name in views}):
+            connection.execute(f"create schema {schema}")
+        for name, statement in views.items():
+            connection.execute(f"create view {name} as {statement}")
     return scratch
