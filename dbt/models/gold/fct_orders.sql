@@ -14,7 +14,10 @@ attributed as (
 
 shipping as (
 
-  select order_id, shipping_margin from {{ source('enriched', 'shipping_economics') }}
+  select
+    order_id,
+    shipping_margin
+  from {{ source('enriched', 'shipping_economics') }}
 
 ),
 

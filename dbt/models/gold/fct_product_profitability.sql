@@ -8,7 +8,10 @@ performance as (
 
 products as (
 
-  select product_id, category from {{ source('dims', 'product_catalog') }}
+  select
+    product_id,
+    category
+  from {{ source('dims', 'product_catalog') }}
 
 ),
 
@@ -51,7 +54,7 @@ final as (
     summed.units_in_carts,
     row_number() over (
       partition by products.category
-      order by summed.gross_profit desc, summed.product_id
+      order by summed.gross_profit desc, summed.product_id asc
     ) as profit_rank
 
   from summed

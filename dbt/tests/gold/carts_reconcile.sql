@@ -9,15 +9,22 @@ source_total as (
 
 marts as (
 
-  select 'fct_cart_abandonment' as mart, coalesce(sum(carts), 0) as observed
+  select
+    'fct_cart_abandonment' as mart,
+    coalesce(sum(carts), 0) as observed
   from {{ ref('fct_cart_abandonment') }}
   union all
-  select 'fct_daily_dashboard' as mart, coalesce(sum(carts), 0) as observed
+  select
+    'fct_daily_dashboard' as mart,
+    coalesce(sum(carts), 0) as observed
   from {{ ref('fct_daily_dashboard') }}
 
 )
 
-select marts.mart, marts.observed, source_total.expected
+select
+  marts.mart,
+  marts.observed,
+  source_total.expected
 from marts
 cross join source_total
 where marts.observed <> source_total.expected

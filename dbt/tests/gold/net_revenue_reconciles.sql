@@ -9,17 +9,32 @@ source_total as (
 
 marts as (
 
-  select 'fct_orders' as mart, coalesce(sum(net_total), 0) as observed from {{ ref('fct_orders') }}
+  select
+    'fct_orders' as mart,
+    coalesce(sum(net_total), 0) as observed
+  from {{ ref('fct_orders') }}
   union all
-  select 'fct_finance_revenue' as mart, coalesce(sum(net_revenue), 0) as observed from {{ ref('fct_finance_revenue') }}
+  select
+    'fct_finance_revenue' as mart,
+    coalesce(sum(net_revenue), 0) as observed
+  from {{ ref('fct_finance_revenue') }}
   union all
-  select 'fct_daily_dashboard' as mart, coalesce(sum(net_revenue), 0) as observed from {{ ref('fct_daily_dashboard') }}
+  select
+    'fct_daily_dashboard' as mart,
+    coalesce(sum(net_revenue), 0) as observed
+  from {{ ref('fct_daily_dashboard') }}
   union all
-  select 'fct_customers' as mart, coalesce(sum(net_revenue), 0) as observed from {{ ref('fct_customers') }}
+  select
+    'fct_customers' as mart,
+    coalesce(sum(net_revenue), 0) as observed
+  from {{ ref('fct_customers') }}
 
 )
 
-select marts.mart, marts.observed, source_total.expected
+select
+  marts.mart,
+  marts.observed,
+  source_total.expected
 from marts
 cross join source_total
 where marts.observed <> source_total.expected

@@ -27,18 +27,26 @@ def standalone_context() -> Context:
     spec = load_spec(PROJECT / "conf" / "base" / "spec.yml")
     shutil.rmtree(_SCRATCH, ignore_errors=True)
     _SCRATCH.mkdir(parents=True)
-    inventory = list_bronze(str(_root("MEDALLION_BRONZE_ROOT", "data/bronze")), spec)
-    opened, _ = inventory.open([p for found in inventory.tables.values() for p in found])
-    bronze: dict[str, list[BronzePartition]] = opened
-    days = inventory.days()
+    bronze = _bronze(spec)
+    days = [p.day for partitions in bronze.values() for p in partitions if p.day]
     return Context(
         spec=spec,
         settings=EngineSettings("4GB", 0, _SCRATCH / "spill"),
         staging=_SCRATCH,
         bronze=bronze,
-        snapshot=days[-1] if days else None,
+        snapshot=max(days, default=None),
         warehouse=_scratch_warehouse(spec),
     )
+
+
+def _bronze(spec: Spec) -> dict[str, list[BronzePartition]]:
+    """All of Bronze; nothing where there is none, so that models can be compiled anywhere."""
+    root = _root("MEDALLION_BRONZE_ROOT", "data/bronze")
+    if not root.is_dir():
+        return {}
+    inventory = list_bronze(str(root), spec)
+    opened, _ = inventory.open([p for found in inventory.tables.values() for p in found])
+    return opened
 
 
 def _root(variable: str, default: str) -> Path:
