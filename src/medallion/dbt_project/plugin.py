@@ -15,6 +15,7 @@ from dbt.adapters.duckdb.plugins import BasePlugin
 
 from medallion.dbt_project.context import Context
 from medallion.dbt_project.results import StagedPartition, StagedTable
+from medallion.dbt_project.sources import BronzeView
 from medallion.dbt_project.standalone import standalone_context
 from medallion.spec import INGESTION_DAY
 
@@ -116,15 +117,18 @@ class PartitionWriter:
     def write(self, table: str, order_by: Sequence[str]) -> StagedTable:
         """Writes all partitions of a table such as `base/orders`."""
         columns = self._columns()
-        *stored, key = columns
+        *_, key = columns
         order = ", ".join(order_by) or "all"
         batch = f"staging.{table.replace('/', '_')}"
-        select = f"select {', '.join(_quoted(name) for name in stored)} from {batch}"
         folder = self._context.staging / table
+        elsewhere = self._columns_of_other_days(table)
 
         def copy(value: str) -> StagedPartition | None:
-            rows = f"{select} where {key} = '{value}' order by {order}"
-            return self._copy(folder / f"{key}={value}", value, rows)
+            absent = {key, *elsewhere.get(value, ())}
+            stored = {name: kind for name, kind in columns.items() if name not in absent}
+            selected = ", ".join(_quoted(name) for name in stored)
+            rows = f"select {selected} from {batch} where {key} = '{value}' order by {order}"
+            return self._copy(folder / f"{key}={value}", value, rows, stored)
 
         partitions: list[StagedPartition] = []
         with ThreadPoolExecutor(self._context.settings.workers) as pool:
@@ -132,7 +136,27 @@ class PartitionWriter:
                 self._compute(batch, key, values)
                 partitions.extend(filter(None, pool.map(copy, values)))
         self._execute(f"drop table if exists {batch}")
-        return StagedTable(table, {name: columns[name] for name in stored}, tuple(partitions))
+        return StagedTable(table, tuple(partitions))
+
+    def _columns_of_other_days(self, table: str) -> dict[str, set[str]]:
+        """Columns beyond the contract that some day of the window holds and others do not.
+
+        A partition of quarantine has the columns its own files had, so that it does not depend
+        on the days that happen to be processed with it.
+        """
+        layer, name = table.split("/")
+        if layer != "quarantine" or name not in self._context.spec.events:
+            return {}
+        partitions = self._context.bronze.get(name, ())
+        unknown = BronzeView(name, partitions, self._context.spec).unknown
+        return {
+            partition.value: {
+                kept
+                for column, kept in unknown.items()
+                if not any(column in file.columns for file in partition.files)
+            }
+            for partition in partitions
+        }
 
     def _batches(self, table: str, key: str) -> Iterable[list[str]]:
         """Partition values, as many at a time as hold about `_BATCH_ROWS` Bronze rows."""
@@ -175,7 +199,9 @@ class PartitionWriter:
             return [str(day) for (day,) in found]
         return sorted({partition.value for partition in self._context.bronze.get(name, ())})
 
-    def _copy(self, folder: Path, value: str, query: str) -> StagedPartition | None:
+    def _copy(
+        self, folder: Path, value: str, query: str, columns: dict[str, str]
+    ) -> StagedPartition | None:
         folder.mkdir(parents=True)
         file = folder / "part-0000.parquet"
         copied = self._execute(
@@ -184,7 +210,7 @@ class PartitionWriter:
         )
         rows = int(copied[0][0])
         if rows:
-            return StagedPartition(value, {file: rows})
+            return StagedPartition(value, {file: rows}, columns)
         shutil.rmtree(folder)
         return None
 

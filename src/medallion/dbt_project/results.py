@@ -15,10 +15,12 @@ class StagedPartition:
     Attributes:
         value: The partition value, such as `2025-10-15`.
         file_rows: Rows per file.
+        columns: Name to DuckDB type, in file order.
     """
 
     value: str
     file_rows: Mapping[Path, int]
+    columns: Mapping[str, str]
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -36,14 +38,12 @@ class StagedTable:
     """The staged partitions of one table, such as `base/orders`.
 
     Attributes:
-        columns: Name to DuckDB type, in file order.
-        seconds: How long dbt took for it.
+        table: Layer and name.
+        partitions: Its partitions that have rows.
     """
 
     table: str
-    columns: Mapping[str, str]
     partitions: tuple[StagedPartition, ...]
-    seconds: float = 0.0
 
     @property
     def rows(self) -> int:

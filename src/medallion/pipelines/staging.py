@@ -55,7 +55,7 @@ def publish_staged(
                 folder,
                 table,
                 {file.name: rows for file, rows in partition.file_rows.items()},
-                written.columns,
+                partition.columns,
                 **facts(table.split("/")[1], partition.value),
             )
     remove = {table: names - staged.get(table, set()) for table, names in replaced.items()}

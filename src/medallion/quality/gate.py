@@ -71,11 +71,11 @@ def decide(layer: str, mode: str, checks: Sequence[Check]) -> dict[str, Any]:
     if stopping:
         raise GateError(
             f"The {layer} gate stopped the run: {len(stopping)} of {len(checks)} checks failed.",
-            details=[str(check) for check in stopping],
+            details=_grouped(stopping),
             hint=_advice(layer, stopping),
         )
-    for check in failures:
-        logger.warning("%s gate: %s", layer, check)
+    for line in _grouped(failures):
+        logger.warning("%s gate: %s", layer, line)
     return {
         "layer": layer,
         "mode": mode,
@@ -84,6 +84,17 @@ def decide(layer: str, mode: str, checks: Sequence[Check]) -> dict[str, Any]:
         "failed": len(failures),
         "failures": [asdict(check) for check in failures],
     }
+
+
+def _grouped(failures: Sequence[Check]) -> list[str]:
+    """One line for what was found alike in several partitions of a table."""
+    alike: dict[tuple[str, str, str], list[Check]] = {}
+    for check in failures:
+        alike.setdefault((check.table, check.name, check.observed), []).append(check)
+    return [
+        str(checks[0]) + (f" (and {len(checks) - 1} more partitions)" if len(checks) > 1 else "")
+        for checks in alike.values()
+    ]
 
 
 def _advice(layer: str, stopping: Sequence[Check]) -> str:
