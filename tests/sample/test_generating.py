@@ -107,7 +107,8 @@ def test_proportions_are_the_real_producers(light: Path) -> None:
         ),
         (
             "every order has the very time of a converted cart",
-            "select count(*) from {orders} o anti join (select customer_id, created_at as order_date"
+            "select count(*) from {orders} o anti join (select customer_id,"
+            " created_at as order_date"
             " from {shopping_carts} where lower(trim(status)) = 'converted')"
             " using (customer_id, order_date)",
         ),
