@@ -17,6 +17,8 @@ from medallion.errors import MedallionError
 from medallion.lake.names import as_day
 
 _INTERRUPTED = 130
+# DuckDB and Polars have errors of their own for it.
+_DISK_FULL = "No space left on device"
 _PROJECT = Path(__file__).resolve().parents[2]
 
 
@@ -45,12 +47,16 @@ def _known(error: BaseException | None) -> MedallionError | None:
         if isinstance(error, MedallionError):
             return error
         if isinstance(error, OSError) and error.errno is not None:
-            return MedallionError(
-                f"{error.filename or 'The disk'}: {error.strerror}.",
-                hint="make room or give access, then run again; nothing is half-written.",
-            )
+            return _no_access(f"{error.filename or 'The disk'}: {error.strerror}.")
+        if _DISK_FULL in str(error):
+            return _no_access(str(error).splitlines()[-1])
         error = error.__cause__ or error.__context__
     return None
+
+
+def _no_access(message: str) -> MedallionError:
+    hint = "make room or give access, then run again; nothing is half-written."
+    return MedallionError(message, hint=hint)
 
 
 @click.group(name="medallion")
