@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -72,3 +74,21 @@ class Shop:
             for path in sorted(root.rglob("*"))
             if path.is_file() and path.name != "_LOCK"
         }
+
+
+def kedro(shop: Shop, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A command as a person types it."""
+    environment = {
+        **os.environ,
+        "MEDALLION_BRONZE_ROOT": str(shop.bronze),
+        "MEDALLION_DATA_ROOT": str(shop.data),
+        "COLUMNS": "200",
+    }
+    return subprocess.run(
+        [sys.executable, "-m", "kedro", *arguments],
+        cwd=PROJECT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )

@@ -20,7 +20,7 @@ from medallion.lake.lock import LakeLock
 from medallion.sample import SampleRequest, generate
 from medallion.spec import Spec
 from tests.conftest import PROJECT
-from tests.running import Shop
+from tests.running import Shop, kedro
 
 DAY = "ingest_dt=2025-10-02"
 
@@ -45,24 +45,6 @@ def good(tmp_path_factory: pytest.TempPathFactory, spec: Spec) -> Path:
 def shop(good: Path, tmp_path: Path) -> Shop:
     shutil.copytree(good, tmp_path / "bronze")
     return Shop(tmp_path / "bronze", tmp_path / "data")
-
-
-def kedro(shop: Shop, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """A command as a person types it."""
-    environment = {
-        **os.environ,
-        "MEDALLION_BRONZE_ROOT": str(shop.bronze),
-        "MEDALLION_DATA_ROOT": str(shop.data),
-        "COLUMNS": "200",
-    }
-    return subprocess.run(
-        [sys.executable, "-m", "kedro", *arguments],
-        cwd=PROJECT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 def rewrite(shop: Shop, partition: str, change: Callable[[pl.DataFrame], pl.DataFrame]) -> None:

@@ -1,0 +1,65 @@
+"""The commands a person types, and what they print."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from medallion.lake.lock import LakeLock
+from tests.running import Shop, kedro
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    root = tmp_path_factory.mktemp("commands")
+    made = Shop(root / "bronze", root / "data")
+    sample = ("--days", "2", "--orders-per-day", "20", "--output", str(made.bronze))
+    generated = kedro(made, "bronze", "generate", *sample)
+    assert generated.returncode == 0, generated.stderr
+    assert "orders                      40" in generated.stdout
+    return made
+
+
+def test_a_plan_says_why_and_runs_nothing(shop: Shop, tmp_path: Path) -> None:
+    fresh = Shop(shop.bronze, tmp_path / "data")
+    shown = kedro(fresh, "lake", "plan")
+    assert shown.returncode == 0, shown.stderr
+    assert "there is no snapshot yet" in shown.stdout
+    assert "ingest_dt=2025-10-02" in shown.stdout
+    assert not fresh.data.exists()
+
+
+def test_a_run_ends_with_a_summary_and_the_next_with_one_line(shop: Shop) -> None:
+    first = kedro(shop, "run")
+    assert first.returncode == 0, first.stderr
+    for told in ("rows in", "quarantined", "base_silver.orders", "gold.fct_orders", "RUN.md"):
+        assert told in first.stdout
+    assert "Traceback" not in first.stdout + first.stderr
+
+    second = kedro(shop, "run")
+    assert second.returncode == 0
+    (line,) = second.stdout.splitlines()
+    assert line.startswith("Nothing to do: every layer is up to date")
+    assert "Nothing is pending" in kedro(shop, "lake", "plan").stdout
+
+
+def test_a_folder_with_data_is_not_generated_into(shop: Shop) -> None:
+    again = kedro(shop, "bronze", "generate", "--output", str(shop.bronze))
+    assert again.returncode == 1
+    assert "is not empty" in again.stderr
+    assert "Traceback" not in again.stderr
+
+
+def test_the_lock_is_free_after_a_run(shop: Shop) -> None:
+    lock = LakeLock(shop.data / "silver", "another")
+    lock.acquire()
+    lock.release()
+
+
+def test_each_layer_can_be_run_alone(shop: Shop, tmp_path: Path) -> None:
+    alone = Shop(shop.bronze, tmp_path / "data")
+    for layer in ("bronze", "dims", "base_silver", "enriched", "warehouse", "gold", "reporting"):
+        assert alone.run(layer)["status"] == "succeeded", layer
+    together = shop.fingerprints("silver")
+    assert alone.fingerprints("silver") == together
