@@ -1,7 +1,13 @@
 {#- Casts: from a cleaned value to its Silver type, null where it cannot be. -#}
 
+{#- A raw value as text. A NaN has a sign, which DuckDB shows and which means nothing. -#}
+{%- macro raw_text(x, physical) -%}
+  {%- if physical == "DOUBLE" -%}replace(cast({{ x }} as varchar), '-nan', 'nan')
+  {%- else -%}cast({{ x }} as varchar){%- endif -%}
+{%- endmacro -%}
+
 {%- macro to_text(x, physical, column, cleaning) -%}
-  {%- set text = x if physical in ("VARCHAR", "MIXED") else "cast(" ~ x ~ " as varchar)" -%}
+  {%- set text = x if physical in ("VARCHAR", "MIXED") else raw_text(x, physical) -%}
   {%- if column["nullify"] == "email" -%}
     case when regexp_full_match(lower({{ text }}), '{{ cleaning["email_pattern"] }}')
     then lower({{ text }}) end
@@ -28,7 +34,8 @@
 {%- endmacro -%}
 
 {#- Rounded half away from zero from the shortest decimal text. Where two decimals give a
-    double back, they are that text, and the slow way through text is not needed. -#}
+    double back, they are that text, and the slow way through text is not needed. DuckDB casts
+    text with an exponent without a look at the bounds of the decimal, so they are looked at. -#}
 {%- macro to_money(x, physical) -%}
   {%- set text = "cast(" ~ x ~ " as varchar)" -%}
   {%- if physical == "BIGINT" -%}try_cast({{ x }} as decimal(18, 2))
@@ -37,11 +44,16 @@
       when abs({{ x }}) < 1e12
         and cast(try_cast({{ x }} as decimal(18, 2)) as double) = {{ x }}
         then try_cast({{ x }} as decimal(18, 2))
-      when isfinite({{ x }}) then try_cast({{ text }} as decimal(18, 2))
+      when abs({{ x }}) < 1e16 then try_cast({{ text }} as decimal(18, 2))
     end
   {%- else -%}
-    case when regexp_full_match({{ text }}, '[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?')
-    then try_cast({{ text }} as decimal(18, 2)) end
+    case
+      when regexp_full_match({{ text }}, '[+-]?(\d+\.?\d*|\.\d+)')
+        then try_cast({{ text }} as decimal(18, 2))
+      when regexp_full_match({{ text }}, '[+-]?(\d+\.?\d*|\.\d+)[eE][+-]?\d+')
+        and abs(try_cast({{ text }} as double)) < 1e16
+        then try_cast({{ text }} as decimal(18, 2))
+    end
   {%- endif -%}
 {%- endmacro -%}
 

@@ -4,6 +4,9 @@
     an older version of a dimension's row is superseded, which values became null. `accepted`
     and `put_aside` split the window by it. A row is named by its file and its place in it. -#}
 
+{#- A column of Bronze that the contract does not know may have any name. -#}
+{%- macro as_named(column) -%}"{{ column | replace('"', '""') }}"{%- endmacro -%}
+
 {%- macro value_was_lost(name) -%}
   {{ name }}__given and {{ name }} is null
 {%- endmacro -%}
@@ -261,7 +264,7 @@ where invalid_reason is not null or is_superseded or len(nullified) > 0
   {%- for column in table["columns"] if column not in order -%}
     {%- do order.append(column) -%}
   {%- endfor -%}
-  {%- for column in table["unknown"] -%}{%- do order.append("raw." ~ adapter.quote(column)) -%}{%- endfor -%}
+  {%- for column in table["unknown"] -%}{%- do order.append("raw." ~ as_named(column)) -%}{%- endfor -%}
   {#- Rows that are the same once typed may differ as they came, and the loser is kept as it came. -#}
   {%- for column in table["columns"] -%}
     {%- do order.append("raw." ~ adapter.quote(column) ~ "::varchar") -%}
@@ -399,11 +402,11 @@ where {{ key }} is not null
 {%- set table = facts["tables"].get(name) -%}
 {%- if not table -%}select 1 as nothing_yet{%- else -%}
 select
-  {%- for column in table["columns"] %}
-  cast(bronze_rows.{{ adapter.quote(column) }} as varchar) as {{ adapter.quote(column) }},
+  {%- for name, column in table["columns"].items() %}
+  {{ raw_text("bronze_rows." ~ adapter.quote(name), column["physical"]) }} as {{ adapter.quote(name) }},
   {%- endfor %}
   {%- for column in table["unknown"] %}
-  bronze_rows.{{ adapter.quote(column) }},
+  bronze_rows.{{ as_named(column) }},
   {%- endfor %}
   scored.invalid_reason,
   {% if table["kind"] == "event" %}bronze_rows.ingestion_dt{% else %}date '{{ facts["snapshot"] }}' as snapshot_dt{% endif %}

@@ -106,7 +106,7 @@ class BronzeView:
                     else (f"null::{kind} as {quoted}")
                 )
             elif kind == "MIXED":
-                yield f"cast({held.reference(name)} as varchar) as {quoted}"
+                yield f"{held.text(name)} as {quoted}"
             else:
                 yield f"{held.reference(name)} as {quoted}"
             if kind == "MIXED":
@@ -115,11 +115,7 @@ class BronzeView:
 
     def _unknown_columns(self, held: _Held) -> Iterable[str]:
         for name, kept in self.unknown.items():
-            value = (
-                f"cast({held.reference(name)} as varchar)"
-                if name in held.types
-                else ("null::varchar")
-            )
+            value = held.text(name) if name in held.types else "null::varchar"
             yield f"{value} as {_quoted(kept)}"
 
     def _nothing(self) -> str:
@@ -147,6 +143,12 @@ class _Held:
     def reference(self, name: str) -> str:
         """A column's name, or its place where names differ in case only."""
         return f"c{list(self.types).index(name)}" if self._clash else _quoted(name)
+
+    def text(self, name: str) -> str:
+        """A column's values as text; the sign of a NaN means nothing."""
+        text = f"cast({self.reference(name)} as varchar)"
+        is_float = self.types[name] in ("FLOAT", "DOUBLE")
+        return f"replace({text}, '-nan', 'nan')" if is_float else text
 
     @property
     def alias(self) -> str:
