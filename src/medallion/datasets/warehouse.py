@@ -37,12 +37,14 @@ class Warehouse:
         """Whether a part of the warehouse is what its inputs say now."""
         return self.path.is_file() and self._read_stamps().get(part) == stamp
 
-    def value(self, query: str) -> Any:
-        """The one value that a query gives."""
+    def values(self, queries: Mapping[str, str]) -> dict[str, Any]:
+        """The one value that each of some queries gives."""
         import duckdb
 
         with duckdb.connect(str(self.path), read_only=True) as connection:
-            return connection.execute(query).fetchall()[0][0]
+            return {
+                name: connection.execute(query).fetchall()[0][0] for name, query in queries.items()
+            }
 
     @contextmanager
     def replacing(self, part: str, stamp: str) -> Iterator[Path]:
