@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from fractions import Fraction
 
 import polars as pl
 
 DAY = "ingestion_dt"
 MONEY = pl.Decimal(18, 2)
-# Not a Decimal literal: making one imports numpy, which takes as long as a transform.
-NO_MONEY = pl.lit(0).cast(MONEY)
-CENT = pl.lit(1).cast(pl.Decimal(38, 2)) / 100
+NO_MONEY = pl.lit(Decimal("0.00"), dtype=MONEY)
+CENT = pl.lit(Decimal("0.01"), dtype=pl.Decimal(38, 2))
 
 
 def of_days(frame: pl.LazyFrame, days: Sequence[date]) -> pl.LazyFrame:
