@@ -19,7 +19,7 @@ help: ## List the commands
 setup: .venv/.synced ## Make the environment in .venv (uv comes along if it is absent)
 
 .venv/.synced: uv.lock pyproject.toml | uv
-	$(UV) sync --frozen --all-extras --quiet
+	$(UV) sync --frozen --all-extras --quiet --compile-bytecode
 	@touch $@
 
 .PHONY: uv
