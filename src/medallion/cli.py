@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from medallion.errors import MedallionError
+from medallion.hooks.startup import spare_collections
 from medallion.lake.names import as_day
 
 _INTERRUPTED = 130
@@ -27,6 +28,7 @@ class _ForPeople(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         console = Console(stderr=True, highlight=False)
+        spare_collections()
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:

@@ -35,6 +35,10 @@ class SpecError(MedallionError):
     """`spec.yml` says something that cannot be."""
 
 
+class SuiteError(MedallionError):
+    """A suite of expectations says something that cannot be."""
+
+
 class RequestError(MedallionError):
     """What was asked for on the command line cannot be."""
 

@@ -13,7 +13,8 @@ warnings.filterwarnings("ignore", message="One or more dataset names contain")
 def register_pipelines() -> dict[str, Pipeline]:
     """Makes all pipelines.
 
-    A layer run alone plans first, and reads what the layers before it have left.
+    A layer run alone plans first, asks the gate before it, and reads what the layers before
+    it have left.
     """
     from medallion.pipelines.base_silver.pipeline import create_pipeline as base_silver
     from medallion.pipelines.bronze.pipeline import create_pipeline as bronze
@@ -25,13 +26,19 @@ def register_pipelines() -> dict[str, Pipeline]:
 
     first = bronze()
     request = first.only_nodes("bronze.read_request")
+    gates = {
+        "dims": dims().only_nodes("dims.gate"),
+        "base_silver": base_silver().only_nodes("base_silver.gate"),
+        "enriched": enriched().only_nodes("enriched.gate"),
+        "gold": gold().only_nodes("gold.gate"),
+    }
     pipelines = {
         "bronze": first,
         "dims": first + dims(),
-        "base_silver": first + base_silver(),
-        "enriched": first + enriched(),
-        "warehouse": warehouse(),
+        "base_silver": first + gates["dims"] + base_silver(),
+        "enriched": first + gates["base_silver"] + enriched(),
+        "warehouse": request + gates["enriched"] + warehouse(),
         "gold": request + gold(),
-        "reporting": first + reporting(),
+        "reporting": first + gates["gold"] + reporting(),
     }
     return {**pipelines, "__default__": sum(pipelines.values(), Pipeline([]))}

@@ -1,4 +1,4 @@
-"""The lake's manifests, and the spec, as Kedro datasets."""
+"""The lake's manifests, the spec and the suites, as Kedro datasets."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 from medallion.datasets.read_only import ReadOnlyDataset
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.store import Lake
+from medallion.quality.suites import Suites, load_suites
 from medallion.spec import Spec, load_spec
 
 
@@ -47,6 +48,32 @@ class SpecDataset(ReadOnlyDataset[Spec]):
     def load(self) -> Spec:
         """Reads and checks the spec."""
         return load_spec(self._path)
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": self._path}
+
+
+class SuitesDataset(ReadOnlyDataset[Suites]):
+    """What the gates expect of every table.
+
+    Args:
+        filepath: The folder of the suites.
+        spec: Path of `spec.yml`.
+        models: The folder in which dbt describes the marts.
+        metadata: For kedro-viz.
+    """
+
+    def __init__(
+        self, *, filepath: str, spec: str, models: str, metadata: dict[str, Any] | None = None
+    ) -> None:
+        self._path = filepath
+        self._spec_path = spec
+        self._models = models
+        self.metadata = metadata
+
+    def load(self) -> Suites:
+        """Reads and checks the suites."""
+        return load_suites(self._path, load_spec(self._spec_path), self._models)
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self._path}

@@ -35,7 +35,11 @@ class Warehouse:
 
     def is_made_from(self, part: str, stamp: str) -> bool:
         """Whether a part of the warehouse is what its inputs say now."""
-        return self.path.is_file() and self._read_stamps().get(part) == stamp
+        return self.made_from(part) == stamp
+
+    def made_from(self, part: str) -> str:
+        """The stamp of a part of the warehouse; empty while it does not stand."""
+        return self._read_stamps().get(part, "") if self.path.is_file() else ""
 
     def values(self, queries: Mapping[str, str]) -> dict[str, Any]:
         """The one value that each of some queries gives."""

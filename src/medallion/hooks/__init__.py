@@ -2,6 +2,6 @@
 
 from medallion.hooks.guard import RunGuard
 from medallion.hooks.reporter import RunReporter
-from medallion.hooks.startup import spare_imports
+from medallion.hooks.startup import spare_collections, spare_imports
 
-__all__ = ["RunGuard", "RunReporter", "spare_imports"]
+__all__ = ["RunGuard", "RunReporter", "spare_collections", "spare_imports"]

@@ -17,6 +17,8 @@ from medallion.lake.inventory import write_json
 from medallion.lake.store import Lake
 from medallion.lake.writes import FrameWrite
 
+_GATE_NODES = ("validate", "gate")
+_GATES = "gates"
 _LAYERS = ("bronze", "dims", "base_silver", "enriched", "warehouse", "gold", "reporting")
 
 
@@ -85,7 +87,11 @@ class RunReporter:
         """Accounts for a node up to now; it is called again for each of its outputs."""
         clock = self._clocks[node.name]
         layer = node.namespace or _LAYERS[0]
-        stage = self._facts.stages.setdefault(layer, Stage())
+        is_gate = node.short_name.removeprefix(f"{layer}.") in _GATE_NODES
+        stage = self._facts.stages.setdefault(_GATES if is_gate else layer, Stage())
+        if is_gate:
+            spent = time.perf_counter() - clock.wall
+            self._facts.gate_seconds[layer] = self._facts.gate_seconds.get(layer, 0.0) + spent
         stage.seconds += time.perf_counter() - clock.wall
         stage.cpu_seconds += time.process_time() - clock.cpu
         self._clocks[node.name] = _Clock()

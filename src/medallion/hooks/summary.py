@@ -13,6 +13,9 @@ from rich.table import Table
 from medallion.planning.plan import RunPlan
 
 
+_OF_A_GATE = ("verdict", "mode", "success", "evaluated", "failed", "failures", "standing")
+
+
 @dataclass
 class Stage:
     """What a layer cost."""
@@ -36,6 +39,7 @@ class RunFacts:
     receipts: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     enriched: dict[str, dict[str, Any]] = field(default_factory=dict)
     gates: dict[str, dict[str, Any]] = field(default_factory=dict)
+    gate_seconds: dict[str, float] = field(default_factory=dict)
 
     @property
     def did_nothing(self) -> bool:
@@ -72,7 +76,13 @@ class RunFacts:
             ],
             "tables": self.receipts,
             "enriched": self.enriched,
-            "gates": self.gates,
+            "gates": {
+                layer: {
+                    **{name: gate[name] for name in _OF_A_GATE},
+                    "seconds": round(self.gate_seconds.get(layer, 0.0), 3),
+                }
+                for layer, gate in self.gates.items()
+            },
         }
 
 

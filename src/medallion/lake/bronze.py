@@ -21,6 +21,8 @@ from medallion.lake.names import is_day, is_partition_value
 from medallion.spec import BRONZE_DAY, Spec, Table
 
 MANIFEST = "_MANIFEST.json"
+# What the Bronze types of the spec are called by DuckDB.
+BRONZE_TYPES = {"string": "VARCHAR", "int64": "BIGINT", "double": "DOUBLE", "bool": "BOOLEAN"}
 
 
 @dataclass(frozen=True, slots=True)

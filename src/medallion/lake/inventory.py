@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from medallion.errors import LakeError
 from medallion.lake.manifest import PartitionManifest
@@ -15,6 +15,7 @@ from medallion.spec import Spec
 
 _POINTER = "dims/_latest.json"
 _STATE = "enriched/_state"
+_VALIDATED = "_validated"
 _T = TypeVar("_T")
 
 
@@ -67,6 +68,11 @@ class LakeInventory:
             self.lake.root / _STATE / f"{transform}.json", {}
         )
         return state
+
+    def validated(self, layer: str) -> dict[str, Any]:
+        """What the gate of a layer has validated, by table."""
+        ledger: dict[str, Any] = read_json(self.lake.root / _VALIDATED / f"{layer}.json", {})
+        return ledger
 
     def newest_snapshots(self) -> dict[str, date]:
         """The newest snapshot of each dimension, as the pointer names it."""

@@ -35,6 +35,7 @@ class PartitionManifest(BaseModel):
         inputs: Fingerprints of what it was made from, by the name of the input.
         bounds: Least and greatest event time of the partition, ISO text, by column.
         refers: Days of the parent rows that its rows refer to, by parent table.
+        counts: Rows it was made from: `bronze_rows`, and `superseded` of a dimension.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -47,6 +48,7 @@ class PartitionManifest(BaseModel):
     inputs: Mapping[str, str] = Field(default_factory=dict)
     bounds: Mapping[str, tuple[str, str]] = Field(default_factory=dict)
     refers: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
+    counts: Mapping[str, int] = Field(default_factory=dict)
 
     @property
     def value(self) -> str:

@@ -22,6 +22,7 @@ def seal(
     inputs: Mapping[str, str] | None = None,
     bounds: Mapping[str, tuple[str, str]] | None = None,
     refers: Mapping[str, Sequence[str]] | None = None,
+    counts: Mapping[str, int] | None = None,
 ) -> PartitionManifest:
     """Writes the manifest of a partition whose files are complete.
 
@@ -33,6 +34,7 @@ def seal(
         inputs: Fingerprints of what it was made from.
         bounds: Least and greatest event time, by column.
         refers: Days of the parent rows it refers to, by parent table.
+        counts: Rows it was made from.
     """
     files = describe_files(folder, rows)
     manifest = PartitionManifest(
@@ -44,6 +46,7 @@ def seal(
         inputs=dict(inputs or {}),
         bounds=dict(bounds or {}),
         refers={parent: tuple(days) for parent, days in (refers or {}).items() if days},
+        counts=dict(counts or {}),
     )
     write_manifest(folder, manifest)
     return manifest

@@ -10,7 +10,9 @@ from medallion.spec.models import (
     Reach,
     Spec,
     Table,
+    Thresholds,
     Transform,
+    Volume,
 )
 
 __all__ = [
@@ -22,7 +24,9 @@ __all__ = [
     "Reach",
     "Spec",
     "Table",
+    "Thresholds",
     "Transform",
+    "Volume",
     "load_spec",
     "parse_spec",
 ]

@@ -187,12 +187,56 @@ class Cleaning(_Model):
     earliest_date: date
 
 
+class Volume(_Model):
+    """How many rows a day may have, over the median of the days before it.
+
+    Attributes:
+        trailing_days: How many delivered days before are looked at.
+        min_rows: A median below says nothing.
+        warn: Least and greatest ratio that is not reported.
+        stop: Least and greatest ratio that does not stop a strict run.
+    """
+
+    trailing_days: Annotated[int, Field(ge=1, le=366)]
+    min_rows: Annotated[int, Field(ge=1)]
+    warn: tuple[float, float]
+    stop: tuple[float, float]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Volume:
+        ratios = (0.0, self.stop[0], self.warn[0], 1.0, self.warn[1], self.stop[1])
+        if list(ratios) != sorted(ratios):
+            raise ValueError("0 <= stop[0] <= warn[0] <= 1 <= warn[1] <= stop[1] must hold")
+        return self
+
+
+class Thresholds(_Model):
+    """What the gates hold against every table.
+
+    Attributes:
+        max_lost_share: Bronze rows that ended nowhere.
+        max_quarantine_share: Bronze rows that were put aside.
+        min_found_share: Foreign keys that have their parent, guests apart.
+        sla_warns_within: Share of a table's sla by which its pass rate may fall short.
+        max_snapshot_shrink: Share of its rows that a dimension may lose between snapshots.
+        volume: Rows of a day.
+    """
+
+    max_lost_share: Share
+    max_quarantine_share: Share
+    min_found_share: Share
+    sla_warns_within: Share
+    max_snapshot_shrink: Share
+    volume: Volume
+
+
 class Spec(_Model):
     """All that is known about the tables."""
 
     version: Literal[1]
     snapshots: Literal["last", "all"] = "last"
     cleaning: Cleaning
+    quality: Thresholds
     lineage: Mapping[Identifier, Column]
     tables: Mapping[Identifier, Table]
     transforms: Mapping[Identifier, Transform]

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import polars as pl
 
 from medallion.errors import GateError
 from medallion.lake.bronze import BronzeInventory, BronzePartition
 from medallion.lake.facts import event_bounds, referred_days
 from medallion.lake.inventory import LakeInventory
+from medallion.lake.manifest import fingerprint
 from medallion.lake.store import Commit
 from medallion.lake.writes import StagedWrite
 from medallion.pipelines.base_silver.affected import affected_partitions
 from medallion.pipelines.bronze.nodes import CheckedBronze
+from medallion.pipelines.gates import validate_layer
 from medallion.pipelines.staging import engine_settings, publish_staged
 from medallion.planning.plan import RunPlan
 from medallion.planning.request import RunRequest
-from medallion.quality.gate import Check, decide
-from medallion.quality.native import conservation, key_is_unique, required_present
+from medallion.quality.gate import Due
+from medallion.quality.measuring import Measurer
+from medallion.quality.relations import view_lake
+from medallion.quality.suites import Suite, Suites
+from medallion.quality.validating import Batch
 from medallion.spec import BRONZE_DAY, INGESTION_DAY, Spec
 
 if TYPE_CHECKING:
@@ -35,7 +38,7 @@ def build(
     request: RunRequest,
     run_plan: RunPlan,
     checked: CheckedBronze,
-    dims_quality: dict[str, Any],  # noqa: ARG001
+    dims_passed: bool,  # noqa: ARG001, FBT001
     spec: Spec,
     inventory: BronzeInventory,
     lake: LakeInventory,
@@ -165,6 +168,7 @@ def _manifest_facts(
                     "inputs": {"bronze": partition.fingerprint if partition else ""},
                     "bounds": {column: bounds[day]} if day in bounds else {},
                     "refers": {parent: found.get(day, ()) for parent, found in refers.items()},
+                    "counts": {"bronze_rows": partition.rows if partition else 0},
                 }
     return facts
 
@@ -198,40 +202,33 @@ def _outputs(spec: Spec, commit: Commit | None, receipt: list[dict[str, Any]]) -
     return {**writes, "receipt": receipt}
 
 
-def check(
+def validate(
     request: RunRequest,
     receipt: list[dict[str, Any]],
     spec: Spec,
+    suites: Suites,
     lake: LakeInventory,
-    **tables: pl.LazyFrame,
+    run_id: str,
 ) -> dict[str, Any]:
-    """Checks what this run wrote: nothing lost, keys unique, required columns filled."""
-    checks: list[Check] = []
-    for row in receipt:
-        name = row["table"]
-        checks.extend(_partition_checks(row, lake))
-        days = [date.fromisoformat(day) for day in row["partitions"]]
-        frame = tables[name].filter(_in_days(days))
-        checks.append(key_is_unique(name, spec.tables[name].key, frame))
-        checks.extend(required_present(name, spec.tables[name].required, frame))
-    return decide("base_silver", request.quality.mode, checks)
+    """Validates the partitions that no verdict stands on."""
+    nullified = {row["table"]: row["nullified"] for row in receipt}
+
+    def measure(connection: Any, tables: Sequence[tuple[Suite, Due]]) -> Iterable[Batch]:
+        view_lake(connection, spec, lake, [suite for suite, _ in tables])
+        measurer = Measurer(connection, spec, suites.models)
+        for suite, due in tables:
+            yield from measurer.events(suite, due, lake, nullified.get(suite.table))
+
+    standing = {name: _stamps(lake, name) for name in spec.events}
+    return validate_layer("base_silver", request, suites, lake, run_id, standing, measure)
 
 
-def _partition_checks(row: dict[str, Any], lake: LakeInventory) -> Iterable[Check]:
-    """Conservation per partition, by the manifests of what stands on disk now."""
-    accepted, quarantined = lake.base(row["table"]), lake.quarantine(row["table"])
-    for value, bronze_rows in row["partitions"].items():
-        day = date.fromisoformat(value)
-        yield conservation(
-            {
-                "table": row["table"],
-                "partition": f"{INGESTION_DAY}={value}",
-                "bronze_rows": bronze_rows,
-                "accepted": accepted[day].rows if day in accepted else 0,
-                "quarantined": quarantined[day].rows if day in quarantined else 0,
-            }
+def _stamps(lake: LakeInventory, table: str) -> dict[str, str]:
+    """A fingerprint of what became of each day: accepted, put aside, and made from what."""
+    accepted, aside = lake.base(table), lake.quarantine(table)
+    return {
+        str(day): fingerprint(
+            [[m.content_hash, m.counts] for m in (accepted.get(day), aside.get(day)) if m]
         )
-
-
-def _in_days(days: list[date]) -> pl.Expr:
-    return pl.col(INGESTION_DAY).is_in(days)
+        for day in sorted({*accepted, *aside})
+    }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from kedro.pipeline import Node, Pipeline
 
 from medallion.pipelines.base_silver import nodes
+from medallion.pipelines.gates import gate
 
 TABLES = ("orders", "order_items", "shopping_carts", "cart_items", "returns", "return_items")
 
@@ -24,7 +25,7 @@ def create_pipeline() -> Pipeline:
                     "run_request",
                     "run_plan",
                     "checked",
-                    "dims_quality",
+                    "dims_passed",
                     "spec",
                     "inventory",
                     "lake",
@@ -34,28 +35,24 @@ def create_pipeline() -> Pipeline:
                 name="score",
             ),
             Node(
-                nodes.check,
-                {
-                    "request": "run_request",
-                    "receipt": "receipt",
-                    "spec": "spec",
-                    "lake": "lake",
-                    **{table: f"base_{table}" for table in TABLES},
-                },
-                "quality",
-                name="gate",
+                nodes.validate,
+                ["run_request", "receipt", "spec", "suites", "lake", "run_id"],
+                {name: name for name in ("quality", "quality_report", "validated")},
+                name="validate",
             ),
+            Node(gate, ["run_request", "quality", "lake"], "passed", name="gate"),
         ],
         namespace="base_silver",
         inputs={
             "run_request": "run_request",
             "run_plan": "run_plan",
             "spec": "spec",
+            "suites": "suites",
             "lake": "lake",
             "run_id": "run_id",
             "inventory": "bronze.inventory",
             "checked": "bronze.checked",
-            "dims_quality": "dims.quality",
+            "dims_passed": "dims.passed",
         },
         outputs=_WRITES,
     )

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from medallion.lake.bronze import BronzeInventory, BronzePartition, Finding, Listed
 from medallion.lake.inventory import LakeInventory
-from medallion.planning.plan import RunPlan, plan_run
+from medallion.pipelines.gates import validate_due
+from medallion.planning.plan import RunPlan, calendar, plan_run
 from medallion.planning.request import RunRequest, parse_request
-from medallion.quality.gate import Check, Severity, decide
+from medallion.quality.gate import Due, Failure, finding
+from medallion.quality.ledger import suite_hash
+from medallion.quality.measuring import Delivered, Measurer
+from medallion.quality.suites import Suite, Suites
+from medallion.quality.validating import Batch
 from medallion.spec import Spec
-
-_TYPES = {"string": "VARCHAR", "int64": "BIGINT", "double": "DOUBLE", "bool": "BOOLEAN"}
 
 
 @dataclass(frozen=True)
@@ -39,17 +43,38 @@ def plan(
     return plan_run(request, spec, inventory, lake)
 
 
-def check(
-    request: RunRequest, run_plan: RunPlan, spec: Spec, inventory: BronzeInventory
-) -> tuple[CheckedBronze, dict[str, Any]]:
-    """Opens the partitions of the run and compares them with manifests and contract."""
-    opened, findings = inventory.open(_wanted(run_plan))
-    checks = [_as_check(finding) for finding in (*run_plan.findings, *findings)]
-    for table, partitions in opened.items():
-        checks.extend(_contract_checks(spec, table, partitions))
-    result = decide("bronze", request.quality.mode, checks)
+def validate(
+    request: RunRequest,
+    run_plan: RunPlan,
+    spec: Spec,
+    suites: Suites,
+    inventory: BronzeInventory,
+    lake: LakeInventory,
+    run_id: str,
+) -> dict[str, Any]:
+    """Opens the partitions of the run and validates the delivery."""
+    wanted = _wanted(run_plan)
+    opened, findings = inventory.open(wanted)
+    found = (*run_plan.findings, *findings)
+    deliveries = dict(_deliveries(run_plan, spec, inventory, lake, wanted, opened, found))
+    due = [
+        Due(
+            table,
+            suite_hash(suites.of("bronze")[table]),
+            {f"{p.key}={p.value}": p.fingerprint for p in delivered.listed},
+        )
+        for table, delivered in deliveries.items()
+    ]
+
+    def measure(connection: Any, tables: Sequence[tuple[Suite, Due]]) -> Iterable[Batch]:
+        measurer = Measurer(connection, spec, suites.models)
+        for suite, _ in tables:
+            yield from measurer.bronze(suite, deliveries[suite.table])
+
+    odd = [_as_failure(one) for one in found if _is_layout(one, set(deliveries))]
+    result = validate_due("bronze", request, suites, lake, run_id, due, measure, findings=odd)
     tables = {table: tuple(partitions) for table, partitions in opened.items()}
-    return CheckedBronze(tables), result
+    return {**result, "checked": CheckedBronze(tables)}
 
 
 def _wanted(run_plan: RunPlan) -> list[Listed]:
@@ -57,55 +82,52 @@ def _wanted(run_plan: RunPlan) -> list[Listed]:
     return events + [p for dim in run_plan.dimensions if dim.stale for p in dim.partitions]
 
 
-def _as_check(finding: Finding) -> Check:
-    unreadable = finding.check in ("manifest_readable", "file_readable")
-    severity: Severity = "blocking" if unreadable else "critical" if finding.critical else "warning"
-    return Check(
-        finding.check,
-        finding.table,
-        finding.partition,
-        success=False,
-        severity=severity,
-        observed=finding.message,
-    )
+def _deliveries(
+    run_plan: RunPlan,
+    spec: Spec,
+    inventory: BronzeInventory,
+    lake: LakeInventory,
+    wanted: Sequence[Listed],
+    opened: Mapping[str, Sequence[BronzePartition]],
+    findings: Sequence[Finding],
+) -> Iterable[tuple[str, Delivered]]:
+    """What is known of the tables that this run reads, or should find."""
+    due = set(run_plan.days)
+    days = calendar(min(due), max(due)) if due else []
+    stale = {dimension.name for dimension in run_plan.dimensions if dimension.stale}
+    for table in spec.tables:
+        is_event = table in spec.events
+        if (is_event and days) or table in stale:
+            yield (
+                table,
+                Delivered(
+                    listed=[listed for listed in wanted if listed.table == table],
+                    opened=opened.get(table, ()),
+                    findings=[found for found in findings if found.table == table],
+                    days=days if is_event else (),
+                    rows=_rows_by_day(table, inventory, lake) if is_event else {},
+                ),
+            )
 
 
-def _contract_checks(
-    spec: Spec, table: str, partitions: Iterable[BronzePartition]
-) -> Iterable[Check]:
-    for partition in partitions:
-        name = f"{partition.key}={partition.value}"
-        for file in partition.files:
-            drift = dict(_drift(spec, table, file.columns))
-            if not drift:
-                yield Check("schema", table, name, success=True, severity="warning")
-            for column, observed in drift.items():
-                yield _drift_check(spec, table, name, column, observed)
+def _rows_by_day(
+    table: str, inventory: BronzeInventory, lake: LakeInventory
+) -> dict[date, int]:
+    """Rows of every day that was delivered; a day that is gone from Bronze was there once."""
+    kept = {**lake.quarantine(table), **lake.base(table)}
+    rows = {day: manifest.counts.get("bronze_rows", 0) for day, manifest in kept.items()}
+    listed = inventory.tables.get(table, ())
+    return rows | {one.day: one.total_rows for one in listed if one.day}
 
 
-def _drift_check(spec: Spec, table: str, partition: str, column: str, observed: str) -> Check:
-    expected = spec.contract(table).get(column)
-    lost = observed == "missing" and expected is not None and expected.required
-    return Check(
-        "schema_drift",
-        table,
-        partition,
-        success=False,
-        severity="critical" if lost else "warning",
-        observed=f"column {column} is {observed}",
-        expected=expected.bronze if expected else "no such column",
-    )
+def _is_layout(found: Finding, due: set[str]) -> bool:
+    """Whether no suite says it: an odd folder, or an incomplete one of a table not read."""
+    incomplete = found.check == "manifest_present" and found.table not in due
+    return incomplete or found.check in _LAYOUT
 
 
-def _drift(spec: Spec, table: str, columns: Mapping[str, str]) -> Iterable[tuple[str, str]]:
-    contract = spec.contract(table)
-    for column, expected in contract.items():
-        if column not in columns:
-            # The producer leaves source_file out when it is given no prefix.
-            if column not in spec.lineage:
-                yield column, "missing"
-        elif columns[column] != _TYPES[expected.bronze]:
-            yield column, columns[column].lower()
-    for column in columns:
-        if column not in contract:
-            yield column, "unknown"
+def _as_failure(found: Finding) -> Failure:
+    return finding("bronze", found.check, found.table, found.partition, found.message)
+
+
+_LAYOUT = ("known_table", "table_present", "partition_name", "partition_kept")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from kedro.pipeline import Node, Pipeline
 
 from medallion.pipelines.bronze import nodes
+from medallion.pipelines.gates import gate
 
 
 def create_pipeline() -> Pipeline:
@@ -19,14 +20,15 @@ def create_pipeline() -> Pipeline:
                 name="plan_run",
             ),
             Node(
-                nodes.check,
-                ["run_request", "run_plan", "spec", "inventory"],
-                ["checked", "quality"],
-                name="gate",
+                nodes.validate,
+                ["run_request", "run_plan", "spec", "suites", "inventory", "lake", "run_id"],
+                {name: name for name in ("checked", "quality", "quality_report")},
+                name="validate",
             ),
+            Node(gate, ["run_request", "quality", "lake"], "passed", name="gate"),
         ],
         namespace="bronze",
-        inputs={"spec", "lake"},
+        inputs={"spec", "suites", "lake", "run_id"},
         outputs={"run_request", "run_plan"},
         parameters={"parameters"},
         prefix_datasets_with_namespace=True,

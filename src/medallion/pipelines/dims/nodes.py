@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any
 
-import polars as pl
-
 from medallion.lake.inventory import LakeInventory
+from medallion.lake.manifest import fingerprint
 from medallion.lake.writes import StagedWrite
 from medallion.pipelines.bronze.nodes import CheckedBronze
+from medallion.pipelines.gates import validate_layer
 from medallion.pipelines.staging import publish_staged
 from medallion.planning.plan import PlannedDimension, RunPlan
 from medallion.planning.request import RunRequest
-from medallion.quality.gate import Check, decide
-from medallion.quality.native import conservation, key_is_unique, required_present
+from medallion.quality.gate import Due
+from medallion.quality.measuring import Measurer
+from medallion.quality.suites import Suite, Suites
+from medallion.quality.validating import Batch
 from medallion.spec import Spec
 
 LAYERS = ("dims", "keys", "quarantine")
@@ -25,7 +27,7 @@ def snapshot(
     request: RunRequest,
     run_plan: RunPlan,
     checked: CheckedBronze,
-    bronze_quality: dict[str, Any],  # noqa: ARG001
+    bronze_passed: bool,  # noqa: ARG001, FBT001
     spec: Spec,
     lake: LakeInventory,
     run_id: str,
@@ -67,15 +69,23 @@ def _build(
     result = build_dimensions(
         spec, partitions, day, staging, engine_settings(request, lake, run_id)
     )
-    inputs = {dimension.name: {"bronze": dimension.bronze} for dimension in due}
+    facts = {
+        dimension.name: {
+            "inputs": {"bronze": dimension.bronze},
+            "counts": {
+                "bronze_rows": result.counts[dimension.name].bronze_rows,
+                "superseded": result.counts[dimension.name].superseded,
+            },
+        }
+        for dimension in due
+        if dimension.name in result.counts
+    }
     replaced = {
         f"{layer}/{dimension.name}": {f"snapshot_dt={day}"}
         for layer in ("dims", "quarantine")
         for dimension in due
     }
-    commit = publish_staged(
-        lake.lake, staging, result, replaced, lambda table, _: {"inputs": inputs[table]}
-    )
+    commit = publish_staged(lake.lake, staging, result, replaced, lambda table, _: facts[table])
     writes = {
         f"{layer}_{dimension.name}": StagedWrite(
             f"{layer}/{dimension.name}", commit, day if layer == "dims" else None
@@ -86,35 +96,31 @@ def _build(
     return writes, result.receipt()
 
 
-def check(
+def validate(
     request: RunRequest,
-    run_plan: RunPlan,
     receipt: list[dict[str, Any]],
     spec: Spec,
+    suites: Suites,
     lake: LakeInventory,
-    customers: pl.LazyFrame,
-    product_catalog: pl.LazyFrame,
+    run_id: str,
 ) -> dict[str, Any]:
-    """Checks the newest snapshots: they exist, their keys are unique, nothing was lost."""
-    frames = {"customers": customers, "product_catalog": product_catalog}
-    checks = list(_present(run_plan, lake))
-    for row in receipt:
-        name = row["table"]
-        checks.append(conservation(row))
-        checks.append(key_is_unique(name, spec.tables[name].key, frames[name]))
-        checks.extend(required_present(name, spec.tables[name].required, frames[name]))
-    return decide("dims", request.quality.mode, checks)
+    """Validates the newest snapshots that no verdict stands on."""
+    nullified = {row["table"]: row["nullified"] for row in receipt}
+
+    def measure(connection: Any, tables: Sequence[tuple[Suite, Due]]) -> Iterable[Batch]:
+        measurer = Measurer(connection, spec, suites.models)
+        for suite, _ in tables:
+            yield from measurer.dimension(suite, lake, nullified.get(suite.table))
+
+    standing = {name: _standing(lake, name) for name in spec.dimensions}
+    return validate_layer("dims", request, suites, lake, run_id, standing, measure)
 
 
-def _present(run_plan: RunPlan, lake: LakeInventory) -> Iterable[Check]:
-    for dimension in run_plan.dimensions:
-        newest = lake.newest_snapshot(dimension.name)
-        yield Check(
-            "snapshot_present",
-            dimension.name,
-            f"snapshot_dt={dimension.day}",
-            success=newest is not None,
-            severity="blocking",
-            observed="there is no snapshot",
-            expected="the newest snapshot of the dimension",
-        )
+def _standing(lake: LakeInventory, name: str) -> dict[str, str]:
+    """The newest snapshot; its absence is something to be validated, too."""
+    newest = lake.newest_snapshot(name)
+    if newest is None:
+        return {"": ""}
+    put_aside = lake.lake.partitions(f"quarantine/{name}").get(newest.value)
+    aside = put_aside.content_hash if put_aside else ""
+    return {newest.value: fingerprint([newest.content_hash, newest.counts, aside])}

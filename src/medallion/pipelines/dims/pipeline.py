@@ -5,6 +5,7 @@ from __future__ import annotations
 from kedro.pipeline import Node, Pipeline
 
 from medallion.pipelines.dims import nodes
+from medallion.pipelines.gates import gate
 
 _WRITES = {
     "dims_customers": "dims.customers",
@@ -22,34 +23,28 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 nodes.snapshot,
-                ["run_request", "run_plan", "checked", "bronze_quality", "spec", "lake", "run_id"],
+                ["run_request", "run_plan", "checked", "bronze_passed", "spec", "lake", "run_id"],
                 {**{name: name for name in _WRITES}, "receipt": "receipt"},
                 name="snapshot",
             ),
             Node(
-                nodes.check,
-                [
-                    "run_request",
-                    "run_plan",
-                    "receipt",
-                    "spec",
-                    "lake",
-                    "dims_customers",
-                    "dims_product_catalog",
-                ],
-                "quality",
-                name="gate",
+                nodes.validate,
+                ["run_request", "receipt", "spec", "suites", "lake", "run_id"],
+                {name: name for name in ("quality", "quality_report", "validated")},
+                name="validate",
             ),
+            Node(gate, ["run_request", "quality", "lake"], "passed", name="gate"),
         ],
         namespace="dims",
         inputs={
             "run_request": "run_request",
             "run_plan": "run_plan",
             "spec": "spec",
+            "suites": "suites",
             "lake": "lake",
             "run_id": "run_id",
             "checked": "bronze.checked",
-            "bronze_quality": "bronze.quality",
+            "bronze_passed": "bronze.passed",
         },
         outputs=_WRITES,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -12,11 +12,15 @@ import polars as pl
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.manifest import fingerprint
 from medallion.lake.writes import FrameWrite
+from medallion.pipelines.gates import validate_layer
 from medallion.planning.plan import RunPlan
 from medallion.planning.reach import Asked, EnrichedPlan, PlannedTransform, plan_enriched
 from medallion.planning.request import RunRequest
-from medallion.quality.gate import Check, decide
-from medallion.quality.native import key_is_unique
+from medallion.quality.gate import Due
+from medallion.quality.measuring import Measurer
+from medallion.quality.relations import view_lake
+from medallion.quality.suites import Suite, Suites
+from medallion.quality.validating import Batch
 from medallion.spec import INGESTION_DAY, Spec
 
 # A batch of days reads at most about this many rows, which bounds memory for any window.
@@ -26,7 +30,7 @@ _BATCH_ROWS = 12_000_000
 def plan(
     request: RunRequest,
     run_plan: RunPlan,
-    base_silver_quality: dict[str, Any],  # noqa: ARG001
+    base_silver_passed: bool,  # noqa: ARG001, FBT001
     spec: Spec,
     lake: LakeInventory,
     **dimensions: pl.LazyFrame,
@@ -116,40 +120,27 @@ def _batches(planned: PlannedTransform, enriched_plan: EnrichedPlan) -> Iterable
     yield tuple(batch)
 
 
-def check(
-    request: RunRequest, enriched_plan: EnrichedPlan, spec: Spec, **tables: pl.LazyFrame
-) -> dict[str, Any]:
-    """Checks the days this run made: one row per grain, and no accepted row left out."""
-    checks: list[Check] = []
-    for name, planned in enriched_plan.transforms.items():
-        if planned.days:
-            made = tables[name].filter(pl.col(INGESTION_DAY).is_in(planned.days))
-            grain = (INGESTION_DAY, *spec.transforms[name].grain)
-            checks.append(key_is_unique(name, grain, made))
-            checks.extend(_row_for_row(name, planned, enriched_plan, spec, made))
-    return decide("enriched", request.quality.mode, checks)
-
-
-def _row_for_row(
-    name: str,
-    planned: PlannedTransform,
-    enriched_plan: EnrichedPlan,
+def validate(
+    request: RunRequest,
     spec: Spec,
-    made: pl.LazyFrame,
-) -> Iterable[Check]:
-    """A transform with the grain of an event table has one row for each of its rows."""
-    grain = spec.transforms[name].grain
-    source = next((t for t, table in spec.events.items() if table.key == grain), None)
-    if source is None:
-        return
-    expected = sum(enriched_plan.rows[source].get(day, 0) for day in planned.days)
-    observed = made.select(pl.len()).collect().item()
-    yield Check(
-        "row_for_row",
-        name,
-        "",
-        success=observed == expected,
-        severity="blocking",
-        observed=f"{observed:,} rows",
-        expected=f"the {expected:,} of {source}",
-    )
+    suites: Suites,
+    lake: LakeInventory,
+    run_id: str,
+    **tables: pl.LazyFrame,  # noqa: ARG001
+) -> dict[str, Any]:
+    """Validates the days that no verdict stands on."""
+
+    def measure(connection: Any, due: Sequence[tuple[Suite, Due]]) -> Iterable[Batch]:
+        view_lake(connection, spec, lake, [suite for suite, _ in due])
+        measurer = Measurer(connection, spec, suites.models)
+        for suite, table in due:
+            yield from measurer.enriched(suite, table, lake)
+
+    standing = {
+        name: {
+            value: manifest.content_hash
+            for value, manifest in lake.lake.partitions(f"enriched/{name}").items()
+        }
+        for name in spec.transforms
+    }
+    return validate_layer("enriched", request, suites, lake, run_id, standing, measure)

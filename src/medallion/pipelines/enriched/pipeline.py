@@ -8,6 +8,7 @@ from kedro.pipeline import Node, Pipeline
 
 from medallion.pipelines.base_silver.pipeline import TABLES
 from medallion.pipelines.enriched import nodes
+from medallion.pipelines.gates import gate
 
 DIMENSIONS = ("customers", "product_catalog")
 
@@ -42,7 +43,7 @@ def create_pipeline() -> Pipeline:
                 {
                     "request": "run_request",
                     "run_plan": "run_plan",
-                    "base_silver_quality": "base_silver_quality",
+                    "base_silver_passed": "base_silver_passed",
                     "spec": "spec",
                     "lake": "lake",
                     **{name: name for name in DIMENSIONS},
@@ -52,25 +53,29 @@ def create_pipeline() -> Pipeline:
             ),
             *(_transform_node(name, inputs) for name, inputs in TRANSFORMS.items()),
             Node(
-                nodes.check,
+                nodes.validate,
                 {
                     "request": "run_request",
-                    "enriched_plan": "plan",
                     "spec": "spec",
+                    "suites": "suites",
+                    "lake": "lake",
+                    "run_id": "run_id",
                     **{name: name for name in TRANSFORMS},
                 },
-                "quality",
-                name="gate",
+                {name: name for name in ("quality", "quality_report", "validated")},
+                name="validate",
             ),
+            Node(gate, ["run_request", "quality", "lake"], "passed", name="gate"),
         ],
         namespace="enriched",
         inputs={
             "run_request": "run_request",
             "run_plan": "run_plan",
             "spec": "spec",
+            "suites": "suites",
             "lake": "lake",
             "run_id": "run_id",
-            "base_silver_quality": "base_silver.quality",
+            "base_silver_passed": "base_silver.passed",
             **{table: f"base_silver.{table}" for table in TABLES},
             **{name: f"dims.{name}" for name in DIMENSIONS},
         },

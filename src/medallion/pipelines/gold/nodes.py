@@ -2,42 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from medallion.datasets.warehouse import BuiltTable, Warehouse
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.manifest import fingerprint
+from medallion.pipelines.gates import validate_layer
 from medallion.pipelines.staging import engine_settings
 from medallion.planning.request import RunRequest
-from medallion.quality.gate import Check, decide
+from medallion.quality.gate import Due
+from medallion.quality.measuring import Measurer
+from medallion.quality.relations import view_lake, view_warehouse
+from medallion.quality.suites import Suite, Suites
+from medallion.quality.validating import Batch
 from medallion.spec import Spec
-
-# Totals of Base Silver, and the marts and columns that must add up to the same.
-_TOTALS = {
-    "net_revenue": (
-        "select coalesce(sum(net_total), 0) from base_silver.orders",
-        {
-            "fct_orders": "net_total",
-            "fct_finance_revenue": "net_revenue",
-            "fct_daily_dashboard": "net_revenue",
-            "fct_customers": "net_revenue",
-        },
-    ),
-    "refunds": (
-        "select coalesce(sum(refunded_amount), 0) from base_silver.returns",
-        {
-            "fct_orders": "refunds",
-            "fct_finance_revenue": "refunds",
-            "fct_daily_dashboard": "refunds",
-            "fct_customers": "refund_total",
-        },
-    ),
-    "carts": (
-        "select count(*) from base_silver.shopping_carts",
-        {"fct_cart_abandonment": "carts", "fct_daily_dashboard": "carts"},
-    ),
-}
 
 
 def build(
@@ -83,30 +62,26 @@ def _stamp(spec: Spec, lake: LakeInventory) -> str:
     return fingerprint(facts)
 
 
-def check(
-    request: RunRequest, receipt: list[dict[str, Any]], warehouse: Warehouse
+def validate(
+    request: RunRequest,
+    receipt: list[dict[str, Any]],
+    spec: Spec,
+    suites: Suites,
+    lake: LakeInventory,
+    warehouse: Warehouse,
+    run_id: str,
 ) -> dict[str, Any]:
-    """Checks that the marts tell one story: their totals are those of Silver, to the cent."""
-    checks = list(_same_totals(warehouse)) if receipt else []
-    return decide("gold", request.quality.mode, checks)
+    """Validates the marts, unless a verdict stands on them."""
+    rows = {row["table"]: row["accepted"] for row in receipt}
 
+    def measure(connection: Any, due: Sequence[tuple[Suite, Due]]) -> Iterable[Batch]:
+        view_lake(connection, spec, lake, [suite for suite, _ in due])
+        view_warehouse(connection, warehouse.path, suites.models)
+        counted = warehouse.values({t.table: f"select count(*) from gold.{t.table}"
+                                    for _, t in due})  # fmt: skip
+        measurer = Measurer(connection, spec, suites.models)
+        for suite, table in due:
+            yield from measurer.gold(suite, rows.get(table.table, counted[table.table]))
 
-def _same_totals(warehouse: Warehouse) -> Iterable[Check]:
-    asked = {name: source for name, (source, _) in _TOTALS.items()} | {
-        f"{name}/{mart}": f"select coalesce(sum({column}), 0) from gold.{mart}"
-        for name, (_, marts) in _TOTALS.items()
-        for mart, column in marts.items()
-    }
-    found = warehouse.values(asked)
-    for name, (_, marts) in _TOTALS.items():
-        for mart in marts:
-            observed, expected = found[f"{name}/{mart}"], found[name]
-            yield Check(
-                name,
-                mart,
-                "",
-                success=observed == expected,
-                severity="blocking",
-                observed=f"{observed:,}",
-                expected=f"the {expected:,} of Base Silver",
-            )
+    standing = {model: {"": warehouse.made_from("gold")} for model in suites.models}
+    return validate_layer("gold", request, suites, lake, run_id, standing, measure)

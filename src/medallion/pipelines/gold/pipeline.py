@@ -6,6 +6,7 @@ from functools import partial, update_wrapper
 
 from kedro.pipeline import Node, Pipeline
 
+from medallion.pipelines.gates import gate
 from medallion.pipelines.gold import nodes
 
 MODELS = (
@@ -37,16 +38,18 @@ def create_pipeline() -> Pipeline:
                 name="marts",
             ),
             Node(
-                nodes.check,
-                ["run_request", "receipt", "file"],
-                "quality",
-                name="gate",
+                nodes.validate,
+                ["run_request", "receipt", "spec", "suites", "lake", "file", "run_id"],
+                {name: name for name in ("quality", "quality_report", "validated")},
+                name="validate",
             ),
+            Node(gate, ["run_request", "quality", "lake"], "passed", name="gate"),
         ],
         namespace="gold",
         inputs={
             "run_request": "run_request",
             "spec": "spec",
+            "suites": "suites",
             "lake": "lake",
             "run_id": "run_id",
             "views": "warehouse.views",

@@ -13,6 +13,7 @@ def describe(
     dims: Sequence[Mapping[str, Any]],
     base_silver: Sequence[Mapping[str, Any]],
     gold: Sequence[Mapping[str, Any]],
+    gold_passed: bool,  # noqa: ARG001, FBT001
     *gates: Mapping[str, Any],
 ) -> str:
     """Writes the run report in Markdown: verdict, plan, rows, reasons, findings."""

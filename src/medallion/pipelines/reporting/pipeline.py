@@ -15,7 +15,7 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 nodes.describe,
-                ["run_plan", "dims", "base_silver", "gold", *(f"{g}_quality" for g in _GATES)],
+                ["run_plan", "dims", "base_silver", "gold", "passed", *(f"{g}_quality" for g in _GATES)],
                 "run_report",
                 name="describe_run",
             ),
@@ -26,6 +26,7 @@ def create_pipeline() -> Pipeline:
             "dims": "dims.receipt",
             "base_silver": "base_silver.receipt",
             "gold": "gold.receipt",
+            "passed": "gold.passed",
             **{f"{gate}_quality": f"{gate}.quality" for gate in _GATES},
         },
     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from medallion.datasets.warehouse import Warehouse
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.manifest import fingerprint
@@ -12,7 +10,7 @@ from medallion.spec import Spec
 
 
 def register_views(
-    enriched_quality: dict[str, Any],  # noqa: ARG001
+    enriched_passed: bool,  # noqa: ARG001, FBT001
     spec: Spec,
     lake: LakeInventory,
     warehouse: Warehouse,

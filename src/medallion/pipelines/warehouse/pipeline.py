@@ -13,11 +13,11 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 nodes.register_views,
-                ["enriched_quality", "spec", "lake", "file"],
+                ["enriched_passed", "spec", "lake", "file"],
                 "views",
                 name="register_views",
             ),
         ],
         namespace="warehouse",
-        inputs={"spec": "spec", "lake": "lake", "enriched_quality": "enriched.quality"},
+        inputs={"spec": "spec", "lake": "lake", "enriched_passed": "enriched.passed"},
     )

@@ -1,0 +1,83 @@
+"""Small files that a run leaves for the next one, and for people."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from kedro.io import AbstractDataset
+
+from medallion.errors import LakeError
+from medallion.lake.inventory import read_json, write_json
+
+
+class StateDataset(AbstractDataset[Any, Any]):
+    """A JSON file that is replaced in one step.
+
+    Args:
+        filepath: The file.
+        made_by: What a person runs to have it made.
+        metadata: For kedro-viz.
+    """
+
+    def __init__(
+        self,
+        *,
+        filepath: str,
+        made_by: str = "kedro run",
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        self._path = Path(filepath)
+        self._made_by = made_by
+        self.metadata = metadata
+
+    def load(self) -> Any:
+        """Reads the file.
+
+        Raises:
+            LakeError: It is not there, or is no JSON.
+        """
+        if not self._path.is_file():
+            raise LakeError(f"There is no {self._path} yet.", hint=f"run `{self._made_by}` first.")
+        return read_json(self._path, {})
+
+    def save(self, data: Any) -> None:
+        """Replaces the file."""
+        write_json(self._path, data)
+
+    def _exists(self) -> bool:
+        return self._path.is_file()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._path)}
+
+
+class ReportDataset(AbstractDataset[str, str]):
+    """A text for people. An empty one has nothing new to say, so the former stays.
+
+    Args:
+        filepath: The file.
+        metadata: For kedro-viz.
+    """
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        self._path = Path(filepath)
+        self.metadata = metadata
+
+    def load(self) -> str:
+        """Reads the text; it is empty as long as there is none."""
+        return self._path.read_text(encoding="utf-8") if self._path.is_file() else ""
+
+    def save(self, data: str) -> None:
+        """Replaces the text in one step."""
+        if data:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            draft = self._path.with_name(self._path.name + ".draft")
+            draft.write_text(data, encoding="utf-8")
+            draft.replace(self._path)
+
+    def _exists(self) -> bool:
+        return self._path.is_file()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._path)}

@@ -1,0 +1,155 @@
+"""What the validation nodes of all layers share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from medallion.lake.inventory import LakeInventory
+from medallion.lake.store import STAGING
+from medallion.planning.request import RunRequest
+from medallion.quality.gate import Due, Failure, decide, finding, result_of
+from medallion.quality.ledger import due_tables, standing_failures, updated
+from medallion.quality.reports import markdown
+from medallion.quality.suites import Suite, Suites
+from medallion.quality.validating import Batch
+
+# Makes the batches of the tables that are due.
+Measure = Callable[[Any, Sequence[tuple[Suite, Due]]], Iterable[Batch]]
+
+# Runs that a trend looks back on.
+_REMEMBERED = 10
+
+REPORTS = {
+    "bronze": "BRONZE_QUALITY.md",
+    "dims": "DIMS_SNAPSHOT_QUALITY.md",
+    "base_silver": "SILVER_QUALITY.md",
+    "enriched": "ENRICHED_QUALITY.md",
+    "gold": "GOLD_QUALITY.md",
+}
+
+
+def validate_layer(
+    layer: str,
+    request: RunRequest,
+    suites: Suites,
+    lake: LakeInventory,
+    run_id: str,
+    standing: Mapping[str, Mapping[str, str]],
+    measure: Measure,
+) -> dict[str, Any]:
+    """Validates what is new in a layer.
+
+    Partitions on which a verdict stands are not looked at again; what failed of them still
+    counts.
+
+    Args:
+        layer: The layer.
+        request: What was asked for.
+        suites: The suites of all layers.
+        lake: The lake.
+        run_id: The run.
+        standing: Fingerprints of the partitions that stand, by table and value.
+        measure: Makes the batches of the tables that are due.
+
+    Returns:
+        The result, its report, and the ledger for the next run.
+    """
+    ledger = lake.validated(layer)
+    due = due_tables(ledger.get("tables", {}), suites.of(layer), standing)
+    kept = standing_failures(ledger.get("tables", {}), due)
+    result = validate_due(
+        layer, request, suites, lake, run_id, due, measure, kept, ledger.get("history", ())
+    )
+    quality = result["quality"]
+    validated = {
+        "tables": updated(ledger.get("tables", {}), due, standing, quality["failures"]),
+        "history": quality["history"],
+    }
+    return {**result, "validated": validated}
+
+
+def validate_due(
+    layer: str,
+    request: RunRequest,
+    suites: Suites,
+    lake: LakeInventory,
+    run_id: str,
+    due: Sequence[Due],
+    measure: Measure,
+    standing: Sequence[Failure] = (),
+    history: Sequence[Mapping[str, Any]] = (),
+    findings: Sequence[Failure] = (),
+) -> dict[str, Any]:
+    """Validates tables of a layer.
+
+    Returns:
+        The result and its report.
+    """
+    mode = request.quality.mode
+    if not due:
+        result = result_of(layer, mode, [], [], standing, findings)
+        return {"quality": {**result, "history": list(history)}, "quality_report": ""}
+    from medallion.quality.relations import gate_connection
+    from medallion.quality.validating import validate
+
+    spill = lake.lake.root / STAGING / run_id / "_spill"
+    engine = request.engine
+    with gate_connection(engine.memory_limit, engine.threads, spill) as connection:
+        chosen = [(suites.of(layer)[table.table], table) for table in due]
+        batches = list(measure(connection, chosen))
+        validated = list(validate(connection, batches))
+        facts = {batch.relation: _facts(connection, batch) for batch in batches}
+    found = [*findings, *_recorded(layer, facts)]
+    result = {**result_of(layer, mode, due, validated, standing, found), "facts": facts}
+    result["history"] = [*history, *_shares(run_id, facts)][-_REMEMBERED:]
+    return {"quality": result, "quality_report": markdown(result)}
+
+
+def gate(request: RunRequest, quality: Mapping[str, Any], lake: LakeInventory) -> bool:
+    """Lets the run go on, or stops it.
+
+    Raises:
+        GateError: Something failed that must not go further.
+    """
+    report = lake.lake.root.parent / "reports" / REPORTS[str(quality["layer"])]
+    decide(quality, request.quality.mode, str(report))
+    return True
+
+
+def _recorded(layer: str, facts: Mapping[str, Any]) -> Iterable[Failure]:
+    """What was put aside or made null, by name: no failure, but part of every result."""
+    for relation, rows in facts.items():
+        table, _, subject = relation.rpartition("__")
+        if rows and subject in _RECORDED:
+            counted = sum(row["row_count"] for row in rows)
+            said = f"{counted:,} {_RECORDED[subject]}"
+            yield {**finding(layer, subject, table, "", said), "severity": "info", "examples": rows}
+
+
+_RECORDED = {"reasons": "reasons to put rows aside", "nullified": "values made null"}
+
+
+def _shares(run_id: str, facts: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
+    """The share of quarantined rows by table, for the trend over the runs."""
+    shares = {
+        relation.removesuffix("__measures"): rows[0]["quarantine_share"]
+        for relation, rows in facts.items()
+        if rows and rows[0].get("quarantine_share") is not None
+    }
+    if shares:
+        yield {"run_id": run_id, "shares": shares}
+
+
+def _facts(connection: Any, batch: Batch) -> list[dict[str, Any]]:
+    """The rows of a measured relation, for the reports."""
+    if batch.subject == "rows":
+        return []
+    from medallion.quality.gate import plain
+
+    found = connection.execute(f"from {batch.relation} limit 2000")
+    names = [column[0] for column in found.description]
+    return [
+        {name: plain(value) for name, value in zip(names, row, strict=True)}
+        for row in found.fetchall()
+    ]

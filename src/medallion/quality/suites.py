@@ -1,0 +1,233 @@
+"""Suites: what must hold of the tables of a layer, written down as files.
+
+`conf/base/expectations/<layer>/<table>.yml` holds what a person has to say about a table;
+`derived` adds what follows from the spec. Both are Great Expectations' own expectations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+
+from medallion.errors import SuiteError
+from medallion.quality import vocabulary
+from medallion.quality.derived import derived
+from medallion.quality.expectation import Expectation, Severity
+from medallion.quality.subjects import (
+    LAYERS,
+    GoldModel,
+    columns_of,
+    load_gold_models,
+    tables_of,
+)
+from medallion.spec import Spec
+
+_SEVERITIES: tuple[str, ...] = get_args(Severity)
+_SAID_OF_ALL = {"severity", "note"}
+
+
+@dataclass(frozen=True)
+class Suite:
+    """All that is expected of one table of a layer.
+
+    Attributes:
+        layer: The layer.
+        table: The table.
+        subjects: Expectations by what they look at: the `rows`, or facts measured of them.
+    """
+
+    layer: str
+    table: str
+    subjects: Mapping[str, tuple[Expectation, ...]]
+
+    @property
+    def name(self) -> str:
+        """Layer and table, as the catalog names the table."""
+        return f"{self.layer}.{self.table}"
+
+    @property
+    def queries(self) -> list[str]:
+        """The SQL of those expectations that are queries."""
+        return [
+            str(expectation.arguments["unexpected_rows_query"])
+            for expectations in self.subjects.values()
+            for expectation in expectations
+            if vocabulary.is_sql(expectation.kind)
+        ]
+
+    @property
+    def facts(self) -> object:
+        """Everything that can change a verdict, as plain JSON."""
+        return {
+            subject: [expectation.facts for expectation in expectations]
+            for subject, expectations in self.subjects.items()
+        }
+
+
+@dataclass(frozen=True)
+class Suites:
+    """The suites of all layers.
+
+    Attributes:
+        suites: By layer and table.
+        models: The marts.
+    """
+
+    suites: Mapping[str, Mapping[str, Suite]] = field(repr=False)
+    models: Mapping[str, GoldModel] = field(repr=False)
+
+    def of(self, layer: str) -> Mapping[str, Suite]:
+        """The suites of a layer, by table."""
+        return self.suites[layer]
+
+    def find(self, name: str) -> list[Suite]:
+        """The suites of a table, named as `orders` or as `base_silver.orders`.
+
+        Raises:
+            SuiteError: There is no such table.
+        """
+        every = [suite for tables in self.suites.values() for suite in tables.values()]
+        found = [suite for suite in every if name in (suite.name, suite.table)]
+        if not found:
+            raise SuiteError(
+                f"There is no table {name!r}.",
+                hint=f"known are {', '.join(sorted({suite.table for suite in every}))}.",
+            )
+        return found
+
+
+def load_suites(folder: str | Path, spec: Spec, models_folder: str | Path) -> Suites:
+    """Reads and checks the suites of all layers; unchanged files are checked once per process.
+
+    Args:
+        folder: The folder with one sub-folder per layer.
+        spec: The facts about the tables.
+        models_folder: Where dbt describes the marts.
+
+    Raises:
+        SuiteError: A suite is absent, belongs to no table, or says something that cannot be.
+    """
+    root = Path(folder)
+    models = load_gold_models(str(models_folder))
+    texts: dict[tuple[str, str], str] = {}
+    wrong: list[str] = []
+    for layer in LAYERS:
+        expected = set(tables_of(layer, spec, models))
+        there = {path.stem for path in sorted((root / layer).glob("*.yml"))}
+        wrong += [f"{layer}/{name}.yml is absent" for name in sorted(expected - there)]
+        wrong += [f"{layer}/{name}.yml: there is no such table" for name in there - expected]
+        for name in sorted(expected & there):
+            texts[layer, name] = (root / layer / f"{name}.yml").read_text(encoding="utf-8")
+    _refuse(root, wrong)
+    return _parsed(str(root), tuple(sorted(texts.items())), _Key(spec, models))
+
+
+@dataclass(frozen=True)
+class _Key:
+    """What the texts are checked against; equal objects are the same object."""
+
+    spec: Spec = field(compare=False)
+    models: Mapping[str, GoldModel] = field(compare=False)
+    identity: tuple[int, int] = (0, 0)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "identity", (id(self.spec), id(self.models)))
+
+
+@lru_cache(maxsize=4)
+def _parsed(root: str, texts: tuple[tuple[tuple[str, str], str], ...], key: _Key) -> Suites:
+    suites: dict[str, dict[str, Suite]] = {layer: {} for layer in LAYERS}
+    wrong: list[str] = []
+    for (layer, table), text in texts:
+        file = f"{root}/{layer}/{table}.yml"
+        columns = columns_of(layer, table, key.spec, key.models)
+        written, problems = _read(text, file, columns)
+        wrong += [f"{layer}/{table}.yml: {problem}" for problem in problems]
+        merged = _merged(derived(layer, table, key.spec, key.models), written)
+        suites[layer][table] = Suite(layer, table, merged)
+    _refuse(Path(root), wrong)
+    return Suites(suites, key.models)
+
+
+def _refuse(root: Path, wrong: list[str]) -> None:
+    if wrong:
+        raise SuiteError(
+            f"The suites in {root} cannot be used:",
+            details=wrong,
+            hint="correct the files above; README, `Your own expectations`, shows one.",
+        )
+
+
+def _merged(
+    *parts: Mapping[str, Iterable[Expectation]],
+) -> dict[str, tuple[Expectation, ...]]:
+    merged: dict[str, tuple[Expectation, ...]] = {}
+    for part in parts:
+        for subject, expectations in part.items():
+            merged[subject] = (*merged.get(subject, ()), *expectations)
+    return merged
+
+
+def _read(
+    text: str, file: str, columns: Mapping[str, Iterable[str]]
+) -> tuple[dict[str, list[Expectation]], list[str]]:
+    """The expectations of a file, and what is wrong with it."""
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        return {}, [f"is not valid YAML ({' '.join(str(error).split())})"]
+    if not isinstance(content, dict) or not content:
+        return {}, ["holds no expectations"]
+    found: dict[str, list[Expectation]] = {}
+    wrong: list[str] = []
+    for subject, entries in content.items():
+        if subject not in columns:
+            wrong.append(f"'{subject}' is unknown; allowed are {', '.join(columns)}")
+        elif not isinstance(entries, list) or not entries:
+            wrong.append(f"{subject}: holds no expectations")
+        else:
+            for number, entry in enumerate(entries, start=1):
+                expectation, problems = _expectation(entry, file, set(columns[subject]))
+                wrong += [f"{subject}, no. {number}: {problem}" for problem in problems]
+                found.setdefault(subject, []).append(expectation)
+    return found, wrong
+
+
+def _expectation(
+    entry: object, file: str, columns: set[str]
+) -> tuple[Expectation, list[str]]:
+    said = dict(entry) if isinstance(entry, dict) else {}
+    kinds = sorted(str(key) for key in set(said) - _SAID_OF_ALL)
+    if len(kinds) != 1:
+        names = f" (found: {', '.join(kinds)})" if kinds else ""
+        return _NOTHING, [f"give one expectation, its severity and a note{names}"]
+    kind = kinds[0]
+    arguments = said[kind] or {}
+    if not isinstance(arguments, dict):
+        return _NOTHING, [f"{kind}: give its arguments by name"]
+    wrong = list(vocabulary.problems(kind, arguments))
+    wrong += _unknown_columns(arguments, columns)
+    severity, note = str(said.get("severity")), str(said.get("note") or "").strip()
+    if severity not in _SEVERITIES:
+        wrong.append(f"{kind}: severity is one of {', '.join(_SEVERITIES)}")
+    if not note:
+        wrong.append(f"{kind}: a note says why it exists")
+    known: Severity = severity if severity in _SEVERITIES else "critical"  # type: ignore[assignment]
+    return Expectation(kind, arguments, known, note, file), wrong
+
+
+_NOTHING = Expectation("", {}, "critical", "", "")
+
+
+def _unknown_columns(arguments: Mapping[str, Any], columns: set[str]) -> list[str]:
+    return [
+        f"there is no column '{name}'; known are {', '.join(sorted(columns))}"
+        for name in vocabulary.columns_named(arguments)
+        if name not in columns
+    ]
+
