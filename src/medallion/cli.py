@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,54 +10,12 @@ from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.cli.utils import _split_params
 from kedro.framework.session import KedroSession
 from rich.console import Console
-from rich.markup import escape
 
-from medallion.errors import MedallionError
-from medallion.hooks.startup import spare_collections
+from medallion.commands.people import ForPeople
+from medallion.commands.quality import quality
 from medallion.lake.names import as_day
 
-_INTERRUPTED = 130
-# DuckDB and Polars have errors of their own for it.
-_DISK_FULL = "No space left on device"
 _PROJECT = Path(__file__).resolve().parents[2]
-
-
-class _ForPeople(click.Command):
-    """A command that ends with a message instead of a stack trace where a person can act."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        console = Console(stderr=True, highlight=False)
-        spare_collections()
-        try:
-            return super().invoke(ctx)
-        except KeyboardInterrupt:
-            console.print("Interrupted. Every partition is as it was before, or complete.")
-            sys.exit(_INTERRUPTED)
-        except Exception as error:
-            known = _known(error)
-            if known is None:
-                raise
-            kind = type(known).__name__.removesuffix("Error").replace("Medallion", "Run")
-            console.print(f"[bold red]{kind} error[/bold red]: {escape(str(known))}")
-            sys.exit(known.exit_code)
-
-
-def _known(error: BaseException | None) -> MedallionError | None:
-    """The error that a person can act on, wherever in the chain Kedro has wrapped it."""
-    while error is not None:
-        if isinstance(error, MedallionError):
-            return error
-        if isinstance(error, OSError) and error.errno is not None:
-            return _no_access(f"{error.filename or 'The disk'}: {error.strerror}.")
-        if _DISK_FULL in str(error):
-            return _no_access(str(error).splitlines()[-1])
-        error = error.__cause__ or error.__context__
-    return None
-
-
-def _no_access(message: str) -> MedallionError:
-    hint = "make room or give access, then run again; nothing is half-written."
-    return MedallionError(message, hint=hint)
 
 
 @click.group(name="medallion")
@@ -67,8 +24,10 @@ def cli() -> None:
 
 
 cli.add_command(
-    _ForPeople("run", params=kedro_run.params, callback=kedro_run.callback, help=kedro_run.help)
+    ForPeople("run", params=kedro_run.params, callback=kedro_run.callback, help=kedro_run.help)
 )
+
+cli.add_command(quality)
 
 
 @cli.group()
@@ -76,7 +35,7 @@ def lake() -> None:
     """Look at the lake and at what a run would do."""
 
 
-@lake.command("plan", cls=_ForPeople)
+@lake.command("plan", cls=ForPeople)
 @click.option("--env", "-e", default=None, help="Configuration environment.")
 @click.option("--params", default="", callback=_split_params, help="As for `kedro run`.")
 def lake_plan(env: str | None, params: dict[str, Any]) -> None:
@@ -97,7 +56,7 @@ def bronze() -> None:
     """Make Bronze data to try things with."""
 
 
-@bronze.command("generate", cls=_ForPeople)
+@bronze.command("generate", cls=ForPeople)
 @click.option("--days", default=7, show_default=True, help="Ingest days.")
 @click.option("--orders-per-day", default=300, show_default=True, help="Orders on a day.")
 @click.option("--seed", default=1, show_default=True, help="Same seed, same bytes.")

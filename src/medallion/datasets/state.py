@@ -42,8 +42,8 @@ class StateDataset(AbstractDataset[Any, Any]):
         return read_json(self._path, {})
 
     def save(self, data: Any) -> None:
-        """Replaces the file."""
-        write_json(self._path, data)
+        """Replaces the file; the order of keys is kept, as people read it."""
+        write_json(self._path, data, sort_keys=False)
 
     def _exists(self) -> bool:
         return self._path.is_file()

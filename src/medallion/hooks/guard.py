@@ -26,6 +26,7 @@ class RunGuard:
     """Checks the spec at start, holds the lake's lock, and mends what a crash has left."""
 
     def __init__(self) -> None:
+        self._catalog: DataCatalog | None = None
         self._lake: Lake | None = None
         self._lock: LakeLock | None = None
 
@@ -40,13 +41,15 @@ class RunGuard:
     @hook_impl
     def after_catalog_created(self, catalog: DataCatalog, save_version: str | None) -> None:
         """Gives nodes the run's id."""
+        self._catalog = catalog
         catalog["run_id"] = MemoryDataset(as_run_id(save_version or "session"), copy_mode="assign")
 
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any]) -> None:
-        """Takes the lock, then completes or clears what an earlier run has left.
+        """Checks the suites, takes the lock, then mends what an earlier run has left.
 
         Raises:
+            SuiteError: A suite says something that cannot be.
             RequestError: The runner would leave hooks out.
             LockedError: Another run is at work.
         """
@@ -56,8 +59,9 @@ class RunGuard:
                 "leave no record.",
                 hint="use the SequentialRunner or the ThreadRunner.",
             )
-        if self._lake is None:
+        if self._lake is None or self._catalog is None:
             return
+        self._catalog.load("suites")
         self._lock = LakeLock(self._lake.root, as_run_id(run_params["run_id"]))
         self._lock.acquire()
         atexit.register(self._end)

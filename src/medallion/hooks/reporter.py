@@ -14,6 +14,7 @@ from rich.console import Console
 from medallion import events
 from medallion.hooks.summary import RunFacts, Stage, print_summary
 from medallion.lake.inventory import write_json
+from medallion.lake.names import as_run_id
 from medallion.lake.store import Lake
 from medallion.lake.writes import FrameWrite
 
@@ -129,8 +130,20 @@ class RunReporter:
         self._facts.seconds = time.perf_counter() - self._start.wall
         self._facts.cpu_seconds = time.process_time() - self._start.cpu
         write_json(self._data_root / "reports" / "run.json", self._facts.as_json())
+        self._write_page()
         if status == "succeeded":
             print_summary(self._facts, self._data_root, Console())
+
+    def _write_page(self) -> None:
+        """Writes the page of a run that looked at something, or was stopped."""
+        if self._facts.did_nothing and self._facts.status == "succeeded":
+            return
+        from medallion.quality.reports.page import page
+
+        folder = self._data_root / "reports" / as_run_id(self._facts.run_id)
+        folder.mkdir(parents=True, exist_ok=True)
+        content = page(self._facts.as_json(), self._facts.gates)
+        (folder / "index.html").write_text(content, encoding="utf-8")
 
     def _show(self, node: Node) -> None:
         if self._status:

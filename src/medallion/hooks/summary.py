@@ -10,8 +10,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from medallion.lake.names import as_run_id
 from medallion.planning.plan import RunPlan
-
 
 _OF_A_GATE = ("verdict", "mode", "success", "evaluated", "failed", "failures", "standing")
 
@@ -140,7 +140,7 @@ def _title(facts: RunFacts) -> str:
 
 def _places(facts: RunFacts, data_root: Path) -> Iterable[str]:
     quarantined = sum(row["quarantined"] for rows in facts.receipts.values() for row in rows)
-    yield f"{data_root}/reports/RUN.md"
+    yield f"{data_root}/reports/{as_run_id(facts.run_id)}/index.html"
     if quarantined:
         yield f"{data_root}/silver/quarantine/"
     if facts.receipts.get("gold"):

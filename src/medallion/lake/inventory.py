@@ -99,9 +99,9 @@ def write_state(lake: Lake, transform: str, made_from: Mapping[str, Mapping[str,
     write_json(path, {**read_json(path, {}), **made_from})
 
 
-def write_json(path: Path, content: object) -> None:
+def write_json(path: Path, content: object, *, sort_keys: bool = True) -> None:
     """Replaces a small JSON file in one step, unless it says the same already."""
-    text = json.dumps(content, indent=2, sort_keys=True) + "\n"
+    text = json.dumps(content, indent=2, sort_keys=sort_keys) + "\n"
     if path.is_file() and path.read_text(encoding="utf-8") == text:
         return
     path.parent.mkdir(parents=True, exist_ok=True)

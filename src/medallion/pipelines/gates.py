@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from medallion.lake.inventory import LakeInventory
@@ -29,12 +30,26 @@ REPORTS = {
 }
 
 
+@dataclass(frozen=True)
+class Gatehouse:
+    """What every gate needs to know.
+
+    Attributes:
+        request: What was asked for.
+        suites: The suites of all layers.
+        lake: The lake.
+        run_id: The run.
+    """
+
+    request: RunRequest
+    suites: Suites
+    lake: LakeInventory
+    run_id: str
+
+
 def validate_layer(
     layer: str,
-    request: RunRequest,
-    suites: Suites,
-    lake: LakeInventory,
-    run_id: str,
+    house: Gatehouse,
     standing: Mapping[str, Mapping[str, str]],
     measure: Measure,
 ) -> dict[str, Any]:
@@ -45,22 +60,18 @@ def validate_layer(
 
     Args:
         layer: The layer.
-        request: What was asked for.
-        suites: The suites of all layers.
-        lake: The lake.
-        run_id: The run.
+        house: What every gate needs to know.
         standing: Fingerprints of the partitions that stand, by table and value.
         measure: Makes the batches of the tables that are due.
 
     Returns:
         The result, its report, and the ledger for the next run.
     """
-    ledger = lake.validated(layer)
-    due = due_tables(ledger.get("tables", {}), suites.of(layer), standing)
+    ledger = house.lake.validated(layer)
+    due = due_tables(ledger.get("tables", {}), house.suites.of(layer), standing)
     kept = standing_failures(ledger.get("tables", {}), due)
-    result = validate_due(
-        layer, request, suites, lake, run_id, due, measure, kept, ledger.get("history", ())
-    )
+    history = ledger.get("history", ())
+    result = validate_due(layer, house, due, measure, standing=kept, history=history)
     quality = result["quality"]
     validated = {
         "tables": updated(ledger.get("tables", {}), due, standing, quality["failures"]),
@@ -71,12 +82,10 @@ def validate_layer(
 
 def validate_due(
     layer: str,
-    request: RunRequest,
-    suites: Suites,
-    lake: LakeInventory,
-    run_id: str,
+    house: Gatehouse,
     due: Sequence[Due],
     measure: Measure,
+    *,
     standing: Sequence[Failure] = (),
     history: Sequence[Mapping[str, Any]] = (),
     findings: Sequence[Failure] = (),
@@ -86,23 +95,23 @@ def validate_due(
     Returns:
         The result and its report.
     """
-    mode = request.quality.mode
+    mode = house.request.quality.mode
     if not due:
         result = result_of(layer, mode, [], [], standing, findings)
         return {"quality": {**result, "history": list(history)}, "quality_report": ""}
     from medallion.quality.relations import gate_connection
     from medallion.quality.validating import validate
 
-    spill = lake.lake.root / STAGING / run_id / "_spill"
-    engine = request.engine
+    spill = house.lake.lake.root / STAGING / house.run_id / "_spill"
+    engine = house.request.engine
     with gate_connection(engine.memory_limit, engine.threads, spill) as connection:
-        chosen = [(suites.of(layer)[table.table], table) for table in due]
+        chosen = [(house.suites.of(layer)[table.table], table) for table in due]
         batches = list(measure(connection, chosen))
         validated = list(validate(connection, batches))
         facts = {batch.relation: _facts(connection, batch) for batch in batches}
     found = [*findings, *_recorded(layer, facts)]
     result = {**result_of(layer, mode, due, validated, standing, found), "facts": facts}
-    result["history"] = [*history, *_shares(run_id, facts)][-_REMEMBERED:]
+    result["history"] = [*history, *_shares(house.run_id, facts)][-_REMEMBERED:]
     return {"quality": result, "quality_report": markdown(result)}
 
 

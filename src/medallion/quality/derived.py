@@ -204,7 +204,9 @@ def _gold(model: GoldModel) -> Derived:
         "rows": list(_present(model.required, origin)),
         "measures": [
             _no_repeats("repeated_grains", model.grain, origin),
-            _between("row_count", "critical", "An empty mart answers nothing.", origin, min_value=1),
+            _between(
+                "row_count", "critical", "An empty mart answers nothing.", origin, min_value=1
+            ),
             _schema(origin),
         ],
     }
@@ -245,9 +247,7 @@ def _zero(column: str, note: str, origin: str) -> Expectation:
     return _between(column, "critical", note, origin, min_value=0, max_value=0)
 
 
-def _between(
-    column: str, severity: Severity, note: str, origin: str, **bounds: Any
-) -> Expectation:
+def _between(column: str, severity: Severity, note: str, origin: str, **bounds: Any) -> Expectation:
     given = {name: value for name, value in bounds.items() if value is not None}
     return Expectation(
         "expect_column_values_to_be_between", {"column": column, **given}, severity, note, origin

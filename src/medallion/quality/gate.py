@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from medallion.errors import GateError
-from medallion.quality.validating import Batch, Outcome, Validated
+from medallion.quality.validating import Outcome, Validated
 
 logger = logging.getLogger(__name__)
 
@@ -118,8 +118,9 @@ def failure_of(layer: str, outcome: Outcome) -> Failure:
         "expected": _expected(outcome),
         "note": expectation.note,
         "origin": expectation.origin,
-        "examples": [{name: plain(value) for name, value in row.items()} for row in
-                     outcome.examples],  # fmt: skip
+        "examples": [
+            {name: plain(value) for name, value in row.items()} for row in outcome.examples
+        ],
     }
 
 

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medallion.lake.bronze import BRONZE_TYPES, BronzePartition, Finding, Listed
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.manifest import PartitionManifest
+from medallion.quality.expectation import Expectation
 from medallion.quality.gate import Due
 from medallion.quality.relations import (
     differences,
@@ -35,6 +37,11 @@ if TYPE_CHECKING:
     import duckdb
 
 Row = dict[str, Any]
+Explain = Callable[[Expectation], Sequence[Mapping[str, Any]]]
+
+# Facts whose failure is explained by the rows that were put aside.
+_EXPLAINED = ("quarantine_share", "pass_rate")
+_FOUND = "_found_share"
 
 
 @dataclass(frozen=True)
@@ -103,7 +110,7 @@ class Measurer:
             **_against_last(newest, lake.lake.partitions(f"dims/{name}")),
             **self._schema_of(suite, files, SNAPSHOT_DAY),
         }
-        yield self._facts(suite, "measures", [measures])
+        yield self._facts(suite, "measures", [measures], aside)
         yield from self._breakdown(suite, aside, measures["bronze_rows"], nullified)
 
     def events(
@@ -125,7 +132,7 @@ class Measurer:
             **self._found_shares(suite, put_aside, measures["bronze_rows"]),
             **self._schema_of(suite, files, INGESTION_DAY),
         }
-        yield self._facts(suite, "measures", [measures])
+        yield self._facts(suite, "measures", [measures], put_aside)
         yield from self._breakdown(suite, put_aside, measures["bronze_rows"], nullified)
 
     def enriched(self, suite: Suite, due: Due, lake: LakeInventory) -> Iterable[Batch]:
@@ -169,11 +176,49 @@ class Measurer:
     def _schema(self, suite: Suite, subject: str) -> Mapping[str, str]:
         return schemas(suite.layer, suite.table, self._spec, self._models)[subject]
 
-    def _facts(self, suite: Suite, subject: str, rows: Sequence[Row]) -> Batch:
+    def _facts(
+        self,
+        suite: Suite,
+        subject: str,
+        rows: Sequence[Row],
+        put_aside: Sequence[Path] = (),
+    ) -> Batch:
         fill(self._connection, f"{suite.table}__{subject}", self._schema(suite, subject), rows)
-        return self._batch(suite, subject, len(rows))
+        explain = partial(self._explain, suite, put_aside) if subject == "measures" else None
+        return self._batch(suite, subject, len(rows), explain)
 
-    def _batch(self, suite: Suite, subject: str, rows: int) -> Batch:
+    def _explain(
+        self, suite: Suite, put_aside: Sequence[Path], expectation: Expectation
+    ) -> list[Row]:
+        """A few keys behind a failed fact: of repeated rows, or of rows that were put aside."""
+        column = str(expectation.arguments.get("column"))
+        key = key_of(suite.layer, suite.table, self._spec, self._models)
+        if column in ("repeated_keys", "repeated_grains") and key:
+            columns = ", ".join(key)
+            return self._few(
+                f"select {columns}, count(*) as times from {_rows_of(suite)}"
+                f" group by {columns} having count(*) > 1 order by {columns}"
+            )
+        if not put_aside or (column not in _EXPLAINED and not column.endswith(_FOUND)):
+            return []
+        listed = ", ".join(quoted(file) for file in put_aside)
+        about = f"fk:{column.removesuffix(_FOUND)}" if column.endswith(_FOUND) else ""
+        columns = ", ".join(self._spec.tables[suite.table].key)
+        return self._few(
+            f"select {columns}, invalid_reason from read_parquet([{listed}], union_by_name = true)"
+            f" where contains('|' || invalid_reason, '|{about}')"
+            f" qualify row_number() over (partition by invalid_reason order by {columns}) = 1"
+            f" order by count(*) over (partition by invalid_reason) desc, invalid_reason"
+        )
+
+    def _few(self, query: str) -> list[Row]:
+        found = self._connection.execute(f"{query} limit 5")
+        names = [column[0] for column in found.description]
+        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+    def _batch(
+        self, suite: Suite, subject: str, rows: int, explain: Explain | None = None
+    ) -> Batch:
         key = {
             "rows": key_of(suite.layer, suite.table, self._spec, self._models),
             "partitions": ("partition",),
@@ -188,6 +233,7 @@ class Measurer:
             rows,
             key,
             self._hidden(suite.table),
+            explain,
         )
 
     def _hidden(self, table: str) -> frozenset[str]:
@@ -419,8 +465,3 @@ def _against_last(newest: PartitionManifest, snapshots: Mapping[str, PartitionMa
         "rows_of_last_snapshot": last,
         "share_of_last_snapshot": newest.rows / last if last else None,
     }
-
-
-def days_between(first: date, last: date) -> list[date]:
-    """All calendar days from first to last."""
-    return [first + timedelta(days=n) for n in range((last - first).days + 1)]

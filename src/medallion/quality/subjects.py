@@ -189,9 +189,7 @@ def rows_schema(
     return {**silver_columns(spec, table), day: "date"}
 
 
-def key_of(
-    layer: str, table: str, spec: Spec, models: Mapping[str, GoldModel]
-) -> tuple[str, ...]:
+def key_of(layer: str, table: str, spec: Spec, models: Mapping[str, GoldModel]) -> tuple[str, ...]:
     """The columns by which a person finds a row of a table."""
     if layer == "gold":
         return models[table].grain

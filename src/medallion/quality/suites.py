@@ -198,9 +198,7 @@ def _read(
     return found, wrong
 
 
-def _expectation(
-    entry: object, file: str, columns: set[str]
-) -> tuple[Expectation, list[str]]:
+def _expectation(entry: object, file: str, columns: set[str]) -> tuple[Expectation, list[str]]:
     said = dict(entry) if isinstance(entry, dict) else {}
     kinds = sorted(str(key) for key in set(said) - _SAID_OF_ALL)
     if len(kinds) != 1:
@@ -230,4 +228,3 @@ def _unknown_columns(arguments: Mapping[str, Any], columns: set[str]) -> list[st
         for name in vocabulary.columns_named(arguments)
         if name not in columns
     ]
-

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,7 @@ class Batch:
         expected_rows: Rows it must have.
         key: The columns by which a person finds a row.
         hidden: Columns with personal data; their values are not repeated.
+        explain: Finds rows that explain a failure of measured facts.
     """
 
     table: str
@@ -39,6 +40,9 @@ class Batch:
     expected_rows: int
     key: tuple[str, ...] = ()
     hidden: frozenset[str] = frozenset()
+    explain: Callable[[Expectation], Sequence[Mapping[str, Any]]] | None = field(
+        default=None, repr=False, compare=False
+    )
 
 
 @dataclass(frozen=True)
@@ -205,7 +209,7 @@ def _in_order(results: Iterable[Any], count: int) -> list[dict[str, Any]]:
 def _quiet_validator(engine: Any) -> Any:
     from great_expectations.validator.validator import Validator
 
-    class QuietValidator(Validator):
+    class QuietValidator(Validator):  # type: ignore[misc]
         """Shows no progress bars: a gate is one step of a longer run."""
 
         def _determine_progress_bars(self) -> bool:
@@ -283,11 +287,15 @@ def _examples(
     batch: Batch, expectation: Expectation, details: Mapping[str, Any]
 ) -> Iterable[Mapping[str, Any]]:
     if batch.subject == "measures":
-        return  # its one row has been observed
+        # Its one row has been observed already.
+        yield from batch.explain(expectation) if batch.explain else ()
+        return
     rows = (details.get("details") or {}).get("unexpected_rows")
-    listed = rows or details.get("partial_unexpected_index_list") or [
-        {_column(expectation): value} for value in details.get("partial_unexpected_list") or ()
-    ]
+    listed = (
+        rows
+        or details.get("partial_unexpected_index_list")
+        or [{_column(expectation): value} for value in details.get("partial_unexpected_list") or ()]
+    )
     for row in listed[:_EXAMPLES]:
         yield {
             name: "(hidden)" if name in batch.hidden and value is not None else value

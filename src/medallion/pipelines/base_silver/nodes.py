@@ -17,7 +17,7 @@ from medallion.lake.store import Commit
 from medallion.lake.writes import StagedWrite
 from medallion.pipelines.base_silver.affected import affected_partitions
 from medallion.pipelines.bronze.nodes import CheckedBronze
-from medallion.pipelines.gates import validate_layer
+from medallion.pipelines.gates import Gatehouse, validate_layer
 from medallion.pipelines.staging import engine_settings, publish_staged
 from medallion.planning.plan import RunPlan
 from medallion.planning.request import RunRequest
@@ -38,7 +38,7 @@ def build(
     request: RunRequest,
     run_plan: RunPlan,
     checked: CheckedBronze,
-    dims_passed: bool,  # noqa: ARG001, FBT001
+    dims_passed: bool,  # noqa: ARG001
     spec: Spec,
     inventory: BronzeInventory,
     lake: LakeInventory,
@@ -220,7 +220,8 @@ def validate(
             yield from measurer.events(suite, due, lake, nullified.get(suite.table))
 
     standing = {name: _stamps(lake, name) for name in spec.events}
-    return validate_layer("base_silver", request, suites, lake, run_id, standing, measure)
+    house = Gatehouse(request, suites, lake, run_id)
+    return validate_layer("base_silver", house, standing, measure)
 
 
 def _stamps(lake: LakeInventory, table: str) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from medallion.lake.bronze import BronzeInventory, BronzePartition, Finding, Listed
 from medallion.lake.inventory import LakeInventory
-from medallion.pipelines.gates import validate_due
+from medallion.pipelines.gates import Gatehouse, validate_due
 from medallion.planning.plan import RunPlan, calendar, plan_run
 from medallion.planning.request import RunRequest, parse_request
 from medallion.quality.gate import Due, Failure, finding
@@ -72,7 +72,8 @@ def validate(
             yield from measurer.bronze(suite, deliveries[suite.table])
 
     odd = [_as_failure(one) for one in found if _is_layout(one, set(deliveries))]
-    result = validate_due("bronze", request, suites, lake, run_id, due, measure, findings=odd)
+    house = Gatehouse(request, suites, lake, run_id)
+    result = validate_due("bronze", house, due, measure, findings=odd)
     tables = {table: tuple(partitions) for table, partitions in opened.items()}
     return {**result, "checked": CheckedBronze(tables)}
 
@@ -110,9 +111,7 @@ def _deliveries(
             )
 
 
-def _rows_by_day(
-    table: str, inventory: BronzeInventory, lake: LakeInventory
-) -> dict[date, int]:
+def _rows_by_day(table: str, inventory: BronzeInventory, lake: LakeInventory) -> dict[date, int]:
     """Rows of every day that was delivered; a day that is gone from Bronze was there once."""
     kept = {**lake.quarantine(table), **lake.base(table)}
     rows = {day: manifest.counts.get("bronze_rows", 0) for day, manifest in kept.items()}

@@ -10,7 +10,7 @@ from medallion.lake.inventory import LakeInventory
 from medallion.lake.manifest import fingerprint
 from medallion.lake.writes import StagedWrite
 from medallion.pipelines.bronze.nodes import CheckedBronze
-from medallion.pipelines.gates import validate_layer
+from medallion.pipelines.gates import Gatehouse, validate_layer
 from medallion.pipelines.staging import publish_staged
 from medallion.planning.plan import PlannedDimension, RunPlan
 from medallion.planning.request import RunRequest
@@ -27,7 +27,7 @@ def snapshot(
     request: RunRequest,
     run_plan: RunPlan,
     checked: CheckedBronze,
-    bronze_passed: bool,  # noqa: ARG001, FBT001
+    bronze_passed: bool,  # noqa: ARG001
     spec: Spec,
     lake: LakeInventory,
     run_id: str,
@@ -113,7 +113,8 @@ def validate(
             yield from measurer.dimension(suite, lake, nullified.get(suite.table))
 
     standing = {name: _standing(lake, name) for name in spec.dimensions}
-    return validate_layer("dims", request, suites, lake, run_id, standing, measure)
+    house = Gatehouse(request, suites, lake, run_id)
+    return validate_layer("dims", house, standing, measure)
 
 
 def _standing(lake: LakeInventory, name: str) -> dict[str, str]:

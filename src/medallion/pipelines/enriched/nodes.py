@@ -12,7 +12,7 @@ import polars as pl
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.manifest import fingerprint
 from medallion.lake.writes import FrameWrite
-from medallion.pipelines.gates import validate_layer
+from medallion.pipelines.gates import Gatehouse, validate_layer
 from medallion.planning.plan import RunPlan
 from medallion.planning.reach import Asked, EnrichedPlan, PlannedTransform, plan_enriched
 from medallion.planning.request import RunRequest
@@ -30,7 +30,7 @@ _BATCH_ROWS = 12_000_000
 def plan(
     request: RunRequest,
     run_plan: RunPlan,
-    base_silver_passed: bool,  # noqa: ARG001, FBT001
+    base_silver_passed: bool,  # noqa: ARG001
     spec: Spec,
     lake: LakeInventory,
     **dimensions: pl.LazyFrame,
@@ -143,4 +143,5 @@ def validate(
         }
         for name in spec.transforms
     }
-    return validate_layer("enriched", request, suites, lake, run_id, standing, measure)
+    house = Gatehouse(request, suites, lake, run_id)
+    return validate_layer("enriched", house, standing, measure)

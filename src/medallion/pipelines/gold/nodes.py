@@ -8,7 +8,7 @@ from typing import Any
 from medallion.datasets.warehouse import BuiltTable, Warehouse
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.manifest import fingerprint
-from medallion.pipelines.gates import validate_layer
+from medallion.pipelines.gates import Gatehouse, validate_layer
 from medallion.pipelines.staging import engine_settings
 from medallion.planning.request import RunRequest
 from medallion.quality.gate import Due
@@ -84,4 +84,5 @@ def validate(
             yield from measurer.gold(suite, rows.get(table.table, counted[table.table]))
 
     standing = {model: {"": warehouse.made_from("gold")} for model in suites.models}
-    return validate_layer("gold", request, suites, lake, run_id, standing, measure)
+    house = Gatehouse(request, suites, lake, run_id)
+    return validate_layer("gold", house, standing, measure)

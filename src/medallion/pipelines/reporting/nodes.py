@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from medallion.planning.plan import RunPlan
+from medallion.quality.gate import Failure, grouped, line
 
 
 def describe(
@@ -13,11 +14,16 @@ def describe(
     dims: Sequence[Mapping[str, Any]],
     base_silver: Sequence[Mapping[str, Any]],
     gold: Sequence[Mapping[str, Any]],
-    gold_passed: bool,  # noqa: ARG001, FBT001
+    gold_passed: bool,  # noqa: ARG001
     *gates: Mapping[str, Any],
 ) -> str:
     """Writes the run report in Markdown: verdict, plan, rows, reasons, findings."""
-    failed = [failure for gate in gates for failure in gate["failures"]]
+    failed = [
+        failure
+        for gate in gates
+        for failure in (*gate["failures"], *gate["standing"])
+        if failure["severity"] != "info"
+    ]
     verdict = f"{len(failed)} checks failed" if failed else "all checks passed"
     lines = [
         f"# Run report: {verdict}",
@@ -67,14 +73,13 @@ def _reasons_table(rows: Sequence[Mapping[str, Any]]) -> Iterable[str]:
     yield ""
 
 
-def _failures(failed: Sequence[Mapping[str, Any]]) -> Iterable[str]:
+def _failures(failed: Sequence[Failure]) -> Iterable[str]:
     if not failed:
         return
     yield "## What the gates found"
     yield ""
-    for failure in failed:
-        where = "/".join(part for part in (failure["table"], failure["partition"]) if part)
-        yield f"- {where}: {failure['name']}: {failure['observed']} ({failure['severity']})"
+    for failure in grouped(failed):
+        yield f"- {failure['layer']}/{line(failure)} ({failure['severity']})"
     yield ""
 
 

@@ -15,7 +15,14 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 nodes.describe,
-                ["run_plan", "dims", "base_silver", "gold", "passed", *(f"{g}_quality" for g in _GATES)],
+                [
+                    "run_plan",
+                    "dims",
+                    "base_silver",
+                    "gold",
+                    "passed",
+                    *(f"{g}_quality" for g in _GATES),
+                ],
                 "run_report",
                 name="describe_run",
             ),

@@ -10,7 +10,7 @@ from medallion.spec import Spec
 
 
 def register_views(
-    enriched_passed: bool,  # noqa: ARG001, FBT001
+    enriched_passed: bool,  # noqa: ARG001
     spec: Spec,
     lake: LakeInventory,
     warehouse: Warehouse,

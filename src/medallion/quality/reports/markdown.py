@@ -87,7 +87,15 @@ def _reconciliation(result: Result) -> Iterable[str]:
     if rows:
         yield from _table(
             "Where the rows went",
-            ["table", "Bronze", "accepted", "quarantined", "superseded", "unaccounted", "pass rate"],
+            [
+                "table",
+                "Bronze",
+                "accepted",
+                "quarantined",
+                "superseded",
+                "unaccounted",
+                "pass rate",
+            ],
             [
                 [table, *(_number(row.get(name)) for name in _WENT), _share(row["pass_rate"])]
                 for table, row in rows.items()
@@ -112,9 +120,7 @@ def _reconciliation(result: Result) -> Iterable[str]:
 
 
 def _put_aside(result: Result) -> Iterable[str]:
-    reasons = [
-        (table, row) for table, found in facts(result, "reasons").items() for row in found
-    ]
+    reasons = [(table, row) for table, found in facts(result, "reasons").items() for row in found]
     if not reasons:
         return
     ordered = sorted(reasons, key=lambda r: (-r[1]["row_count"], r[0], r[1]["reason"]))
@@ -140,9 +146,7 @@ def _trend(result: Result) -> Iterable[str]:
 
 
 def _nullified(result: Result) -> Iterable[str]:
-    lost = [
-        (table, row) for table, found in facts(result, "nullified").items() for row in found
-    ]
+    lost = [(table, row) for table, found in facts(result, "nullified").items() for row in found]
     if lost:
         yield from _table(
             "Optional values that could not be read",

@@ -1,0 +1,1 @@
+"""The commands beside `kedro run`, a module for each group."""

@@ -1,0 +1,81 @@
+"""`kedro quality`: what the gates expect, and what they found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from kedro.framework.session import KedroSession
+from rich.console import Console
+from rich.markup import escape
+
+from medallion.commands.people import ForPeople
+from medallion.errors import LakeError
+
+if TYPE_CHECKING:
+    from medallion.quality.suites import Suite
+
+_ENV = click.option("--env", "-e", default=None, help="Configuration environment.")
+_COLOURS = {"critical": "red", "warning": "yellow", "info": "blue"}
+
+
+@click.group()
+def quality() -> None:
+    """Look at what the gates expect, and at what they found."""
+
+
+@quality.command("show", cls=ForPeople)
+@click.argument("table")
+@_ENV
+def show(table: str, env: str | None) -> None:
+    """Show all that is expected of TABLE, as `orders` or `base_silver.orders`.
+
+    What a suite says and what follows from the spec are shown together, with their origin.
+    """
+    console = Console()
+    session = KedroSession.create(env=env)
+    with session:
+        suites = session.load_context().catalog.load("suites")
+    for suite in suites.find(table):
+        for line in _as_text(suite):
+            console.print(line, soft_wrap=True, highlight=False)
+
+
+@quality.command("docs", cls=ForPeople)
+@_ENV
+def docs(env: str | None) -> None:
+    """Write Great Expectations' Data Docs of the last validations; they open offline."""
+    from medallion.quality.reports.docs import write_docs
+
+    session = KedroSession.create(env=env)
+    with session:
+        root = Path(session.load_context().config_loader["globals"]["data_root"]) / "reports"
+    results = sorted((root / "quality").glob("*.json"))
+    if not results:
+        raise LakeError("Nothing has been validated yet.", hint="run `kedro run` first.")
+    page = write_docs(results, root / "data_docs")
+    Console(highlight=False).print(f"{page}: open it in a browser.", soft_wrap=True)
+
+
+def _as_text(suite: Suite) -> Iterable[str]:
+    """The suite by subject: what is expected and how gravely, then why and who says so."""
+    yield f"\n[bold]{suite.name}[/bold]"
+    for subject, expectations in suite.subjects.items():
+        yield f"\n  [bold]{subject}[/bold]"
+        for expectation in expectations:
+            query = expectation.arguments.get("unexpected_rows_query")
+            says = "no rows from the query below" if query else expectation.says
+            colour = _COLOURS[expectation.severity]
+            yield f"    [{colour}]{expectation.severity:<8}[/{colour}]  {escape(says)}"
+            why = escape(f"{expectation.note} ({_short(expectation.origin)})")
+            yield f"              [dim]{why}[/dim]"
+            for line in str(query or "").strip().splitlines():
+                yield f"              [dim]| {escape(line)}[/dim]"
+
+
+def _short(origin: str) -> str:
+    """Where the project keeps it: a file below `conf/`, or a key of the spec."""
+    _, found, below = origin.partition("expectations/")
+    return f"{found}{below}" if found else origin
