@@ -257,9 +257,9 @@ def _observed(batch: Batch, expectation: Expectation, details: Mapping[str, Any]
     if "unexpected_count" in details:
         count, of = details["unexpected_count"], details["element_count"]
         values = details.get("partial_unexpected_list")
-        if of == 1 and values:
+        if of == 1 and values and not set(_columns(expectation)) & batch.hidden:
             return f"{_named(expectation)} {_value(values[0])}"
-        if of == 1:
+        if of == 1 and not values:
             return f"there is no {expectation.arguments.get('column')}"
         return f"{count:,} of {of:,} {_NOUNS.get(batch.subject, 'rows')}"
     observed = details.get("observed_value", "not as expected")
@@ -269,8 +269,11 @@ def _observed(batch: Batch, expectation: Expectation, details: Mapping[str, Any]
 
 
 def _named(expectation: Expectation) -> str:
-    names = [expectation.arguments.get(name) for name in ("column", "column_A", "column_B")]
-    return " and ".join(str(name) for name in names if name) + " is"
+    return f"{' and '.join(_columns(expectation))} is"
+
+
+def _columns(expectation: Expectation) -> list[str]:
+    return list(vocabulary.columns_named(expectation.arguments))
 
 
 def _value(value: object) -> str:
@@ -312,7 +315,8 @@ def _disclosable(result: dict[str, Any], batch: Batch) -> dict[str, Any]:
     raised = _exception(result)
     info = {"raised_exception": raised is not None, "exception_traceback": None}
     details = dict(result.get("result") or {})
-    columns = set(_argument_columns(result)) & batch.hidden
+    arguments = (result.get("expectation_config") or {}).get("kwargs") or {}
+    columns = set(vocabulary.columns_named(arguments)) & batch.hidden
     rows = (details.get("details") or {}).get("unexpected_rows") or ()
     if columns or any(batch.hidden & set(row) for row in rows):
         for name in _WITH_VALUES:
@@ -330,9 +334,3 @@ _WITH_VALUES = (
     "details", "partial_unexpected_list", "partial_unexpected_index_list",
     "partial_unexpected_counts", "unexpected_list", "unexpected_index_list", "observed_value",
 )  # fmt: skip
-
-
-def _argument_columns(result: Mapping[str, Any]) -> Iterable[str]:
-    from medallion.quality.vocabulary import columns_named
-
-    return columns_named((result.get("expectation_config") or {}).get("kwargs") or {})

@@ -1,0 +1,158 @@
+"""Suites are files that a person can read, and that are checked before anything runs."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from medallion.errors import SuiteError
+from medallion.quality.suites import Suites, load_suites
+from medallion.spec import Spec
+from tests.conftest import PROJECT
+
+FOLDER = PROJECT / "conf" / "base" / "expectations"
+MODELS = PROJECT / "dbt" / "models" / "gold"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The project's suites, to be changed."""
+    return Path(shutil.copytree(FOLDER, tmp_path / "expectations"))
+
+
+def append(folder: Path, lines: str, suite: str = "base_silver/orders") -> None:
+    path = folder / f"{suite}.yml"
+    path.write_text(path.read_text(encoding="utf-8") + lines, encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def suites(spec: Spec) -> Suites:
+    return load_suites(FOLDER, spec, MODELS)
+
+
+def said(suites: Suites, layer: str, table: str, subject: str) -> set[tuple[str, str]]:
+    """What is expected, and how gravely."""
+    return {(e.says, e.severity) for e in suites.of(layer)[table].subjects[subject]}
+
+
+def test_every_table_of_every_layer_has_a_suite(suites: Suites) -> None:
+    assert {layer: len(suites.of(layer)) for layer in suites.suites} == {
+        "bronze": 8,
+        "dims": 2,
+        "base_silver": 6,
+        "enriched": 10,
+        "gold": 13,
+    }
+
+
+def test_what_the_spec_says_is_expected_without_being_written_down(suites: Suites) -> None:
+    rows = said(suites, "base_silver", "order_items", "rows")
+    assert ("order_id is there", "critical") in rows
+    assert ("quantity >= 1", "critical") in rows
+    assert ("category is one of books, clothing, electronics, home, toys", "warning") in rows
+    measures = said(suites, "base_silver", "order_items", "measures")
+    assert ("pass_rate >= 0.95", "warning") in measures
+    assert ("pass_rate >= 0.855", "critical") in measures
+    assert ("product_id_found_share >= 0.99", "critical") in measures
+    assert ("quarantine_share < 0.05", "critical") in measures
+
+
+def test_a_day_without_returns_is_a_normal_day(suites: Suites) -> None:
+    assert ("is_delivered is True", "critical") in said(suites, "bronze", "orders", "days")
+    assert ("is_delivered is True", "critical") not in said(suites, "bronze", "returns", "days")
+
+
+def test_every_expectation_says_why_it_exists_and_who_says_so(suites: Suites) -> None:
+    for tables in suites.suites.values():
+        for suite in tables.values():
+            for expectations in suite.subjects.values():
+                assert all(e.note.endswith(".") and e.origin for e in expectations)
+
+
+def test_four_lines_add_an_expectation(folder: Path, spec: Spec) -> None:
+    append(
+        folder,
+        """
+rows:
+  - expect_column_values_to_be_between: {column: refunded_amount, max_value: 5000}
+    severity: warning
+    note: Nobody has ever returned more than that at once.
+""".replace("\nrows:\n", "\n"),
+        "base_silver/returns",
+    )
+    suites = load_suites(folder, spec, MODELS)
+    assert ("refunded_amount <= 5,000", "warning") in said(suites, "base_silver", "returns", "rows")
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (
+            "  - expect_column_values_to_not_be_null: {column: agent}\n"
+            "    severity: critical\n    note: We pay them.\n",
+            "there is no column 'agent'; known are actual_shipping_cost, agent_id",
+        ),
+        (
+            "  - expect_column_values_to_be_betwen: {column: net_total}\n"
+            "    severity: critical\n    note: A typing error.\n",
+            "is no expectation of Great Expectations; "
+            "did you mean expect_column_values_to_be_between?",
+        ),
+        (
+            "  - expect_column_values_to_be_between: {column: net_total, maximum: 1}\n"
+            "    severity: critical\n    note: A typing error.\n",
+            "has no argument 'maximum'; it takes column,",
+        ),
+        (
+            "  - expect_column_values_to_be_between: {column: net_total, strict_max: soon}\n"
+            "    severity: critical\n    note: No boolean.\n",
+            "expect_column_values_to_be_between.strict_max: 'soon' is not valid",
+        ),
+        (
+            "  - expect_column_values_to_be_in_set: {column: status}\n"
+            "    severity: critical\n    note: No set.\n",
+            "'value_set' is a required property",
+        ),
+        (
+            "  - expect_column_values_to_not_be_null: {column: agent_id}\n"
+            "    severity: fatal\n    note: No such severity.\n",
+            "severity is one of critical, warning, info",
+        ),
+        (
+            "  - expect_column_values_to_not_be_null: {column: agent_id}\n    severity: info\n",
+            "a note says why it exists",
+        ),
+        ("  - severity: info\n    note: Of what?\n", "give one expectation"),
+        ("  - just words\n", "give one expectation"),
+        ("lines:\n  - x\n", "'lines' is unknown; allowed are rows, partitions, measures"),
+        ("measures: []\n", "measures: holds no expectations"),
+        ("rows: [\n", "is not valid YAML"),
+    ],
+)
+def test_a_wrong_suite_names_the_place_and_what_is_allowed(
+    folder: Path, spec: Spec, lines: str, expected: str
+) -> None:
+    append(folder, lines)
+    with pytest.raises(SuiteError) as raised:
+        load_suites(folder, spec, MODELS)
+    assert "base_silver/orders.yml: " in str(raised.value)
+    assert expected in str(raised.value)
+
+
+@pytest.mark.parametrize("text", ["", "# nothing yet\n", "[]\n"])
+def test_a_suite_without_expectations_is_refused(folder: Path, spec: Spec, text: str) -> None:
+    (folder / "gold" / "dim_dates.yml").write_text(text, encoding="utf-8")
+    with pytest.raises(SuiteError, match=r"gold/dim_dates\.yml: holds no expectations"):
+        load_suites(folder, spec, MODELS)
+
+
+def test_a_table_without_a_suite_and_a_suite_without_a_table_are_named(
+    folder: Path, spec: Spec
+) -> None:
+    (folder / "dims" / "customers.yml").rename(folder / "dims" / "costumers.yml")
+    with pytest.raises(SuiteError) as raised:
+        load_suites(folder, spec, MODELS)
+    assert "dims/customers.yml is absent" in str(raised.value)
+    assert "dims/costumers.yml: there is no such table" in str(raised.value)
