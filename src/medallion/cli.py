@@ -13,6 +13,7 @@ from kedro.framework.session import KedroSession
 from rich.console import Console
 from rich.markup import escape
 
+from medallion.commands.quarantine import quarantine_group
 from medallion.errors import MedallionError
 from medallion.lake.names import as_day
 
@@ -67,6 +68,8 @@ def cli() -> None:
 cli.add_command(
     _ForPeople("run", params=kedro_run.params, callback=kedro_run.callback, help=kedro_run.help)
 )
+
+cli.add_command(quarantine_group(_ForPeople))
 
 
 @cli.group()

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from medallion.errors import RequestError
+from medallion.errors import LakeError, RequestError
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.manifest import PartitionManifest
 from medallion.lake.names import as_reason
 from medallion.spec import INGESTION_DAY, SNAPSHOT_DAY, Spec
 from medallion.spec.reasons import SEPARATOR, is_kind_of, reason_codes
+
+if TYPE_CHECKING:
+    import duckdb
 
 
 @dataclass(frozen=True)
@@ -114,10 +119,8 @@ def selected_rows(lake: LakeInventory, table: str, selection: Selection) -> dict
     statement = select_rows(lake, table, selection)
     if not statement:
         return {}
-    import duckdb
-
     day = day_column(lake.spec, table)
-    with duckdb.connect() as connection:
+    with reading() as connection:
         found = connection.execute(
             f"select {day}, count(*) from ({statement}) group by all order by all"
         ).fetchall()
@@ -126,10 +129,8 @@ def selected_rows(lake: LakeInventory, table: str, selection: Selection) -> dict
 
 def reason_counts(lake: LakeInventory, selection: Selection) -> list[ReasonCount]:
     """Rows by table, day and reason code, in that order; a row counts for each of its codes."""
-    import duckdb
-
     counts: list[ReasonCount] = []
-    with duckdb.connect() as connection:
+    with reading() as connection:
         for table in selection.tables:
             statement = select_rows(lake, table, selection)
             if statement:
@@ -140,6 +141,26 @@ def reason_counts(lake: LakeInventory, selection: Selection) -> list[ReasonCount
                 ).fetchall()
                 counts.extend(ReasonCount(table, *row) for row in found)
     return counts
+
+
+@contextmanager
+def reading() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection to read quarantined rows with.
+
+    Raises:
+        LakeError: A file is damaged, or went while it was read.
+    """
+    import duckdb
+
+    try:
+        with duckdb.connect() as connection:
+            yield connection
+    except (duckdb.IOException, duckdb.InvalidInputException) as error:
+        raise LakeError(
+            f"The quarantine cannot be read: {str(error).splitlines()[0]}",
+            hint="if a run is at work, ask again when it has ended; else have the day made anew "
+            "with `kedro run --params ingest_dt=...`.",
+        ) from error
 
 
 def select_rows(lake: LakeInventory, table: str, selection: Selection) -> str:

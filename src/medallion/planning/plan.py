@@ -219,7 +219,7 @@ def _replayed_dimension(
         reason = "Bronze has no partition of it; its snapshot stays"
         return replace(planned, stale=False, reason=reason)
     newest = lake.newest_snapshots().get(planned.name)
-    if planned.stale or newest not in rows:
+    if planned.stale or newest is None or newest not in rows:
         return planned
     return replace(planned, day=newest, stale=True, reason=_replay_reason(rows[newest]))
 

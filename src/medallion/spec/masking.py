@@ -1,4 +1,4 @@
-"""Personal values as they may be shown: nothing of them but whether they are there, and how long."""
+"""Personal values as they may be shown: only whether they are there, and about how long."""
 
 from __future__ import annotations
 

@@ -1,0 +1,144 @@
+"""Scoring quarantined rows again by an ordinary run, and what came of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.table import Table
+
+from medallion.errors import RequestError
+from medallion.lake.bronze import BronzeInventory
+from medallion.lake.inventory import LakeInventory
+from medallion.lake.quarantined import (
+    Selection,
+    accepted,
+    check_selection,
+    reason_counts,
+    selected_rows,
+    standing,
+)
+from medallion.planning.plan import plan_run
+from medallion.planning.request import RunRequest
+from medallion.planning.showing import show_plan
+from medallion.quarantine.summary import ALL_ROWS, print_nothing
+
+_Counts = Counter[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What stands in quarantine, and behind it, at one moment.
+
+    Attributes:
+        reasons: Rows by table and reason; `ALL_ROWS` counts each row once.
+        accepted: Accepted rows by table.
+    """
+
+    reasons: _Counts
+    accepted: Counter[str]
+
+    @property
+    def rows(self) -> int:
+        """Rows in quarantine."""
+        return sum(rows for (_, reason), rows in self.reasons.items() if reason == ALL_ROWS)
+
+
+def replay(
+    run: Callable[[], object],
+    request: RunRequest,
+    bronze: BronzeInventory,
+    lake: LakeInventory,
+    console: Console,
+) -> None:
+    """Plans the replay, runs it, and prints what moved and what remains.
+
+    Args:
+        run: The ordinary run, given this request.
+        request: A request with `replay`.
+        bronze: What stands in Bronze.
+        lake: What stands in the lake; asked again after the run.
+        console: Where to print.
+
+    Raises:
+        RequestError: A table or a reason is unknown.
+    """
+    asked = _asked(request)
+    selection = check_selection(asked, lake)
+    if not any(selected_rows(lake, table, selection) for table in selection.tables):
+        print_nothing(asked, console)
+        return
+    plan = plan_run(request, lake.spec, bronze, lake)
+    show_plan(plan, console)
+    if plan.is_empty:
+        console.print("None of these rows can be scored again; nothing was run.")
+        return
+    before = take_stock(lake)
+    run()
+    print_outcome(before, take_stock(lake), selection, console)
+
+
+def _asked(request: RunRequest) -> Selection:
+    if request.replay is None:
+        raise RequestError("The request names no rows to replay.", hint="give `replay: {}`.")
+    return Selection(request.replay.tables, request.replay.reasons, request.window)
+
+
+def take_stock(lake: LakeInventory) -> Standing:
+    """Counts what stands in quarantine, over all tables and days."""
+    everything = check_selection(Selection(), lake)
+    reasons: _Counts = Counter()
+    for count in reason_counts(lake, everything):
+        reasons[count.table, count.reason] += count.rows
+    good: Counter[str] = Counter()
+    for table in everything.tables:
+        quarantined = standing(lake, table, everything)
+        reasons[table, ALL_ROWS] = sum(manifest.rows for manifest in quarantined.values())
+        days = accepted(lake, table)
+        counted = days if table in lake.spec.events else sorted(days)[-1:]
+        good[table] = sum(days[day].rows for day in counted)
+    return Standing(reasons, good)
+
+
+def print_outcome(before: Standing, after: Standing, asked: Selection, console: Console) -> None:
+    """Prints rows by table and reason: before, what moved, what remains."""
+    table = Table(title="Replayed", title_justify="left")
+    table.add_column("table")
+    table.add_column("reason", overflow="fold")
+    for column in ("before", "moved", "remain", "accepted"):
+        table.add_column(column, justify="right")
+    for name in _tables(before, after, asked):
+        for reason in _reasons(before, after, name):
+            closes = reason == ALL_ROWS
+            cells = _cells(before, after, name, reason)
+            table.add_row(name, *cells, style="bold" if closes else None, end_section=closes)
+    console.print(table)
+    was, now = before.rows, after.rows
+    console.print(f"{was - now:,} rows left the quarantine, {now:,} remain in it.")
+
+
+def _cells(before: Standing, after: Standing, table: str, reason: str) -> Iterable[str]:
+    was, now = before.reasons[table, reason], after.reasons[table, reason]
+    gained = after.accepted[table] - before.accepted[table]
+    yield from (reason, f"{was:,}", f"{was - now:,}", f"{now:,}")
+    yield f"{gained:+,}" if reason == ALL_ROWS else ""
+
+
+def _tables(before: Standing, after: Standing, asked: Selection) -> Iterable[str]:
+    """The tables asked for that had rows, and those that followed them."""
+    for name in before.accepted:
+        had = before.reasons[name, ALL_ROWS] or after.reasons[name, ALL_ROWS]
+        changed = any(
+            before.reasons[name, reason] != after.reasons[name, reason]
+            for reason in _reasons(before, after, name)
+        )
+        if changed or (name in asked.tables and had):
+            yield name
+
+
+def _reasons(before: Standing, after: Standing, table: str) -> list[str]:
+    codes = {r for name, r in (*before.reasons, *after.reasons) if name == table}
+    most = sorted(codes - {ALL_ROWS}, key=lambda code: (-before.reasons[table, code], code))
+    return [*most, ALL_ROWS]
