@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -150,6 +151,7 @@ def replay(
     Base Silver, and everything behind follows.
     """
     from kedro.framework.session import KedroSession
+    from kedro.runner import SequentialRunner
 
     from medallion.planning.request import parse_request
     from medallion.quarantine.replaying import replay as replay_rows
@@ -161,7 +163,8 @@ def replay(
         catalog = session.load_context().catalog
         request = parse_request(catalog.load("parameters"))
         bronze, lake = catalog.load("bronze.inventory"), catalog.load("lake")
-        replay_rows(session.run, request, bronze, lake, _console())
+        run = partial(session.run, runner=SequentialRunner())
+        replay_rows(run, request, bronze, lake, _console())
 
 
 def _without_own(params: dict[str, Any]) -> dict[str, Any]:

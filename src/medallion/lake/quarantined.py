@@ -135,9 +135,9 @@ def reason_counts(lake: LakeInventory, selection: Selection) -> list[ReasonCount
             statement = select_rows(lake, table, selection)
             if statement:
                 found = connection.execute(
-                    f"select {day_column(lake.spec, table)} as day,"
-                    f" unnest(string_split(invalid_reason, '{SEPARATOR}')) as reason, count(*)"
-                    f" from ({statement}) group by all order by all"
+                    f"select day, reason, count(*) from (select {day_column(lake.spec, table)} as day,"
+                    f" unnest(string_split(invalid_reason, '{SEPARATOR}')) as reason"
+                    f" from ({statement})) group by all order by all"
                 ).fetchall()
                 counts.extend(ReasonCount(table, *row) for row in found)
     return counts

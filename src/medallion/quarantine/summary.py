@@ -94,9 +94,9 @@ def print_lines(lines: list[SummaryLine], asked: Selection, console: Console) ->
     console.print(_table(lines, by_day=by_day))
     totals = [line for line in lines if line.reason == ALL_ROWS]
     rows, of = sum(line.rows for line in totals), sum(line.of for line in totals)
-    tables = len({line.table for line in totals})
+    tables = ", ".join(dict.fromkeys(line.table for line in totals))
     console.print(
-        f"{rows:,} of {of:,} rows ({_percent(rows / of)}) of {tables} tables are in quarantine. "
+        f"{rows:,} of {of:,} rows ({_percent(rows / of)}) of {tables} are in quarantine. "
         "A row counts under each of its reasons."
     )
 
