@@ -47,7 +47,7 @@ def _seal(lake: LakeInventory, table: str, n: int, frame: pl.DataFrame, rows: in
     folder = lake.lake.root / table / f"{key}={DAY + timedelta(days=n)}"
     folder.mkdir(parents=True)
     frame.write_parquet(folder / "part-0.parquet")
-    seal(folder, table, {"part-0.parquet": rows}, {name: "VARCHAR" for name in frame.columns})
+    seal(folder, table, {"part-0.parquet": rows}, dict.fromkeys(frame.columns, "VARCHAR"))
 
 
 def selected(lake: LakeInventory, *tables: str, **asked: Any) -> Selection:

@@ -17,7 +17,7 @@ from medallion.quarantine.showing import readable
 from medallion.spec.masking import masked
 from tests.quarantine.putting_aside import kedro, put_aside, selected
 
-SECRET = "ann.secret@example.com"
+MAIL = "ann.secret@example.com"
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ SECRET = "ann.secret@example.com"
         (" \t", "<masked: blank>"),
         (" N/A ", "<masked: a null word>"),
         ("Ann", "<masked: 1 to 8 characters>"),
-        (SECRET, "<masked: 9 to 24 characters>"),
+        (MAIL, "<masked: 9 to 24 characters>"),
         ("x" * 25, "<masked: 25 to 64 characters>"),
         ("x" * 64, "<masked: 25 to 64 characters>"),
         ("x" * 65, "<masked: over 64 characters>"),
@@ -50,7 +50,7 @@ def test_a_name_that_is_a_null_word_is_not_given_away(lake: LakeInventory) -> No
 
 
 def test_columns_that_the_contract_does_not_know_are_masked(lake: LakeInventory) -> None:
-    put_aside(lake, "orders", 0, [{"invalid_reason": "fk:customer_id", "private_mail": SECRET}])
+    put_aside(lake, "orders", 0, [{"invalid_reason": "fk:customer_id", "private_mail": MAIL}])
     (record,) = read_records(lake, "orders", selected(lake, "orders"), 5)
     assert record.values["private_mail"] == "<masked: 9 to 24 characters>"
 
@@ -88,17 +88,18 @@ def test_a_value_shows_what_plain_text_would_hide(value: str | None, shown: str)
 
 @pytest.fixture
 def orders(lake: LakeInventory) -> LakeInventory:
-    rows = [{"invalid_reason": "fk:customer_id", "order_id": f"ORD-{n}", "email": SECRET}
+    rows = [{"invalid_reason": "fk:customer_id", "order_id": f"ORD-{n}", "email": MAIL}
             for n in range(3)]  # fmt: skip
     put_aside(lake, "orders", 0, rows)
     return lake
 
 
+@pytest.mark.usefixtures("orders")
 class TestShow:
     """Rows on a terminal."""
 
     def test_wide_rows_are_shown_one_below_the_other(
-        self, orders: LakeInventory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         command = ("quarantine", "show", "orders", "--limit", "2")
         shown = kedro(monkeypatch, tmp_path, *command, width=80)
@@ -108,19 +109,19 @@ class TestShow:
         )
         assert "> customer_id             CUST-1\n" in shown.stdout
         assert "Shown: the first 2 of 3 rows of orders" in shown.stdout
-        assert SECRET not in shown.output
+        assert MAIL not in shown.output
 
     def test_rows_that_fit_are_shown_as_a_table(
-        self, orders: LakeInventory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         shown = kedro(monkeypatch, tmp_path, "quarantine", "show", "orders", width=800)
         (row,) = (line for line in shown.stdout.splitlines() if "ORD-2" in line)
         assert row.split("│")[1].strip() == "2025-10-01"
         assert row.split("│")[-2].strip() == "fk:customer_id"
-        assert SECRET not in shown.output
+        assert MAIL not in shown.output
 
     def test_nothing_of_the_kind_is_said(
-        self, orders: LakeInventory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         command = ("quarantine", "show", "orders", "--reason", "missing:order_date")
         shown = kedro(monkeypatch, tmp_path, *command)
@@ -147,10 +148,9 @@ class TestExport:
         row = {"invalid_reason": "fk:customer_id", "agent_id": "", "clv_bucket": None}
         put_aside(lake, "orders", 0, [row])
         export_table(lake, "orders", selected(lake, "orders"), tmp_path / "x.csv")
-        frame = pl.read_csv(
-            tmp_path / "x.csv", infer_schema=False, missing_utf8_is_empty_string=False
-        )
-        assert frame.select("agent_id", "clv_bucket").row(0) == ("", None)
+        heading, line = (tmp_path / "x.csv").read_text(encoding="utf-8").splitlines()
+        fields = dict(zip(heading.split(","), line.split(","), strict=True))
+        assert (fields["agent_id"], fields["clv_bucket"]) == ('""', "")
 
     def test_several_tables_go_into_a_folder(self, orders: LakeInventory, tmp_path: Path) -> None:
         put_aside(orders, "returns", 0, [{"invalid_reason": "fk:order_id"}])
@@ -179,7 +179,7 @@ class TestExport:
     def test_an_export_that_fails_leaves_nothing_new(
         self, orders: LakeInventory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def fail(statement: str, file: Path) -> int:
+        def fail(_: str, file: Path) -> int:
             file.write_text("half", encoding="utf-8")
             raise OSError(28, "No space left on device")
 
@@ -196,8 +196,9 @@ class TestExport:
         with pytest.raises(RequestError, match="is a file"):
             export_tables(orders, selected(orders), tmp_path / "all.csv")
 
+    @pytest.mark.usefixtures("orders")
     def test_the_command_says_what_it_wrote(
-        self, orders: LakeInventory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         command = ("quarantine", "export", "orders", "--output", str(tmp_path / "orders.csv"))
         shown = kedro(monkeypatch, tmp_path, *command)

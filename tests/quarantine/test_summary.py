@@ -68,8 +68,9 @@ def test_a_dimension_whose_newest_snapshot_is_clean_is_left_out(lake: LakeInvent
     assert summarize(lake, selected(lake)) == []
 
 
+@pytest.mark.usefixtures("orders")
 def test_the_command_prints_rows_share_and_days(
-    orders: LakeInventory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown = kedro(monkeypatch, tmp_path, "quarantine", "summary", "--table", "orders")
     assert shown.exit_code == 0

@@ -134,10 +134,12 @@ def reason_counts(lake: LakeInventory, selection: Selection) -> list[ReasonCount
         for table in selection.tables:
             statement = select_rows(lake, table, selection)
             if statement:
+                day = day_column(lake.spec, table)
+                codes = f"unnest(string_split(invalid_reason, '{SEPARATOR}'))"
                 found = connection.execute(
-                    f"select day, reason, count(*) from (select {day_column(lake.spec, table)} as day,"
-                    f" unnest(string_split(invalid_reason, '{SEPARATOR}')) as reason"
-                    f" from ({statement})) group by all order by all"
+                    "select day, reason, count(*)"
+                    f" from (select {day} as day, {codes} as reason from ({statement}))"
+                    " group by all order by all"
                 ).fetchall()
                 counts.extend(ReasonCount(table, *row) for row in found)
     return counts
