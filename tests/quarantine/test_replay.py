@@ -163,7 +163,7 @@ class TestAfterAFixUpstream:
         assert "orders rule:net_exceeds_gross 1 0 1" in said
         assert "orders all rows 3 2 1 +2" in said
         assert "returns all rows 2 1 1 +1" in said
-        assert "4 rows left the quarantine, 4 remain in it." in said
+        assert "4 rows left the quarantine; 4 remain in it, over all tables and days." in said
 
     def test_nothing_is_left_for_an_ordinary_run(self, replayed: Replayed) -> None:
         with replayed.shop.session() as session:
@@ -221,6 +221,8 @@ class TestAfterARuleWasRelaxed:
 
     def test_the_rows_it_kept_back_are_accepted(self, printed: str, shop: Shop) -> None:
         assert "replay: 1 row in quarantine" in printed
+        assert "unparseable" not in printed
+        assert "missing:order_date" not in printed
         assert set(put_aside(shop, "orders", "order_id")) == {"ORD-3", "ORD-4"}
         assert set(put_aside(shop, "returns", "order_id")) == {"ORD-3"}
 

@@ -24,6 +24,7 @@ from medallion.planning.plan import plan_run
 from medallion.planning.request import RunRequest
 from medallion.planning.showing import show_plan
 from medallion.quarantine.summary import ALL_ROWS, print_nothing
+from medallion.spec.reasons import is_kind_of
 
 _Counts = Counter[tuple[str, str]]
 
@@ -103,20 +104,46 @@ def take_stock(lake: LakeInventory) -> Standing:
 
 
 def print_outcome(before: Standing, after: Standing, asked: Selection, console: Console) -> None:
-    """Prints rows by table and reason: before, what moved, what remains."""
+    """Prints rows by table and reason: before, what moved, what remains.
+
+    Shown are the reasons asked for, and every other of which the replay changed the count.
+    """
     table = Table(title="Replayed", title_justify="left")
     table.add_column("table")
     table.add_column("reason", overflow="fold")
     for column in ("before", "moved", "remain", "accepted"):
         table.add_column(column, justify="right")
-    for name in _tables(before, after, asked):
-        for reason in _reasons(before, after, name):
+    for name in before.accepted:
+        shown = _reasons(before, after, name, asked)
+        for reason in (*shown, ALL_ROWS) if shown else ():
             closes = reason == ALL_ROWS
             cells = _cells(before, after, name, reason)
             table.add_row(name, *cells, style="bold" if closes else None, end_section=closes)
     console.print(table)
     was, now = before.rows, after.rows
-    console.print(f"{was - now:,} rows left the quarantine, {now:,} remain in it.")
+    console.print(
+        f"{was - now:,} rows left the quarantine; {now:,} remain in it, over all tables and days."
+    )
+
+
+def _reasons(before: Standing, after: Standing, table: str, asked: Selection) -> list[str]:
+    """The reasons of a table that are shown, the most frequent first."""
+    codes = {
+        reason
+        for name, reason in (*before.reasons, *after.reasons)
+        if name == table and reason != ALL_ROWS
+    }
+    shown = {
+        code
+        for code in codes
+        if before.reasons[table, code] != after.reasons[table, code]
+        or (table in asked.tables and _is_asked(code, asked))
+    }
+    return sorted(shown, key=lambda code: (-before.reasons[table, code], code))
+
+
+def _is_asked(code: str, asked: Selection) -> bool:
+    return not asked.reasons or any(is_kind_of(code, reason) for reason in asked.reasons)
 
 
 def _cells(before: Standing, after: Standing, table: str, reason: str) -> Iterable[str]:
@@ -124,21 +151,3 @@ def _cells(before: Standing, after: Standing, table: str, reason: str) -> Iterab
     gained = after.accepted[table] - before.accepted[table]
     yield from (reason, f"{was:,}", f"{was - now:,}", f"{now:,}")
     yield f"{gained:+,}" if reason == ALL_ROWS else ""
-
-
-def _tables(before: Standing, after: Standing, asked: Selection) -> Iterable[str]:
-    """The tables asked for that had rows, and those that followed them."""
-    for name in before.accepted:
-        had = before.reasons[name, ALL_ROWS] or after.reasons[name, ALL_ROWS]
-        changed = any(
-            before.reasons[name, reason] != after.reasons[name, reason]
-            for reason in _reasons(before, after, name)
-        )
-        if changed or (name in asked.tables and had):
-            yield name
-
-
-def _reasons(before: Standing, after: Standing, table: str) -> list[str]:
-    codes = {r for name, r in (*before.reasons, *after.reasons) if name == table}
-    most = sorted(codes - {ALL_ROWS}, key=lambda code: (-before.reasons[table, code], code))
-    return [*most, ALL_ROWS]
