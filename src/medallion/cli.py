@@ -13,6 +13,7 @@ from rich.console import Console
 
 from medallion.commands.people import ForPeople
 from medallion.commands.quality import quality
+from medallion.commands.quarantine import quarantine
 from medallion.lake.names import as_day
 
 _PROJECT = Path(__file__).resolve().parents[2]
@@ -28,6 +29,7 @@ cli.add_command(
 )
 
 cli.add_command(quality)
+cli.add_command(quarantine)
 
 
 @cli.group()

@@ -10,6 +10,7 @@ from medallion.errors import RequestError
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+-]{0,79}")
 _PARTITION_VALUE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.&+-]{0,79}")
+_REASON = re.compile(r"[a-z][a-z0-9_]{0,62}(:[a-z0-9_+]{1,200}){0,2}")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -45,6 +46,20 @@ def as_identifier(value: str, kind: str = "name") -> str:
     """
     if not _IDENTIFIER.fullmatch(value):
         raise RequestError(f"{kind} {value!r}: use lower-case letters, digits and '_'.")
+    return value
+
+
+def as_reason(value: str) -> str:
+    """Passes a reason code of a quarantined row, or the beginning of one up to a colon.
+
+    Raises:
+        RequestError: It is written otherwise.
+    """
+    if not _REASON.fullmatch(value):
+        raise RequestError(
+            f"reason {value!r} is none.",
+            hint="a reason is written as in `missing:order_date`, or as its class, `missing`.",
+        )
     return value
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any, Literal
 
@@ -11,6 +11,7 @@ from medallion.errors import RequestError
 from medallion.lake.bronze import BronzeInventory, Finding, Listed
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.manifest import fingerprint
+from medallion.lake.quarantined import Selection, check_selection, selected_rows
 from medallion.planning.request import RunRequest
 from medallion.spec import BRONZE_DAY, Spec
 
@@ -54,7 +55,7 @@ class RunPlan:
     """What a run processes.
 
     Attributes:
-        mode: `window` if days were asked for, `pending` if not.
+        mode: `window` if days were asked for, `replay` if quarantined rows were, else `pending`.
         start: First day of the window; None when nothing is pending.
         end: Last day of the window; the horizon when nothing is pending.
         horizon: The later of `end` and the newest Base Silver day.
@@ -64,7 +65,7 @@ class RunPlan:
         snapshots: Which days the customer snapshots describe.
     """
 
-    mode: Literal["window", "pending"]
+    mode: Literal["window", "replay", "pending"]
     start: date | None
     end: date
     horizon: date
@@ -124,23 +125,20 @@ def plan_run(
     """Decides what a run processes.
 
     Without a window that is every Bronze day that is new, or of which a partition was
-    delivered again since it was processed.
+    delivered again since it was processed. A replay is every partition with the quarantined
+    rows that were asked for, and no other.
 
     Raises:
         RequestError: The window that was asked for has no data.
     """
+    if request.replay:
+        return _plan_replay(request, spec, bronze, lake)
     reasons = _reasons(request, spec, bronze, lake)
     planned = tuple(_planned(spec, bronze, lake, reasons))
     if request.window and not planned:
         raise _no_data(request, bronze)
     days = [partition.day for partition in planned]
-    known = [*days, *lake.days()] or bronze.days()
-    if not known:
-        raise RequestError(
-            f"Bronze at {bronze.root} has no complete partition of an event table.",
-            details=[str(finding) for finding in bronze.findings],
-            hint="a partition is complete when its _MANIFEST.json is there.",
-        )
+    known = _known_days(days, bronze, lake)
     start, end = request.window or (min(days, default=None), max(days or known))
     return RunPlan(
         mode="window" if request.window else "pending",
@@ -155,6 +153,89 @@ def plan_run(
         findings=bronze.findings + tuple(_vanished(spec, bronze, lake, reasons)),
         snapshots=request.snapshots or spec.snapshots,
     )
+
+
+def _known_days(days: list[date], bronze: BronzeInventory, lake: LakeInventory) -> list[date]:
+    known = [*days, *lake.days()] or bronze.days()
+    if not known:
+        raise RequestError(
+            f"Bronze at {bronze.root} has no complete partition of an event table.",
+            details=[str(finding) for finding in bronze.findings],
+            hint="a partition is complete when its _MANIFEST.json is there.",
+        )
+    return known
+
+
+def _plan_replay(
+    request: RunRequest, spec: Spec, bronze: BronzeInventory, lake: LakeInventory
+) -> RunPlan:
+    """Plans the partitions of quarantined rows; its end is the horizon, as nothing is newer."""
+    waiting = _waiting(request, lake)
+    there = {table: {p.day: p for p in bronze.tables.get(table, ())} for table in spec.events}
+    planned = tuple(
+        PlannedPartition(table, day, _replay_reason(rows), listed)
+        for table, listed_days in there.items()
+        for day, rows in waiting.get(table, {}).items()
+        if (listed := listed_days.get(day))
+    )
+    days = [partition.day for partition in planned]
+    end = max(_known_days(days, bronze, lake))
+    return RunPlan(
+        mode="replay",
+        start=min(days, default=None),
+        end=end,
+        horizon=end,
+        partitions=planned,
+        dimensions=tuple(
+            _replayed_dimension(
+                _dimension(spec, name, end, bronze, lake, pending=True),
+                waiting.get(name, {}),
+                lake,
+            )
+            for name in spec.dimensions
+        ),
+        findings=bronze.findings + tuple(_left_in_quarantine(waiting, bronze, spec)),
+        snapshots=request.snapshots or spec.snapshots,
+    )
+
+
+def _waiting(request: RunRequest, lake: LakeInventory) -> dict[str, dict[date, int]]:
+    """Rows asked for, by table and day."""
+    wanted = request.replay
+    selection = Selection(wanted.tables, wanted.reasons, request.window) if wanted else Selection()
+    checked = check_selection(selection, lake)
+    return {table: selected_rows(lake, table, checked) for table in checked.tables}
+
+
+def _replay_reason(rows: int) -> str:
+    return f"replay: {rows:,} {'row' if rows == 1 else 'rows'} in quarantine"
+
+
+def _replayed_dimension(
+    planned: PlannedDimension, rows: Mapping[date, int], lake: LakeInventory
+) -> PlannedDimension:
+    """A dimension is made again, for the same day, if its newest snapshot left rows behind."""
+    if not planned.partitions:
+        reason = "Bronze has no partition of it; its snapshot stays"
+        return replace(planned, stale=False, reason=reason)
+    newest = lake.newest_snapshots().get(planned.name)
+    if planned.stale or newest is None or newest not in rows:
+        return planned
+    return replace(planned, day=newest, stale=True, reason=_replay_reason(rows[newest]))
+
+
+def _left_in_quarantine(
+    waiting: Mapping[str, Mapping[date, int]], bronze: BronzeInventory, spec: Spec
+) -> Iterable[Finding]:
+    """Rows that cannot be scored again, because Bronze no longer has their partition."""
+    for table, days in waiting.items():
+        partitions = bronze.tables.get(table, ())
+        there = {listed.day for listed in partitions}
+        for day, rows in days.items():
+            if day not in there and not (table in spec.dimensions and partitions):
+                where = f"{BRONZE_DAY}={day}" if table in spec.events else ""
+                kept = f"is not in Bronze; its {rows:,} rows in quarantine stay there"
+                yield Finding("partition_kept", table, where, kept)
 
 
 def _reasons(

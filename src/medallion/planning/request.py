@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from medallion.errors import RequestError
-from medallion.lake.names import as_day
+from medallion.lake.names import as_day, as_identifier, as_reason
 
 
 class _Model(BaseModel):
@@ -34,6 +34,33 @@ class Engine(_Model):
     threads: int = Field(default=0, ge=0, le=256)
 
 
+class Replay(_Model):
+    """Quarantined rows whose Bronze partitions are scored again.
+
+    Attributes:
+        tables: Tables; none means all.
+        reasons: Reason codes, or classes of them such as `fk`; none means all.
+    """
+
+    tables: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+
+    @field_validator("tables", "reasons", mode="before")
+    @classmethod
+    def _listed(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
+
+    @field_validator("tables")
+    @classmethod
+    def _tables(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(as_identifier(table, "table") for table in value)
+
+    @field_validator("reasons")
+    @classmethod
+    def _reasons(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(as_reason(reason) for reason in value)
+
+
 class RunRequest(_Model):
     """The parameters of a run.
 
@@ -41,6 +68,8 @@ class RunRequest(_Model):
         ingest_dt: One ingest day.
         start: First ingest day of a window.
         end: Last ingest day of a window.
+        replay: Score the partitions of quarantined rows again, and nothing else; of the
+            window's days if one is given.
         snapshots: Which days the customer snapshots describe; the spec's choice if None.
         quality: How gates answer.
         engine: What DuckDB may use.
@@ -50,6 +79,7 @@ class RunRequest(_Model):
     ingest_dt: date | None = None
     start: date | None = None
     end: date | None = None
+    replay: Replay | None = None
     snapshots: Literal["last", "all"] | None = None
     quality: Quality = Quality()
     engine: Engine = Engine()

@@ -1,0 +1,1 @@
+"""The quarantine as a workplace: count, look at, take along, and score again."""
