@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -107,7 +108,7 @@ def print_nothing(asked: Selection, console: Console) -> None:
 
 
 def _table(lines: list[SummaryLine], *, by_day: bool) -> Table:
-    table = Table(title="Rows in quarantine", title_justify="left")
+    table = Table(title="Rows in quarantine", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("table")
     if by_day:
         table.add_column("day")

@@ -1,0 +1,128 @@
+"""A gate warns or stops, and says where, what, what was expected and what to do."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+
+from medallion.errors import GateError
+from medallion.quality.expectation import Expectation, Severity
+from medallion.quality.gate import Due, decide, finding, line, result_of
+from medallion.quality.validating import Batch, Outcome, Validated
+
+ORDERS = Due("orders", "suite", {"2025-10-01": "content"})
+
+
+def validated(
+    severity: Severity = "critical",
+    *,
+    success: bool = False,
+    always_stops: bool = False,
+    examples: tuple[dict[str, Any], ...] = ({"order_id": "ORD-1", "net_total": -1},),
+) -> Validated:
+    """A batch with one expectation, and what came of it."""
+    arguments = {"column": "net_total", "min_value": 0}
+    kind = "expect_column_values_to_be_between"
+    expected = Expectation(kind, arguments, severity, "A price.", "spec.yml", always_stops)
+    batch = Batch("orders", "rows", "orders__rows", (expected,), 7)
+    return Validated(batch, [Outcome(batch, expected, success, "1 of 7 rows", examples, {})])
+
+
+def result(*batches: Validated, mode: str = "warn", **more: Any) -> dict[str, Any]:
+    return result_of("base_silver", mode, [ORDERS], batches, **more)
+
+
+@pytest.mark.parametrize(
+    ("mode", "batch", "verdict"),
+    [
+        ("warn", validated("info"), "passed"),
+        ("warn", validated("warning"), "warned"),
+        ("warn", validated("critical"), "warned"),
+        ("warn", validated("critical", always_stops=True), "stopped"),
+        ("strict", validated("info"), "passed"),
+        ("strict", validated("warning"), "warned"),
+        ("strict", validated("critical"), "stopped"),
+        ("strict", validated("critical", success=True), "passed"),
+    ],
+)
+def test_what_stops_a_run(mode: str, batch: Validated, verdict: str) -> None:
+    found = result(batch, mode=mode)
+    assert found["verdict"] == verdict
+    if verdict == "stopped":
+        with pytest.raises(GateError):
+            decide(found, mode)
+    else:
+        decide(found, mode)
+
+
+def test_the_message_names_table_observed_expected_keys_and_report() -> None:
+    with pytest.raises(GateError) as raised:
+        decide(result(validated(), mode="strict"), "strict", "/reports/SILVER_QUALITY.md")
+    said = str(raised.value)
+    assert "The base_silver gate stopped the run: 1 of 1 checks failed" in said
+    assert "orders: 1 of 7 rows (expected: net_total >= 0)" in said
+    assert "e.g. order_id ORD-1, net_total -1" in said
+    assert "kedro quarantine summary" in said
+    assert "/reports/SILVER_QUALITY.md" in said
+
+
+def test_warn_tells_the_same_as_warnings(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        decide(result(validated()), "warn")
+    assert caplog.messages == [
+        "base_silver gate: orders: 1 of 7 rows (expected: net_total >= 0); "
+        "e.g. order_id ORD-1, net_total -1"
+    ]
+
+
+def test_a_strict_gate_stops_at_what_an_earlier_run_let_pass_with_a_warning() -> None:
+    before = result(validated())["failures"]
+    now = result_of("base_silver", "warn", [], [], standing=before)
+    decide(now, "warn")
+    with pytest.raises(GateError, match="1 of 1 checks failed"):
+        decide(now, "strict")
+
+
+@pytest.mark.parametrize(
+    "batches",
+    [
+        (),
+        (Validated(Batch("orders", "rows", "orders__rows", (), 7), []),),
+        (Validated(Batch("orders", "reasons", "r", (), 0), validated(success=True).outcomes),),
+    ],
+    ids=["nothing was validated", "a result without outcomes", "a suite without expectations"],
+)
+def test_a_table_that_was_not_validated_has_failed(batches: tuple[Validated, ...]) -> None:
+    found = result(*batches, mode="strict")
+    assert found["verdict"] == "stopped"
+    assert found["failures"][0]["observed"] == "was not validated"
+    with pytest.raises(GateError, match="orders: was not validated"):
+        decide(found, "strict")
+
+
+def test_a_gate_with_nothing_due_passes_and_says_that_it_looked_at_nothing() -> None:
+    found = result_of("gold", "strict", [], [])
+    assert (found["verdict"], found["evaluated"], found["tables"]) == ("passed", 0, [])
+    decide(found, "strict")
+
+
+def test_the_gravest_comes_first_and_results_are_those_of_great_expectations() -> None:
+    found = result(validated("warning"), validated("critical"))
+    assert [failure["severity"] for failure in found["failures"]] == ["critical", "warning"]
+    suite = found["suites"][0]
+    assert suite["suite_name"] == "base_silver.orders.rows"
+    assert suite["statistics"]["unsuccessful_expectations"] == 1
+
+
+def test_alike_findings_are_told_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    odd = [finding("bronze", "layout", "orders", f"p={n}", "is odd") for n in range(3)]
+    with caplog.at_level(logging.WARNING):
+        decide(result(validated(success=True), findings=odd), "warn")
+    assert caplog.messages == ["base_silver gate: orders/p=0: is odd (and in 2 more partitions)"]
+
+
+def test_a_line_is_short_whatever_it_tells() -> None:
+    failure = result(validated(examples=({"order_id": "ORD-1"},) * 20))["failures"][0]
+    assert line(failure).count("ORD-1") == 3
