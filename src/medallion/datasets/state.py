@@ -17,6 +17,7 @@ class StateDataset(AbstractDataset[Any, Any]):
     Args:
         filepath: The file.
         made_by: What a person runs to have it made.
+        default: What it says as long as it is not there; none makes its absence an error.
         metadata: For kedro-viz.
     """
 
@@ -25,10 +26,12 @@ class StateDataset(AbstractDataset[Any, Any]):
         *,
         filepath: str,
         made_by: str = "kedro run",
+        default: Any = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
         self._path = Path(filepath)
         self._made_by = made_by
+        self._default = default
         self.metadata = metadata
 
     def load(self) -> Any:
@@ -37,9 +40,9 @@ class StateDataset(AbstractDataset[Any, Any]):
         Raises:
             LakeError: It is not there, or is no JSON.
         """
-        if not self._path.is_file():
+        if not self._path.is_file() and self._default is None:
             raise LakeError(f"There is no {self._path} yet.", hint=f"run `{self._made_by}` first.")
-        return read_json(self._path, {})
+        return read_json(self._path, self._default)
 
     def save(self, data: Any) -> None:
         """Replaces the file; the order of keys is kept, as people read it."""

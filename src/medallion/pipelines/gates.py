@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from medallion.lake.inventory import LakeInventory
@@ -39,12 +39,14 @@ class Gatehouse:
         suites: The suites of all layers.
         lake: The lake.
         run_id: The run.
+        before: The result of the run before, whose history goes on.
     """
 
     request: RunRequest
     suites: Suites
     lake: LakeInventory
     run_id: str
+    before: Mapping[str, Any] = field(default_factory=dict)
 
 
 def validate_layer(
@@ -68,16 +70,11 @@ def validate_layer(
         The result, its report, and the ledger for the next run.
     """
     ledger = house.lake.validated(layer)
-    due = due_tables(ledger.get("tables", {}), house.suites.of(layer), standing)
-    kept = standing_failures(ledger.get("tables", {}), due)
-    history = ledger.get("history", ())
-    result = validate_due(layer, house, due, measure, standing=kept, history=history)
-    quality = result["quality"]
-    validated = {
-        "tables": updated(ledger.get("tables", {}), due, standing, quality["failures"]),
-        "history": quality["history"],
-    }
-    return {**result, "validated": validated}
+    due = due_tables(ledger, house.suites.of(layer), standing)
+    kept = standing_failures(ledger, due)
+    result = validate_due(layer, house, due, measure, standing=kept)
+    failures = result["quality"]["failures"]
+    return {**result, "validated": updated(ledger, due, standing, failures)}
 
 
 def validate_due(
@@ -87,7 +84,6 @@ def validate_due(
     measure: Measure,
     *,
     standing: Sequence[Failure] = (),
-    history: Sequence[Mapping[str, Any]] = (),
     findings: Sequence[Failure] = (),
 ) -> dict[str, Any]:
     """Validates tables of a layer.
@@ -96,9 +92,10 @@ def validate_due(
         The result and its report.
     """
     mode = house.request.quality.mode
+    history = list(house.before.get("history", ()))
     if not due:
         result = result_of(layer, mode, [], [], standing, findings)
-        return {"quality": {**result, "history": list(history)}, "quality_report": ""}
+        return {"quality": {**result, "history": history}, "quality_report": ""}
     from medallion.quality.relations import gate_connection
     from medallion.quality.validating import validate
 

@@ -137,7 +137,9 @@ def line(failure: Failure) -> str:
     """A failure in one line: where, what was found, what was expected, examples."""
     where = "/".join(part for part in (failure["table"], failure["partition"]) if part)
     expected = f" (expected: {failure['expected']})" if failure["expected"] else ""
-    shown = [_example(row) for row in failure["examples"][:_SHOWN_EXAMPLES]]
+    told = failure["observed"]
+    rows = [{n: v for n, v in row.items() if str(v) != told} for row in failure["examples"]]
+    shown = [_example(row) for row in rows[:_SHOWN_EXAMPLES]]
     examples = f"; e.g. {' | '.join(shown)}" if shown else ""
     return f"{where}: {failure['observed']}{expected}{examples}"
 

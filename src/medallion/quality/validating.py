@@ -257,6 +257,9 @@ def _observed(batch: Batch, expectation: Expectation, details: Mapping[str, Any]
     if "unexpected_count" in details:
         count, of = details["unexpected_count"], details["element_count"]
         values = details.get("partial_unexpected_list")
+        if values and _tells_what(batch, expectation):
+            more = f" (and {count - 1:,} more {_NOUNS[batch.subject]})" if count > 1 else ""
+            return f"{values[0]}{more}"
         if of == 1 and values and not set(_columns(expectation)) & batch.hidden:
             return f"{_named(expectation)} {_value(values[0])}"
         if of == 1 and not values:
@@ -266,6 +269,11 @@ def _observed(batch: Batch, expectation: Expectation, details: Mapping[str, Any]
     if "unexpected_rows_query" in expectation.arguments:
         return f"{observed:,} rows"
     return _value(observed)
+
+
+def _tells_what(batch: Batch, expectation: Expectation) -> bool:
+    """Whether a value is a description of what is wrong, and should not be there."""
+    return batch.subject in _NOUNS and expectation.kind == "expect_column_values_to_be_null"
 
 
 def _named(expectation: Expectation) -> str:

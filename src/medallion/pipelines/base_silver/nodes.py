@@ -209,6 +209,7 @@ def validate(
     suites: Suites,
     lake: LakeInventory,
     run_id: str,
+    before: dict[str, Any],
 ) -> dict[str, Any]:
     """Validates the partitions that no verdict stands on."""
     nullified = {row["table"]: row["nullified"] for row in receipt}
@@ -220,7 +221,7 @@ def validate(
             yield from measurer.events(suite, due, lake, nullified.get(suite.table))
 
     standing = {name: _stamps(lake, name) for name in spec.events}
-    house = Gatehouse(request, suites, lake, run_id)
+    house = Gatehouse(request, suites, lake, run_id, before)
     return validate_layer("base_silver", house, standing, measure)
 
 

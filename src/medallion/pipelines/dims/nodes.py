@@ -103,6 +103,7 @@ def validate(
     suites: Suites,
     lake: LakeInventory,
     run_id: str,
+    before: dict[str, Any],
 ) -> dict[str, Any]:
     """Validates the newest snapshots that no verdict stands on."""
     nullified = {row["table"]: row["nullified"] for row in receipt}
@@ -113,7 +114,7 @@ def validate(
             yield from measurer.dimension(suite, lake, nullified.get(suite.table))
 
     standing = {name: _standing(lake, name) for name in spec.dimensions}
-    house = Gatehouse(request, suites, lake, run_id)
+    house = Gatehouse(request, suites, lake, run_id, before)
     return validate_layer("dims", house, standing, measure)
 
 
