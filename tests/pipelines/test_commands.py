@@ -61,5 +61,6 @@ def test_each_layer_can_be_run_alone(shop: Shop, tmp_path: Path) -> None:
     alone = Shop(shop.bronze, tmp_path / "data")
     for layer in ("bronze", "dims", "base_silver", "enriched", "warehouse", "gold", "reporting"):
         assert alone.run(layer)["status"] == "succeeded", layer
+    shop.run()
     together = shop.fingerprints("silver")
     assert alone.fingerprints("silver") == together
