@@ -100,7 +100,7 @@ class Measurer:
             yield self._facts(suite, "measures", [nothing])
             return
         files = lake.lake.files(f"dims/{name}", {newest.value})
-        yield self._rows(suite, files, newest.rows)
+        yield self._rows(suite, files, [newest])
         put_aside = lake.lake.partitions(f"quarantine/{name}").get(newest.value)
         aside = lake.lake.files(f"quarantine/{name}", {newest.value})
         measures = {
@@ -121,7 +121,7 @@ class Measurer:
         accepted = {str(d): m for d, m in lake.base(name).items() if str(d) in days}
         aside = {str(d): m for d, m in lake.quarantine(name).items() if str(d) in days}
         files = lake.lake.files(f"base/{name}", days)
-        yield self._rows(suite, files, sum(m.rows for m in accepted.values()))
+        yield self._rows(suite, files, list(accepted.values()))
         partitions = [_outcome_of(day, accepted.get(day), aside.get(day)) for day in sorted(days)]
         yield self._facts(suite, "partitions", partitions)
         put_aside = lake.lake.files(f"quarantine/{name}", days)
@@ -141,8 +141,9 @@ class Measurer:
         table = f"enriched/{suite.table}"
         files = lake.lake.files(table, days)
         standing = lake.lake.partitions(table)
-        rows = sum(m.rows for value, m in standing.items() if value in days)
-        yield self._rows(suite, files, rows)
+        made = [manifest for value, manifest in standing.items() if value in days]
+        rows = sum(manifest.rows for manifest in made)
+        yield self._rows(suite, files, made)
         grain = self._spec.transforms[suite.table].grain
         source = next((t for t, facts in self._spec.events.items() if facts.key == grain), None)
         source_rows = (
@@ -241,11 +242,14 @@ class Measurer:
         columns = facts.columns.items() if facts else ()
         return frozenset(name for name, column in columns if column.personal)
 
-    def _rows(self, suite: Suite, files: Sequence[Path], rows: int) -> Batch:
+    def _rows(
+        self, suite: Suite, files: Sequence[Path], manifests: Sequence[PartitionManifest]
+    ) -> Batch:
         day = SNAPSHOT_DAY if suite.layer == "dims" else INGESTION_DAY
         columns = self._schema(suite, "rows")
-        view_files(self._connection, _rows_of(suite), files, columns, day)
-        return self._batch(suite, "rows", rows)
+        alike = all(manifest.columns == manifests[0].columns for manifest in manifests)
+        view_files(self._connection, _rows_of(suite), files, columns, day, alike=alike)
+        return self._batch(suite, "rows", sum(manifest.rows for manifest in manifests))
 
     def _schema_of(self, suite: Suite, files: Sequence[Path], day: str) -> Row:
         declared = {n: kind for n, kind in self._schema(suite, "rows").items() if n != day}
@@ -299,8 +303,8 @@ class Measurer:
             return int(inside)
         listed = ", ".join(quoted(file) for file in others)
         outside = self._ask(
-            f"select count(*) from (select {key} as k from read_parquet([{listed}],"
-            f" union_by_name = true)) semi join (select {key} as k from {rows}) using (k)"
+            f"select count(*) from (select {key} as k from read_parquet([{listed}]))"
+            f" semi join (select {key} as k from {rows}) using (k)"
         )[0][0]
         return int(inside) + int(outside)
 

@@ -46,13 +46,18 @@ def view_files(
     files: Sequence[Path],
     columns: Mapping[str, str],
     day: str,
+    *,
+    alike: bool,
 ) -> None:
-    """Lets a view show Parquet files with their partition day; without files it is empty."""
+    """Lets a view show Parquet files with their partition day; without files it is empty.
+
+    Files that are alike need not all be opened to know what the view holds.
+    """
     if files:
         listed = ", ".join(quoted(file) for file in files)
         connection.execute(
             f"create or replace view {name} as from read_parquet([{listed}], union_by_name ="
-            f" true, hive_partitioning = true, hive_types = {{'{day}': DATE}})"
+            f" {str(not alike).lower()}, hive_partitioning = true, hive_types = {{'{day}': DATE}})"
         )
         return
     nulls = ", ".join(f"cast(null as {kind}) as {column}" for column, kind in columns.items())

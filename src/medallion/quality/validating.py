@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from medallion.quality import vocabulary
@@ -188,7 +189,7 @@ def _run(
         for number, expectation in enumerate(expectations)
     ]
     with spared_lookups():
-        results = _quiet_validator(engine).graph_validate(
+        results = _quiet_validator()(execution_engine=engine).graph_validate(
             configurations=configurations,
             runtime_configuration={"result_format": result_format, "catch_exceptions": True},
         )
@@ -206,7 +207,8 @@ def _in_order(results: Iterable[Any], count: int) -> list[dict[str, Any]]:
     return [by_number.get(number, missing) for number in range(count)]
 
 
-def _quiet_validator(engine: Any) -> Any:
+@lru_cache(maxsize=1)
+def _quiet_validator() -> Any:
     from great_expectations.validator.validator import Validator
 
     class QuietValidator(Validator):  # type: ignore[misc]
@@ -215,7 +217,7 @@ def _quiet_validator(engine: Any) -> Any:
         def _determine_progress_bars(self) -> bool:
             return False
 
-    return QuietValidator(execution_engine=engine)
+    return QuietValidator
 
 
 def _ran(result: Mapping[str, Any]) -> bool:

@@ -16,7 +16,7 @@ from medallion.lake.manifest import fingerprint
 from medallion.lake.store import Commit
 from medallion.lake.writes import StagedWrite
 from medallion.pipelines.base_silver.affected import affected_partitions
-from medallion.pipelines.bronze.nodes import CheckedBronze
+from medallion.pipelines.bronze.nodes import OpenedBronze
 from medallion.pipelines.gates import Gatehouse, validate_layer
 from medallion.pipelines.staging import engine_settings, publish_staged
 from medallion.planning.plan import RunPlan
@@ -37,7 +37,7 @@ Window = dict[str, dict[date, BronzePartition | None]]
 def build(
     request: RunRequest,
     run_plan: RunPlan,
-    checked: CheckedBronze,
+    opened: OpenedBronze,
     dims_passed: bool,  # noqa: ARG001
     spec: Spec,
     inventory: BronzeInventory,
@@ -52,7 +52,7 @@ def build(
     Returns:
         Writes by `<layer>_<table>`, and the receipt.
     """
-    window = _first_window(run_plan, checked)
+    window = _first_window(run_plan, opened)
     if not window:
         return _outputs(spec, None, [])
     staging, result = _score_until_stable(request, spec, inventory, lake, run_id, window)
@@ -60,15 +60,15 @@ def build(
     return _outputs(spec, commit, result.receipt())
 
 
-def _first_window(run_plan: RunPlan, checked: CheckedBronze) -> Window:
-    opened = {
+def _first_window(run_plan: RunPlan, opened: OpenedBronze) -> Window:
+    found = {
         (table, partition.day): partition
-        for table, partitions in checked.tables.items()
+        for table, partitions in opened.tables.items()
         for partition in partitions
     }
     window: Window = defaultdict(dict)
     for planned in run_plan.partitions:
-        window[planned.table][planned.day] = opened.get((planned.table, planned.day))
+        window[planned.table][planned.day] = found.get((planned.table, planned.day))
     return dict(window)
 
 

@@ -24,7 +24,7 @@ def create_pipeline() -> Pipeline:
                 [
                     "run_request",
                     "run_plan",
-                    "checked",
+                    "opened",
                     "dims_passed",
                     "spec",
                     "inventory",
@@ -51,7 +51,7 @@ def create_pipeline() -> Pipeline:
             "lake": "lake",
             "run_id": "run_id",
             "inventory": "bronze.inventory",
-            "checked": "bronze.checked",
+            "opened": "bronze.opened",
             "dims_passed": "dims.passed",
         },
         outputs=_WRITES,

@@ -12,6 +12,7 @@ from medallion.lake.inventory import LakeInventory
 from medallion.pipelines.gates import Gatehouse, validate_due
 from medallion.planning.plan import RunPlan, calendar, plan_run
 from medallion.planning.request import RunRequest, parse_request
+from medallion.quality.engine import begin_loading
 from medallion.quality.gate import Due, Failure, finding
 from medallion.quality.ledger import suite_hash
 from medallion.quality.measuring import Delivered, Measurer
@@ -21,14 +22,16 @@ from medallion.spec import Spec
 
 
 @dataclass(frozen=True)
-class CheckedBronze:
-    """The Bronze partitions of a run that passed the gate, opened.
+class OpenedBronze:
+    """The Bronze partitions of a run, opened.
 
     Attributes:
         tables: Partitions per table; dimensions only where a snapshot is due.
+        findings: What their files and manifests disagree about.
     """
 
     tables: Mapping[str, tuple[BronzePartition, ...]]
+    findings: tuple[Finding, ...] = ()
 
 
 def read_request(parameters: Mapping[str, Any]) -> RunRequest:
@@ -43,20 +46,29 @@ def plan(
     return plan_run(request, spec, inventory, lake)
 
 
+def open_partitions(run_plan: RunPlan, inventory: BronzeInventory) -> OpenedBronze:
+    """Reads the footers of the files that the run will read."""
+    wanted = _wanted(run_plan)
+    if wanted:
+        begin_loading()
+    opened, findings = inventory.open(wanted)
+    tables = {table: tuple(partitions) for table, partitions in opened.items()}
+    return OpenedBronze(tables, tuple(findings))
+
+
 def validate(
     request: RunRequest,
     run_plan: RunPlan,
+    opened: OpenedBronze,
     spec: Spec,
     suites: Suites,
     inventory: BronzeInventory,
     lake: LakeInventory,
     run_id: str,
 ) -> dict[str, Any]:
-    """Opens the partitions of the run and validates the delivery."""
-    wanted = _wanted(run_plan)
-    opened, findings = inventory.open(wanted)
-    found = (*run_plan.findings, *findings)
-    deliveries = dict(_deliveries(run_plan, spec, inventory, lake, wanted, opened, found))
+    """Validates the delivery: manifests, files, contract, days."""
+    found = (*run_plan.findings, *opened.findings)
+    deliveries = dict(_deliveries(run_plan, spec, inventory, lake, opened, found))
     due = [
         Due(
             table,
@@ -73,9 +85,7 @@ def validate(
 
     odd = [_as_failure(one) for one in found if _is_layout(one, set(deliveries))]
     house = Gatehouse(request, suites, lake, run_id)
-    result = validate_due("bronze", house, due, measure, findings=odd)
-    tables = {table: tuple(partitions) for table, partitions in opened.items()}
-    return {**result, "checked": CheckedBronze(tables)}
+    return validate_due("bronze", house, due, measure, findings=odd)
 
 
 def _wanted(run_plan: RunPlan) -> list[Listed]:
@@ -88,12 +98,11 @@ def _deliveries(
     spec: Spec,
     inventory: BronzeInventory,
     lake: LakeInventory,
-    wanted: Sequence[Listed],
-    opened: Mapping[str, Sequence[BronzePartition]],
+    opened: OpenedBronze,
     findings: Sequence[Finding],
 ) -> Iterable[tuple[str, Delivered]]:
     """What is known of the tables that this run reads, or should find."""
-    due = set(run_plan.days)
+    due, wanted = set(run_plan.days), _wanted(run_plan)
     days = calendar(min(due), max(due)) if due else []
     stale = {dimension.name for dimension in run_plan.dimensions if dimension.stale}
     for table in spec.tables:
@@ -103,7 +112,7 @@ def _deliveries(
                 table,
                 Delivered(
                     listed=[listed for listed in wanted if listed.table == table],
-                    opened=opened.get(table, ()),
+                    opened=opened.tables.get(table, ()),
                     findings=[found for found in findings if found.table == table],
                     days=days if is_event else (),
                     rows=_rows_by_day(table, inventory, lake) if is_event else {},

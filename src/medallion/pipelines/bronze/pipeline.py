@@ -20,9 +20,21 @@ def create_pipeline() -> Pipeline:
                 name="plan_run",
             ),
             Node(
+                nodes.open_partitions, ["run_plan", "inventory"], "opened", name="open_partitions"
+            ),
+            Node(
                 nodes.validate,
-                ["run_request", "run_plan", "spec", "suites", "inventory", "lake", "run_id"],
-                {name: name for name in ("checked", "quality", "quality_report")},
+                [
+                    "run_request",
+                    "run_plan",
+                    "opened",
+                    "spec",
+                    "suites",
+                    "inventory",
+                    "lake",
+                    "run_id",
+                ],
+                {name: name for name in ("quality", "quality_report")},
                 name="validate",
             ),
             Node(gate, ["run_request", "quality", "lake"], "passed", name="gate"),

@@ -9,7 +9,7 @@ from typing import Any
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.manifest import fingerprint
 from medallion.lake.writes import StagedWrite
-from medallion.pipelines.bronze.nodes import CheckedBronze
+from medallion.pipelines.bronze.nodes import OpenedBronze
 from medallion.pipelines.gates import Gatehouse, validate_layer
 from medallion.pipelines.staging import publish_staged
 from medallion.planning.plan import PlannedDimension, RunPlan
@@ -26,7 +26,7 @@ LAYERS = ("dims", "keys", "quarantine")
 def snapshot(
     request: RunRequest,
     run_plan: RunPlan,
-    checked: CheckedBronze,
+    opened: OpenedBronze,
     bronze_passed: bool,  # noqa: ARG001
     spec: Spec,
     lake: LakeInventory,
@@ -46,7 +46,7 @@ def snapshot(
     receipt: list[dict[str, Any]] = []
     for day in sorted({dimension.day for dimension in due}):
         of_day = [dimension for dimension in due if dimension.day == day]
-        written, counted = _build(request, of_day, day, checked, spec, lake, run_id)
+        written, counted = _build(request, of_day, day, opened, spec, lake, run_id)
         outputs |= written
         receipt += counted
     return {**outputs, "receipt": receipt}
@@ -56,7 +56,7 @@ def _build(
     request: RunRequest,
     due: list[PlannedDimension],
     day: date,
-    checked: CheckedBronze,
+    opened: OpenedBronze,
     spec: Spec,
     lake: LakeInventory,
     run_id: str,
@@ -65,7 +65,7 @@ def _build(
     from medallion.pipelines.staging import engine_settings
 
     staging = lake.lake.staging(run_id, f"dims-{day}")
-    partitions = {dimension.name: checked.tables.get(dimension.name, ()) for dimension in due}
+    partitions = {dimension.name: opened.tables.get(dimension.name, ()) for dimension in due}
     result = build_dimensions(
         spec, partitions, day, staging, engine_settings(request, lake, run_id)
     )

@@ -23,7 +23,7 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 nodes.snapshot,
-                ["run_request", "run_plan", "checked", "bronze_passed", "spec", "lake", "run_id"],
+                ["run_request", "run_plan", "opened", "bronze_passed", "spec", "lake", "run_id"],
                 {**{name: name for name in _WRITES}, "receipt": "receipt"},
                 name="snapshot",
             ),
@@ -43,7 +43,7 @@ def create_pipeline() -> Pipeline:
             "suites": "suites",
             "lake": "lake",
             "run_id": "run_id",
-            "checked": "bronze.checked",
+            "opened": "bronze.opened",
             "bronze_passed": "bronze.passed",
         },
         outputs=_WRITES,
