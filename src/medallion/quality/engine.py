@@ -38,11 +38,6 @@ def load_great_expectations() -> Any:
         return great_expectations
 
 
-def begin_loading() -> None:
-    """Begins the import aside, while a gate still waits for files."""
-    threading.Thread(target=load_great_expectations, daemon=True).start()
-
-
 class _Later(ModuleType):
     """Stands for a module until one of its attributes is asked for, and then becomes it.
 

@@ -12,7 +12,6 @@ from medallion.lake.inventory import LakeInventory
 from medallion.pipelines.gates import Gatehouse, validate_due
 from medallion.planning.plan import RunPlan, calendar, plan_run
 from medallion.planning.request import RunRequest, parse_request
-from medallion.quality.engine import begin_loading
 from medallion.quality.gate import Due, Failure, finding
 from medallion.quality.ledger import suite_hash
 from medallion.quality.measuring import Delivered, Measurer
@@ -48,10 +47,7 @@ def plan(
 
 def open_partitions(run_plan: RunPlan, inventory: BronzeInventory) -> OpenedBronze:
     """Reads the footers of the files that the run will read."""
-    wanted = _wanted(run_plan)
-    if wanted:
-        begin_loading()
-    opened, findings = inventory.open(wanted)
+    opened, findings = inventory.open(_wanted(run_plan))
     tables = {table: tuple(partitions) for table, partitions in opened.items()}
     return OpenedBronze(tables, tuple(findings))
 
