@@ -14,6 +14,7 @@ from rich.console import Console
 from medallion.commands.people import ForPeople
 from medallion.commands.quality import quality
 from medallion.commands.quarantine import quarantine
+from medallion.commands.runs import runs
 from medallion.lake.names import as_day
 
 _PROJECT = Path(__file__).resolve().parents[2]
@@ -30,6 +31,7 @@ cli.add_command(
 
 cli.add_command(quality)
 cli.add_command(quarantine)
+cli.add_command(runs)
 
 
 @cli.group()

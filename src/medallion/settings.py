@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kedro.config import OmegaConfigLoader
 
-from medallion.hooks import RunGuard, RunReporter, spare_imports
+from medallion.hooks import RunAudit, RunGuard, RunReporter, spare_imports
 
 _PROJECT = Path(__file__).resolve().parents[2]
 
@@ -23,7 +23,7 @@ def _root(variable: str, default: str) -> str:
 
 
 spare_imports()
-HOOKS = (RunGuard(), RunReporter())
+HOOKS = (RunGuard(), RunReporter(), RunAudit())
 CONFIG_LOADER_CLASS = OmegaConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",

@@ -56,3 +56,17 @@ class LakeLock:
             return f"run {facts['run_id']}, process {facts['pid']} on {facts['host']}"
         except (OSError, ValueError, KeyError):
             return "a run that is just starting"
+
+
+def holder(root: Path) -> str:
+    """The run that is at work on a lake; empty if none is."""
+    if not (root / "_LOCK").is_file():
+        return ""
+    lock = FileLock(root / "_LOCK")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        note = root / "_LOCK.json"
+        return str(json.loads(note.read_text("utf-8"))["run_id"]) if note.is_file() else ""
+    lock.release()
+    return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from medallion.audit.trail import AuditTrail
 from medallion.datasets.warehouse import Warehouse
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.manifest import fingerprint
@@ -13,14 +14,15 @@ def register_views(
     enriched_passed: bool,  # noqa: ARG001
     spec: Spec,
     lake: LakeInventory,
+    trail: AuditTrail,
     warehouse: Warehouse,
 ) -> list[str]:
-    """Lets the warehouse show the lake as it is; nothing is copied.
+    """Lets the warehouse show the lake and the audit trail as they are; nothing is copied.
 
     Returns:
         The views.
     """
-    views = lake_views(spec, lake)
+    views = {**lake_views(spec, lake), "audit.runs": trail.view()}
     stamp = fingerprint(views)
     if not warehouse.is_made_from("views", stamp):
         import duckdb

@@ -13,11 +13,16 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 nodes.register_views,
-                ["enriched_passed", "spec", "lake", "file"],
+                ["enriched_passed", "spec", "lake", "trail", "file"],
                 "views",
                 name="register_views",
             ),
         ],
         namespace="warehouse",
-        inputs={"spec": "spec", "lake": "lake", "enriched_passed": "enriched.passed"},
+        inputs={
+            "spec": "spec",
+            "lake": "lake",
+            "trail": "audit.trail",
+            "enriched_passed": "enriched.passed",
+        },
     )

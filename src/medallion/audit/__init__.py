@@ -1,0 +1,1 @@
+"""The audit trail: which run wrote what, from what, and what came of it."""

@@ -1,0 +1,235 @@
+"""`kedro runs`: what happened, when, to which rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+from kedro.framework.session import KedroSession
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from medallion.commands.people import ForPeople
+from medallion.errors import RequestError
+from medallion.lake.names import as_day, as_identifier, as_run_id
+
+if TYPE_CHECKING:
+    from medallion.audit.trail import AuditTrail
+
+_ENV = click.option("--env", "-e", default=None, help="Configuration environment.")
+_COLOURS = {"succeeded": "green", "failed": "red", "killed": "red", "running": "yellow"}
+_LAYERS = ("dims", "base_silver", "enriched", "gold")
+
+
+@click.group()
+def runs() -> None:
+    """Look at what runs have done."""
+
+
+@runs.command("list", cls=ForPeople)
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 100_000))
+@_ENV
+def list_runs(limit: int, env: str | None) -> None:
+    """List the runs, the newest first."""
+    console = Console(highlight=False)
+    with _trail(env) as (trail, holder):
+        found = trail.runs()
+    if not found:
+        console.print("No run has left a record yet; `kedro run` makes the first one.")
+        return
+    table = _table("run", "status", "days", "rows out", "failed checks", "seconds")
+    for run in found[:limit]:
+        table.add_row(*_line(run, holder))
+    console.print(table)
+    if len(found) > limit:
+        console.print(f"{len(found) - limit:,} older runs; ask for more with --limit.")
+
+
+@runs.command("show", cls=ForPeople)
+@click.argument("run_id")
+@_ENV
+def show(run_id: str, env: str | None) -> None:
+    """Show one run: verdict, window, tables, gates, code."""
+    console = Console(highlight=False)
+    with _trail(env) as (trail, holder):
+        run = trail.run(as_run_id(run_id))
+    status = _status(run, holder)
+    console.print(f"[bold]{run['run_id']}[/bold]  [{_COLOURS[status]}]{status}[/]", soft_wrap=True)
+    for name, value in _facts(run):
+        console.print(f"  {name:<10}{escape(str(value))}", soft_wrap=True)
+    if run.get("tables"):
+        table = _table("table", "partitions", "rows out", "put aside")
+        for name, counts in run["tables"].items():
+            table.add_row(name, *(f"{counts[c]:,}" for c in ("partitions", "rows", "quarantined")))
+        console.print(table)
+
+
+@runs.command("diff", cls=ForPeople)
+@click.argument("first")
+@click.argument("second")
+@_ENV
+def diff(first: str, second: str, env: str | None) -> None:
+    """Show what differs between two runs: configuration, code, rows, verdicts, time."""
+    console = Console(highlight=False)
+    with _trail(env) as (trail, _):
+        one, other = (_flat(trail.run(as_run_id(name))) for name in (first, second))
+    table = _table("what", escape(first), escape(second))
+    for name in sorted({*one, *other}):
+        if one.get(name) != other.get(name):
+            table.add_row(name, *(escape(_said(run.get(name))) for run in (one, other)))
+    console.print(table if table.row_count else "The two runs differ in nothing but their time.")
+
+
+@runs.command("why", cls=ForPeople)
+@click.argument("table")
+@click.argument("day")
+@_ENV
+def why(table: str, day: str, env: str | None) -> None:
+    """Show which run wrote a partition, from what, and what the run before it had.
+
+    TABLE is named as in the catalog (`base_silver.orders`), DAY as YYYY-MM-DD.
+    """
+    layer, _, name = table.partition(".")
+    if layer not in _LAYERS or not name:
+        raise RequestError(
+            f"{table!r} names no table.",
+            hint=f"write <layer>.<table>, with one of {', '.join(_LAYERS)}.",
+        )
+    value = None if layer == "gold" else str(as_day(day))
+    console = Console(highlight=False)
+    with _trail(env) as (trail, _):
+        found = list(islice(trail.writers(layer, as_identifier(name, "table"), value), 2))
+    if not found:
+        raise RequestError(
+            f"No run has left a record of writing {table} of {day}.",
+            hint="`kedro runs list` shows the runs there are.",
+        )
+    _tell(console, table, day, found)
+
+
+def _tell(console: Console, table: str, day: str, found: list[dict[str, Any]]) -> None:
+    """The last two writings of a partition, and what differs between them."""
+    now = found[0]
+    console.print(
+        f"[bold]{table} of {day}[/bold] was {now['status']} by {now['run_id']}", soft_wrap=True
+    )
+    for name in _TOLD:
+        if now[name] is not None:
+            console.print(f"  {name:<22}{escape(_said(now[name]))}", soft_wrap=True)
+    for name, fingerprint in sorted(now["input_manifests"].items()):
+        console.print(f"  made from {name:<12}{fingerprint[:16]}", soft_wrap=True)
+    if len(found) == 1:
+        console.print("No run before it has left a record of this partition.")
+        return
+    before = found[1]
+    console.print(f"\nBefore it, {before['run_id']} had {before['status']} it:", soft_wrap=True)
+    for name in (*_TOLD, "input_manifests"):
+        if before[name] != now[name]:
+            console.print(
+                f"  {name:<22}{escape(_short(before[name]))} -> {escape(_short(now[name]))}",
+                soft_wrap=True,
+            )
+
+
+_TOLD = (
+    "input_rows", "output_rows", "quarantine_rows", "quality_failures", "bytes_written",
+    "content_hash", "ended_at", "git_sha", "code_version", "config_hash",
+)  # fmt: skip
+
+
+@contextmanager
+def _trail(env: str | None) -> Iterator[tuple[AuditTrail, str]]:
+    """The trail, and the run that holds the lake now, if one does."""
+    from medallion.lake.lock import holder
+
+    session = KedroSession.create(env=env)
+    with session:
+        context = session.load_context()
+        root = Path(context.config_loader["globals"]["data_root"]) / "silver"
+        yield context.catalog.load("audit.trail"), holder(root)
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in columns:
+        right = column in ("rows out", "put aside", "failed checks", "seconds", "partitions")
+        fixed = column in ("run", "days", "status")
+        justify: Literal["right", "left"] = "right" if right else "left"
+        table.add_column(column, justify=justify, overflow="fold", no_wrap=fixed)
+    return table
+
+
+def _status(run: Mapping[str, Any], holder: str) -> str:
+    """A run without an end is at work while it holds the lake; else it was killed."""
+    if run["status"] != "started":
+        return str(run["status"])
+    return "running" if holder == run["run_id"] else "killed"
+
+
+def _line(run: Mapping[str, Any], holder: str) -> Iterable[str]:
+    status = _status(run, holder)
+    counts = run.get("tables", {}).values()
+    failed = sum(int(gate["failed"]) for gate in run.get("gates", {}).values())
+    yield escape(str(run["run_id"]))
+    yield f"[{_COLOURS[status]}]{status}[/]"
+    yield _days(run)
+    yield f"{sum(int(one['rows']) for one in counts):,}"
+    yield f"{failed:,}"
+    yield f"{run['seconds']:.1f}" if "seconds" in run else ""
+
+
+def _days(run: Mapping[str, Any]) -> str:
+    partitions = (run.get("plan") or {}).get("partitions", ())
+    days = sorted({str(one["partition"]).partition("=")[2] for one in partitions})
+    if len(days) < 2:  # noqa: PLR2004 - a span has two ends
+        return "".join(days)
+    last = days[-1][5:] if days[-1][:4] == days[0][:4] else days[-1]
+    return f"{days[0]}..{last}"
+
+
+def _facts(run: Mapping[str, Any]) -> Iterable[tuple[str, object]]:
+    yield "began", run["started_at"]
+    if "seconds" in run:
+        yield "took", f"{run['seconds']:.1f} s"
+    yield "days", _days(run) or "none were due"
+    yield "asked for", f"{run['pipeline']} in {run['env']}"
+    yield "code", f"{run['code_version']}, commit {run['git_sha'] or 'unknown'}"
+    yield "config", run["config_hash"]
+    for layer, gate in run.get("gates", {}).items():
+        told = f"{gate['verdict']} ({gate['failed']} of {gate['evaluated']} failed, {gate['mode']})"
+        yield "gate", f"{layer}: {told}"
+    if run.get("error"):
+        yield "error", run["error"]
+
+
+def _flat(run: Mapping[str, Any]) -> dict[str, Any]:
+    """A run as one level of names, without what differs between any two."""
+    left_out = ("run_id", "started_at", "ended_at", "plan")
+    kept = {name: value for name, value in run.items() if name not in left_out}
+    return {**dict(_paths("", kept)), "days": _days(run)}
+
+
+def _paths(prefix: str, value: object) -> Iterable[tuple[str, object]]:
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from _paths(f"{prefix}.{name}" if prefix else str(name), inner)
+    else:
+        yield prefix, value
+
+
+def _said(value: object) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return "" if value is None else str(value)
+
+
+def _short(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {str(stamp)[:12]}" for name, stamp in sorted(value.items()))
+    text = _said(value)
+    return f"{text[:12]}..." if len(text) > 40 else text  # noqa: PLR2004 - a hash is longer

@@ -1,0 +1,132 @@
+"""The trail is a file per run: it answers who wrote what, and forgets nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from medallion.audit.code import git_sha
+from medallion.audit.record import AuditRecord
+from medallion.audit.trail import AuditTrail
+from medallion.datasets.audit import AuditRunsDataset
+from medallion.errors import RequestError
+
+RECORD = AuditRecord(
+    run_id="r1",
+    env="local",
+    pipeline="__default__",
+    layer="base_silver",
+    table_name="orders",
+    partition_key="ingestion_dt",
+    partition_value="2025-10-01",
+    output_rows=7,
+    input_manifests={"bronze": "f1"},
+    status="written",
+)
+
+
+def run(name: str, hour: int = 1, **facts: Any) -> dict[str, Any]:
+    return {"run_id": name, "started_at": f"2026-01-01T{hour:02}", "status": "succeeded", **facts}
+
+
+@pytest.fixture
+def trail(tmp_path: Path) -> AuditTrail:
+    return AuditTrail(tmp_path / "audit")
+
+
+def test_a_run_at_work_is_seen_and_its_end_replaces_it(trail: AuditTrail) -> None:
+    trail.begin(run("r1"))
+    assert [one["status"] for one in trail.runs()] == ["started"]
+    assert trail.records("r1") == []
+    trail.end(run("r1"), [RECORD])
+    assert [one["status"] for one in trail.runs()] == ["succeeded"]
+    assert trail.records("r1")[0]["output_rows"] == 7
+
+
+def test_the_newest_run_comes_first_whatever_it_is_called(trail: AuditTrail) -> None:
+    for name, hour in (("b", 1), ("a", 3), ("c", 2)):
+        trail.end(run(name, hour), [])
+    assert [one["run_id"] for one in trail.runs()] == ["a", "c", "b"]
+
+
+def test_the_writers_of_a_partition_are_found_newest_first(trail: AuditTrail) -> None:
+    for hour, status in enumerate(("written", "unchanged", "removed", "written"), start=1):
+        record = replace(RECORD, run_id=f"r{hour}", status=status)
+        trail.end(run(f"r{hour}", hour), [record])
+    other = replace(RECORD, run_id="r5", partition_value="2025-10-02")
+    trail.end(run("r5", 5), [other])
+    found = trail.writers("base_silver", "orders", "2025-10-01")
+    assert [record["run_id"] for record in found] == ["r4", "r3", "r1"]
+
+
+def test_an_unknown_run_is_told_with_the_nearest(trail: AuditTrail) -> None:
+    trail.end(run("2026-01-01T10.00.00"), [])
+    with pytest.raises(RequestError, match="did you mean 2026-01-01T10"):
+        trail.run("2026-01-01T10.00.01")
+
+
+def test_every_record_loads_as_a_row_with_every_field(trail: AuditTrail) -> None:
+    trail.end(run("r1"), [RECORD, replace(RECORD, table_name=None, output_rows=None)])
+    frame = AuditRunsDataset(filepath=str(trail.folder)).load().collect()
+    assert frame["output_rows"].to_list() == [7, None]
+    assert frame["input_manifests"].to_list()[0] == [{"input": "bronze", "fingerprint": "f1"}]
+    assert set(frame.columns) == set(RECORD.as_json())
+
+
+def test_an_empty_trail_loads_as_no_rows(trail: AuditTrail) -> None:
+    assert AuditRunsDataset(filepath=str(trail.folder)).load().collect().height == 0
+
+
+def test_sql_sees_the_same_rows(trail: AuditTrail) -> None:
+    trail.begin(run("r0"))
+    trail.end(run("r1"), [RECORD])
+    with duckdb.connect() as connection:
+        connection.execute(f"create view runs as {trail.view()}")
+        query = "select run_id, output_rows, input_manifests['bronze'] from runs"
+        assert connection.execute(query).fetchall() == [("r1", 7, "f1")]
+
+
+class TestTheCommit:
+    def repository(self, folder: Path, head: str) -> Path:
+        git = folder / ".git"
+        (git / "refs" / "heads").mkdir(parents=True)
+        (git / "HEAD").write_text(head, encoding="utf-8")
+        return git
+
+    @pytest.fixture(autouse=True)
+    def _nothing_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("GIT_SHA", raising=False)
+        monkeypatch.delenv("GITHUB_SHA", raising=False)
+
+    def test_is_that_of_the_branch(self, tmp_path: Path) -> None:
+        git = self.repository(tmp_path, "ref: refs/heads/main\n")
+        (git / "refs" / "heads" / "main").write_text("abc\n", encoding="utf-8")
+        assert git_sha(tmp_path) == "abc"
+
+    def test_is_found_packed(self, tmp_path: Path) -> None:
+        git = self.repository(tmp_path, "ref: refs/heads/main\n")
+        (git / "packed-refs").write_text("# pack\ndef refs/heads/main\n", encoding="utf-8")
+        assert git_sha(tmp_path) == "def"
+
+    def test_is_found_from_a_worktree(self, tmp_path: Path) -> None:
+        git = self.repository(tmp_path / "main", "ref: refs/heads/main\n")
+        (git / "refs" / "heads" / "side").write_text("123\n", encoding="utf-8")
+        own = git / "worktrees" / "side"
+        own.mkdir(parents=True)
+        (own / "HEAD").write_text("ref: refs/heads/side\n", encoding="utf-8")
+        (own / "commondir").write_text("../..\n", encoding="utf-8")
+        side = tmp_path / "side"
+        side.mkdir()
+        (side / ".git").write_text(f"gitdir: {own}\n", encoding="utf-8")
+        assert git_sha(side) == "123"
+
+    def test_is_unknown_outside_a_repository_unless_it_is_named(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert git_sha(tmp_path) is None
+        monkeypatch.setenv("GIT_SHA", "from-the-image")
+        assert git_sha(tmp_path) == "from-the-image"
