@@ -29,7 +29,7 @@ _VALUES = (
     r"|(?<=values: )\[[^\n]*\]"
     r"|(?<=Duplicate key )\"[^\"\n]*\""
 )
-_ALWAYS = re.compile("|".join((_PRIVATE_KEY, _CREDENTIALS, _EMAIL, _PHONE, _VALUES)), re.DOTALL)
+_ALWAYS = re.compile(f"{_PRIVATE_KEY}|{_CREDENTIALS}|{_EMAIL}|{_PHONE}|{_VALUES}", re.DOTALL)
 
 
 class Mask:

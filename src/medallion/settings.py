@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kedro.config import OmegaConfigLoader
 
-from medallion.hooks import RunGuard, RunReporter, spare_imports
+from medallion.hooks import RunCollector, RunGuard, RunLogs, RunReporter, spare_imports
 
 _PROJECT = Path(__file__).resolve().parents[2]
 
@@ -23,11 +23,22 @@ def _root(variable: str, default: str) -> str:
 
 
 spare_imports()
-HOOKS = (RunGuard(), RunReporter())
+_collector = RunCollector()
+# The last is called first: facts are collected before they are told, the summary stands
+# before the warnings, and the lake is free when all is told.
+HOOKS = (
+    RunGuard(),
+    RunLogs(_collector),
+    RunReporter(_collector),
+    _collector,
+)
 CONFIG_LOADER_CLASS = OmegaConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",
     "custom_resolvers": {"root": _root, "project": _project_path},
-    "config_patterns": {"catalog": ["catalog*", "catalog*/**"]},
+    "config_patterns": {
+        "catalog": ["catalog*", "catalog*/**"],
+        "observability": ["observability*", "observability*/**"],
+    },
 }

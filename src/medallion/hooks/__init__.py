@@ -1,7 +1,9 @@
-"""Kedro hooks: the guard of a run, and what a person sees of it."""
+"""Kedro hooks: the guard of a run, and all who tell of it."""
 
+from medallion.hooks.collecting import RunCollector
 from medallion.hooks.guard import RunGuard
+from medallion.hooks.logs import RunLogs
 from medallion.hooks.reporter import RunReporter
 from medallion.hooks.startup import spare_imports
 
-__all__ = ["RunGuard", "RunReporter", "spare_imports"]
+__all__ = ["RunCollector", "RunGuard", "RunLogs", "RunReporter", "spare_imports"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -31,7 +32,7 @@ class LogSettings(_Model):
 
     file: bool = True
     keep: Count = 30
-    levels: Mapping[str, Level] = Field(default_factory=lambda: {"medallion": "DEBUG"})
+    levels: Mapping[str, Level] = MappingProxyType({"medallion": "DEBUG"})
 
 
 class LineageSettings(_Model):

@@ -42,7 +42,8 @@ class RunGuard:
         """Gives nodes the run's id."""
         catalog["run_id"] = MemoryDataset(as_run_id(save_version or "session"), copy_mode="assign")
 
-    @hook_impl
+    # Before anyone tells of a run that may not start.
+    @hook_impl(tryfirst=True)
     def before_pipeline_run(self, run_params: dict[str, Any]) -> None:
         """Takes the lock, then completes or clears what an earlier run has left.
 

@@ -29,6 +29,7 @@ class RunFacts:
     environment: str = ""
     status: str = "running"
     error: str | None = None
+    error_kind: str | None = None
     seconds: float = 0.0
     cpu_seconds: float = 0.0
     plan: RunPlan | None = None
@@ -36,6 +37,7 @@ class RunFacts:
     receipts: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     enriched: dict[str, dict[str, Any]] = field(default_factory=dict)
     gates: dict[str, dict[str, Any]] = field(default_factory=dict)
+    warnings: dict[str, int] = field(default_factory=dict)
 
     @property
     def did_nothing(self) -> bool:
