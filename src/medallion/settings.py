@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kedro.config import OmegaConfigLoader
 
-from medallion.hooks import RunCollector, RunGuard, RunLogs, RunReporter, spare_imports
+from medallion.hooks import RunCollector, RunGuard, RunLineage, RunLogs, RunReporter, spare_imports
 
 _PROJECT = Path(__file__).resolve().parents[2]
 
@@ -29,6 +29,7 @@ _collector = RunCollector()
 HOOKS = (
     RunGuard(),
     RunLogs(_collector),
+    RunLineage(_collector),
     RunReporter(_collector),
     _collector,
 )

@@ -2,8 +2,9 @@
 
 from medallion.hooks.collecting import RunCollector
 from medallion.hooks.guard import RunGuard
+from medallion.hooks.lineage import RunLineage
 from medallion.hooks.logs import RunLogs
 from medallion.hooks.reporter import RunReporter
 from medallion.hooks.startup import spare_imports
 
-__all__ = ["RunCollector", "RunGuard", "RunLogs", "RunReporter", "spare_imports"]
+__all__ = ["RunCollector", "RunGuard", "RunLineage", "RunLogs", "RunReporter", "spare_imports"]

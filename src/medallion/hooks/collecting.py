@@ -41,8 +41,8 @@ class Written:
     """What a save has put into a dataset."""
 
     rows: int
-    bytes: int
-    files: int
+    bytes: int | None = None
+    files: int | None = None
 
 
 def layer_of(node: Node) -> str:
@@ -182,7 +182,7 @@ class RunCollector:
             return _of_commit(data)
         layer, _, table = name.partition(".")
         made = [row for row in self.facts.receipts.get(layer, []) if row["table"] == table]
-        return Written(int(made[0]["accepted"]), 0, 0) if layer == "gold" and made else None
+        return Written(int(made[0]["accepted"])) if layer == "gold" and made else None
 
     def _of_frames(self, write: FrameWrite) -> Written:
         days = {str(day) for day in write.days}

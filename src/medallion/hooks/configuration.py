@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -15,6 +14,10 @@ Level = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Count = Annotated[int, Field(ge=1, le=100_000)]
 Seconds = Annotated[float, Field(gt=0, le=60)]
+
+
+def _file_levels() -> dict[str, Level]:
+    return {"medallion": "DEBUG"}
 
 
 class _Model(BaseModel):
@@ -32,7 +35,7 @@ class LogSettings(_Model):
 
     file: bool = True
     keep: Count = 30
-    levels: Mapping[str, Level] = MappingProxyType({"medallion": "DEBUG"})
+    levels: Mapping[str, Level] = Field(default_factory=_file_levels)
 
 
 class LineageSettings(_Model):
