@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from urllib.parse import urlsplit
 
 MASKED = "***"
 _SECRET_NAMES = re.compile(r"KEY|SECRET|TOKEN|PASSWORD|PASSWD|CREDENTIAL")
@@ -62,6 +63,8 @@ class Mask:
 def _secrets(environment: Mapping[str, str], named: set[str]) -> Iterable[str]:
     for name, value in environment.items():
         if name in named or _SECRET_NAMES.search(name.upper()):
-            for line in (value.strip(), *value.split()):
-                if len(line) >= _LEAST_SECRET:
-                    yield line
+            # Of an address, clients log the path alone.
+            path = urlsplit(value.strip()).path if "://" in value else ""
+            for part in (value.strip(), path, *value.split()):
+                if len(part) >= _LEAST_SECRET:
+                    yield part

@@ -7,7 +7,16 @@ from pathlib import Path
 
 from kedro.config import OmegaConfigLoader
 
-from medallion.hooks import RunCollector, RunGuard, RunLineage, RunLogs, RunReporter, spare_imports
+from medallion.hooks import (
+    RunAlerts,
+    RunCollector,
+    RunGuard,
+    RunLineage,
+    RunLogs,
+    RunMetrics,
+    RunReporter,
+    spare_imports,
+)
 
 _PROJECT = Path(__file__).resolve().parents[2]
 
@@ -29,7 +38,9 @@ _collector = RunCollector()
 HOOKS = (
     RunGuard(),
     RunLogs(_collector),
+    RunAlerts(_collector),
     RunLineage(_collector),
+    RunMetrics(_collector),
     RunReporter(_collector),
     _collector,
 )

@@ -1,10 +1,21 @@
 """Kedro hooks: the guard of a run, and all who tell of it."""
 
+from medallion.hooks.alerts import RunAlerts
 from medallion.hooks.collecting import RunCollector
 from medallion.hooks.guard import RunGuard
 from medallion.hooks.lineage import RunLineage
 from medallion.hooks.logs import RunLogs
+from medallion.hooks.metrics import RunMetrics
 from medallion.hooks.reporter import RunReporter
 from medallion.hooks.startup import spare_imports
 
-__all__ = ["RunCollector", "RunGuard", "RunLineage", "RunLogs", "RunReporter", "spare_imports"]
+__all__ = [
+    "RunAlerts",
+    "RunCollector",
+    "RunGuard",
+    "RunLineage",
+    "RunLogs",
+    "RunMetrics",
+    "RunReporter",
+    "spare_imports",
+]

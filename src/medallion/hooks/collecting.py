@@ -16,6 +16,7 @@ from typing import Any, ParamSpec
 from kedro.framework.hooks import hook_impl
 from kedro.pipeline.node import Node
 
+from medallion.errors import MedallionError
 from medallion.hooks.configuration import Observability, parse_observability
 from medallion.hooks.summary import RunFacts, Stage
 from medallion.lake.names import as_run_id
@@ -59,12 +60,19 @@ def harmless(hook: Callable[_P, None]) -> Callable[_P, None]:
             hook(*args, **kwargs)
         # Whatever it is, the data are not concerned; the trace is in the log file.
         except Exception as error:
-            told = f"{hook.__qualname__} could not tell of the run: {type(error).__name__}"
-            reason = f" ({error.strerror})" if isinstance(error, OSError) else ""
-            logger.warning("%s%s", told, reason)
+            told = f"{hook.__qualname__} could not tell of the run: {_reason(error)}"
+            logger.warning("%s", told)
             logger.debug("%s", told, exc_info=error)
 
     return guarded
+
+
+def _reason(error: Exception) -> str:
+    """What may be said on the console: other errors may quote anything."""
+    if isinstance(error, MedallionError):
+        return error.message
+    text = error.strerror if isinstance(error, OSError) else None
+    return f"{type(error).__name__} ({text})" if text else type(error).__name__
 
 
 class RunCollector:

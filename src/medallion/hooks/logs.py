@@ -24,6 +24,8 @@ from medallion.masking import Mask
 _journal = logging.getLogger("medallion.journal")
 _journal.propagate = False
 _journal.setLevel(logging.DEBUG)
+# Without a file, nobody listens; Python would print to the console then.
+_journal.addHandler(logging.NullHandler())
 
 # Only these, so that nobody's `extra` can carry a row into the file.
 _FIELDS = ("layer", "table", "partition", "rows", "seconds", "node")
