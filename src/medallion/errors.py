@@ -57,3 +57,7 @@ class GateError(MedallionError):
 
 class DbtError(MedallionError):
     """dbt could not build a model."""
+
+
+class ConfigurationError(MedallionError):
+    """A configuration file says something that cannot be."""

@@ -7,7 +7,17 @@ from pathlib import Path
 
 from kedro.config import OmegaConfigLoader
 
-from medallion.hooks import RunAudit, RunGuard, RunReporter, spare_imports
+from medallion.hooks import (
+    RunAlerts,
+    RunAudit,
+    RunCollector,
+    RunGuard,
+    RunLineage,
+    RunLogs,
+    RunMetrics,
+    RunReporter,
+    spare_imports,
+)
 
 _PROJECT = Path(__file__).resolve().parents[2]
 
@@ -23,11 +33,26 @@ def _root(variable: str, default: str) -> str:
 
 
 spare_imports()
-HOOKS = (RunGuard(), RunReporter(), RunAudit())
+_collector = RunCollector()
+# The last is called first: facts are collected before they are told, the summary stands
+# before the warnings, and the lake is free when all is told.
+HOOKS = (
+    RunGuard(),
+    RunLogs(_collector),
+    RunAlerts(_collector),
+    RunLineage(_collector),
+    RunAudit(),
+    RunMetrics(_collector),
+    RunReporter(_collector),
+    _collector,
+)
 CONFIG_LOADER_CLASS = OmegaConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",
     "custom_resolvers": {"root": _root, "project": _project_path},
-    "config_patterns": {"catalog": ["catalog*", "catalog*/**"]},
+    "config_patterns": {
+        "catalog": ["catalog*", "catalog*/**"],
+        "observability": ["observability*", "observability*/**"],
+    },
 }

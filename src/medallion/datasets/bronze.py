@@ -63,6 +63,11 @@ class BronzeTableDataset(_BronzeDataset):
         super().__init__(filepath=filepath, spec=spec, metadata=metadata)
         self._table = table
 
+    @property
+    def place(self) -> str:
+        """The folder of the table."""
+        return f"{self._root}/{self._table}"
+
     def load(self) -> pl.LazyFrame:
         """Scans the table, with its partition column; where files differ, types are widened."""
         opened, _ = self._inventory().open(self._inventory().tables[self._table])

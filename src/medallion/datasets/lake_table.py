@@ -48,6 +48,11 @@ class LakeTableDataset(AbstractDataset[StagedWrite | FrameWrite, pl.LazyFrame]):
         self._newest = newest
         self.metadata = metadata
 
+    @property
+    def place(self) -> str:
+        """The folder of the table."""
+        return f"{self._lake.root}/{self._table}"
+
     def load(self) -> pl.LazyFrame:
         """Scans the committed partitions; nothing is read yet."""
         spec = load_spec(self._spec_path)

@@ -129,6 +129,11 @@ class GoldTableDataset(AbstractDataset[BuiltTable, Any]):
         self._schema = schema
         self.metadata = metadata
 
+    @property
+    def place(self) -> str:
+        """The warehouse's file, and the table in it."""
+        return f"{self._connection.get('database', 'warehouse')}/{self._schema}.{self._table}"
+
     def load(self) -> ir.Table:
         """Opens the warehouse read-only and names the table."""
         return self._dataset().load()

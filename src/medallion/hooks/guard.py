@@ -44,6 +44,7 @@ class RunGuard:
         self._catalog = catalog
         catalog["run_id"] = MemoryDataset(as_run_id(save_version or "session"), copy_mode="assign")
 
+    # Before anyone tells of a run that may not start.
     @hook_impl(tryfirst=True)
     def before_pipeline_run(self, run_params: dict[str, Any]) -> None:
         """Checks the suites, takes the lock, then mends what an earlier run has left.

@@ -32,6 +32,7 @@ class RunFacts:
     environment: str = ""
     status: str = "running"
     error: str | None = None
+    error_kind: str | None = None
     seconds: float = 0.0
     cpu_seconds: float = 0.0
     plan: RunPlan | None = None
@@ -40,6 +41,7 @@ class RunFacts:
     enriched: dict[str, dict[str, Any]] = field(default_factory=dict)
     gates: dict[str, dict[str, Any]] = field(default_factory=dict)
     gate_seconds: dict[str, float] = field(default_factory=dict)
+    warnings: dict[str, int] = field(default_factory=dict)
 
     @property
     def did_nothing(self) -> bool:

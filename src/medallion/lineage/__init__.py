@@ -1,0 +1,1 @@
+"""Lineage in the open standard: what each node read and wrote, as OpenLineage events."""
