@@ -222,6 +222,19 @@ def measure_day_after(days: int, place: Path) -> dict[str, Any]:
     }
 
 
+def measure_observability(options: argparse.Namespace) -> dict[str, Any]:
+    """The share of a run that is spent on telling of it, over a million rows."""
+    place = fresh(options.data / "observability")
+    generate(place / "bronze", options.days, round(1_000_000 / (options.days * ROWS_PER_ORDER)))
+    command = [sys.executable, str(HERE / "observing.py"), place / "bronze", place / "data"]
+    ended = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
+    told = next(line for line in ended.stdout.splitlines() if line.startswith("OBSERVED"))
+    result: dict[str, Any] = json.loads(told.removeprefix("OBSERVED"))
+    result |= {"rows": bronze_rows(place / "bronze")}
+    tidy(place, options)
+    return result
+
+
 def link_days(source: Path, target: Path, first: date, last: date) -> None:
     """Hard-links the event partitions of some days, and the dimensions, into another Bronze."""
     for folder in sorted(source.glob("*/*=*")):
@@ -287,6 +300,16 @@ def to_markdown(result: dict[str, Any]) -> str:
             lines += ["", f"Stages at {size['rows']:,} rows:", "", *stage_table(size)]
     if result["history"]:
         lines += ["", *history_table(result["history"])]
+    if observed := result.get("observability"):
+        share = observed["hook_seconds"] / observed["seconds"]
+        lines += [
+            "",
+            (
+                f"Telling of a run over {observed['rows']:,} rows (logs, audit, lineage, metrics, page)"
+                f" takes {observed['hook_seconds']:.2f} s of {observed['seconds']:.1f} s:"
+                f" {100 * share:.1f} %."
+            ),
+        ]
     return "\n".join(lines) + "\n"
 
 
@@ -352,6 +375,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--rows", type=int, nargs="+", help="sizes, all eight tables together")
     parser.add_argument("--quick", action="store_true", help="0.1 M rows only")
     parser.add_argument("--history", action="store_true", help="one day after 30 and 300 days")
+    parser.add_argument(
+        "--observability", action="store_true", help="what logs, audit, lineage and metrics cost"
+    )
     parser.add_argument("--days", type=int, default=30, help="days of data (30)")
     parser.add_argument(
         "--orders-per-day", type=int, default=300, help="orders a day with --history (300)"
@@ -372,7 +398,7 @@ def main() -> None:
     options = parse_arguments()
     console = Console()
     sizes: Sequence[int] = options.rows or (SIZES[:1] if options.quick else SIZES)
-    if options.history and not options.rows and not options.quick:
+    if (options.history or options.observability) and not options.rows and not options.quick:
         sizes = ()
     at = datetime.now(UTC).replace(microsecond=0)
     result: dict[str, Any] = {"at": at.isoformat(), "machine": machine(), "sizes": []}
@@ -382,6 +408,7 @@ def main() -> None:
     if options.history:
         console.print(f"one day after {HISTORIES} days ...", highlight=False)
     result["history"] = measure_history(options) if options.history else []
+    result["observability"] = measure_observability(options) if options.observability else None
     target = HERE / "results" / f"{at:%Y-%m-%dT%H%M%SZ}.json"
     target.parent.mkdir(exist_ok=True)
     target.write_text(json.dumps(result, indent=2) + "\n")

@@ -238,22 +238,14 @@ class RunLineage:
         layer = layer_of(node)
         gate = self._collector.facts.gates.get(layer, {})
         is_gate = f"{layer}.quality" in node.outputs and bool(gate.get("evaluated"))
-        checked = [name for name in (*read, *self._marts()) if _is_table(name, layer)]
+        checked = [f"{layer}.{table}" for table in gate["tables"]] if is_gate else []
         found = assertions_of(gate) if is_gate else {}
-        for name in (*read, *(checked if is_gate else ())):
+        for name in (*read, *checked):
             touched = self._named(name)
             if touched and is_gate and name in checked:
                 touched = replace(touched, assertions=of_table(found, name.partition(".")[2]))
             if touched:
                 yield touched
-
-    def _marts(self) -> list[str]:
-        """Marts reach their gate as one warehouse; the receipt names them."""
-        return [f"gold.{row['table']}" for row in self._collector.facts.receipts.get("gold", [])]
-
-
-def _is_table(name: str, layer: str) -> bool:
-    return name.startswith(f"{layer}.") and not name.endswith((".quality", ".receipt"))
 
 
 def _each_once(touched: Iterable[Touched]) -> list[Touched]:
