@@ -305,7 +305,7 @@ def to_markdown(result: dict[str, Any]) -> str:
         lines += [
             "",
             (
-                f"Telling of a run over {observed['rows']:,} rows (logs, audit, lineage, metrics, page)"
+                f"Telling of a run over {observed['rows']:,} rows (logs, audit, lineage, page)"
                 f" takes {observed['hook_seconds']:.2f} s of {observed['seconds']:.1f} s:"
                 f" {100 * share:.1f} %."
             ),
