@@ -15,6 +15,9 @@ DAYS = ["2025-10-01", "2025-10-02", "2025-10-03", "2025-10-04"]
 SNAPSHOTS = ("customer_lifetime_value", "customer_retention_signals", "inventory_risk")
 
 
+SILVER = ("bronze", "dims", "base_silver", "enriched")
+
+
 @pytest.fixture(scope="module", params=[False, True], ids=["clean", "defects"])
 def bronze(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, spec: Spec
@@ -36,11 +39,11 @@ def bronze(
 @pytest.fixture(scope="module")
 def as_one_window(bronze: Path, tmp_path_factory: pytest.TempPathFactory) -> Shop:
     shop = Shop(bronze, tmp_path_factory.mktemp("window"))
-    shop.run()
+    shop.run(*SILVER)
     return shop
 
 
-@pytest.mark.parametrize("order", [(0, 1, 2, 3), (3, 2, 1, 0), (2, 0, 3, 1)], ids=str)
+@pytest.mark.parametrize("order", [(3, 2, 1, 0), (2, 0, 3, 1)], ids=str)
 def test_the_event_tables_are_the_same(
     bronze: Path,
     as_one_window: Shop,
@@ -50,7 +53,7 @@ def test_the_event_tables_are_the_same(
 ) -> None:
     shop = Shop(bronze, tmp_path)
     for n in order:
-        shop.run(ingest_dt=DAYS[n])
+        shop.run(*SILVER, ingest_dt=DAYS[n])
     tables = [f"{layer}/{table}" for layer in ("base", "quarantine") for table in spec.events]
     tables += [f"enriched/{name}" for name in spec.transforms if name not in SNAPSHOTS]
     for table in tables:

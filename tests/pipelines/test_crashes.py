@@ -19,15 +19,15 @@ from tests.conftest import PROJECT
 from tests.pipelines.crash_child import POINTS
 from tests.running import Shop
 
-# Which call of a point is the last one: early in the run, and late.
+# Which call of a point is the last one: some early in the run, some late.
 COUNTS = {
-    "before a journal is written": (1, 7),
-    "after a journal is written": (2, 7),
-    "before a partition is swapped": (3, 30),
-    "after a partition is swapped": (9, 30),
+    "before a journal is written": (1,),
+    "after a journal is written": (7,),
+    "before a partition is swapped": (30,),
+    "after a partition is swapped": (9,),
     "before the pointer moves": (2,),
     "before Enriched is recorded": (4,),
-    "before the warehouse is recorded": (1, 2),
+    "before the warehouse is recorded": (2,),
 }
 
 

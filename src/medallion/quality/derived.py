@@ -189,6 +189,7 @@ def _enriched(table: str, spec: Spec) -> Derived:
     transform = spec.transforms[table]
     origin = f"spec.yml: transforms.{table}"
     measures = [
+        _between("row_count", "critical", "A day that was made has rows.", origin, min_value=1),
         _no_repeats("repeated_grains", (INGESTION_DAY, *transform.grain), origin),
         _schema(origin),
     ]
