@@ -40,7 +40,13 @@ _PLAIN: dict[Any, dict[str, Any]] = {
     bool: {"type": "boolean"},
     Any: {},
 }
-_FORMATS = {"runId": "uuid", "eventTime": "date-time", "producer": "uri", "_producer": "uri"}
+_FORMATS = {
+    "url": "uri",
+    "runId": "uuid",
+    "eventTime": "date-time",
+    "producer": "uri",
+    "_producer": "uri",
+}
 
 
 def problems(event: dict[str, Any]) -> list[str]:

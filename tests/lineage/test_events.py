@@ -114,13 +114,22 @@ def git(folder: Path, *arguments: str) -> str:
     return done.stdout.strip()
 
 
-def test_the_source_is_the_commit_and_the_address_without_credentials(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("remote", "url"),
+    [
+        ("https://bob:hunter2@example.com/shop.git", "https://example.com/shop.git"),
+        ("git@example.com:team/shop.git", "ssh://example.com/team/shop.git"),
+    ],
+)
+def test_the_source_is_the_commit_and_an_address_without_credentials(
+    tmp_path: Path, remote: str, url: str
+) -> None:
     git(tmp_path, "init", "-b", "main")
     git(tmp_path, "commit", "--allow-empty", "-m", "first")
     sha = git(tmp_path, "rev-parse", "HEAD")
     assert source_of(tmp_path) == Source(tmp_path.as_uri(), sha, "main")
-    git(tmp_path, "remote", "add", "origin", "https://bob:hunter2@example.com/shop.git")
-    assert source_of(tmp_path) == Source("https://example.com/shop.git", sha, "main")
+    git(tmp_path, "remote", "add", "origin", remote)
+    assert source_of(tmp_path) == Source(url, sha, "main")
 
 
 def test_code_outside_a_repository_has_no_source(tmp_path: Path) -> None:

@@ -41,3 +41,8 @@ def test_an_address_written_where_a_variable_belongs_is_not_repeated() -> None:
     with pytest.raises(ConfigurationError) as caught:
         parse_observability({"alerts": {"url_variable": "https://hooks.example/secret"}})
     assert "hooks.example" not in str(caught.value)
+
+
+def test_a_key_left_out_means_what_the_base_configuration_says() -> None:
+    raw = yaml.safe_load((PROJECT / "conf/base/observability.yml").read_text(encoding="utf-8"))
+    assert parse_observability({}) == parse_observability(raw)

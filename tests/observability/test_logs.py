@@ -107,6 +107,13 @@ class TestFile:
         assert (line["layer"], line["rows"], line["seconds"]) == ("gold", 7, 0.1)
         assert console.getvalue() == ""
 
+    def test_the_journal_is_not_on_the_console_even_if_logging_was_set_up_anew(
+        self, tmp_path: Path, console: io.StringIO
+    ) -> None:
+        logging.getLogger("medallion.journal").propagate = True
+        started(collector_at(tmp_path, logs={"file": False})).after_pipeline_run()
+        assert console.getvalue() == ""
+
     def test_its_levels_are_its_own(self, tmp_path: Path, console: io.StringIO) -> None:
         levels = {"root": "ERROR", "medallion": "DEBUG", "kedro": "INFO"}
         logs = started(collector_at(tmp_path, logs={"levels": levels}))

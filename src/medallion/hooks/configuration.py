@@ -17,7 +17,7 @@ Seconds = Annotated[float, Field(gt=0, le=60)]
 
 
 def _file_levels() -> dict[str, Level]:
-    return {"medallion": "DEBUG"}
+    return {"root": "WARNING", "medallion": "DEBUG", "kedro": "INFO"}
 
 
 class _Model(BaseModel):

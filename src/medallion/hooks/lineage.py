@@ -179,10 +179,12 @@ class RunLineage:
         kept = list(events)
         if not kept:
             return
-        file = EventFile(self._folder / "undelivered" / f"{self._collector.file_name}.jsonl")
+        folder = self._folder / "undelivered"
+        file = EventFile(folder / f"{self._collector.file_name}.jsonl")
         for event in kept:
             file.write(event)
         file.close()
+        keep_newest(folder, "*.jsonl", self._collector.settings.lineage.keep)
         logger.warning(
             "The lineage backend did not take %s events (%s); they are in %s.",
             len(kept),

@@ -22,10 +22,6 @@ from medallion.masking import Mask
 
 # What goes to the file alone: people see progress and the summary instead.
 _journal = logging.getLogger("medallion.journal")
-_journal.propagate = False
-_journal.setLevel(logging.DEBUG)
-# Without a file, nobody listens; Python would print to the console then.
-_journal.addHandler(logging.NullHandler())
 
 # Only these, so that nobody's `extra` can carry a row into the file.
 _FIELDS = ("layer", "table", "partition", "rows", "seconds", "node")
@@ -59,6 +55,7 @@ class RunLogs:
     def before_pipeline_run(self) -> None:
         """Opens the file and starts to listen."""
         self._close()
+        _set_journal_apart()
         settings = self._collector.settings.logs
         self._levels = _Levels(settings.levels if settings.file else {})
         self._guard_console()
@@ -292,6 +289,15 @@ class _Levels:
                 return self._wanted[name]
             name = name.rpartition(".")[0]
         return self._wanted.get(_ROOT)
+
+
+def _set_journal_apart() -> None:
+    """Keeps the journal from the console, for each run: `logging.yml` may be read after it."""
+    _journal.propagate = False
+    _journal.setLevel(logging.DEBUG)
+    if not _journal.handlers:
+        # Without a file nobody listens, and Python would print to the console then.
+        _journal.addHandler(logging.NullHandler())
 
 
 def _write_progress(progress: events.Progress) -> None:

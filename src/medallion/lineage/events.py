@@ -177,15 +177,16 @@ def source_of(project: Path) -> Source | None:
     git = project / ".git"
     if not git.is_dir():
         return None
-    url = get_git_repo_url(git_dir=git) or ""
-    shown = _without_credentials(url) if "://" in url or "@" in url else project.as_uri()
-    return Source(shown, get_git_version(git), get_git_branch(git))
+    url = _as_uri(get_git_repo_url(git_dir=git) or "") or project.as_uri()
+    return Source(url, get_git_version(git), get_git_branch(git))
 
 
-def _without_credentials(url: str) -> str:
-    parts = urlsplit(url)
-    if not parts.scheme:
-        return url  # git@host:path holds no secret
+def _as_uri(remote: str) -> str:
+    """A remote as the standard wants it, without credentials; empty for a folder."""
+    host, colon, path = remote.rpartition("@")[2].partition(":")
+    if "://" not in remote:
+        return f"ssh://{host}/{path}" if colon else ""
+    parts = urlsplit(remote)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
