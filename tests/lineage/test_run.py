@@ -83,7 +83,7 @@ def test_the_run_and_each_node_start_once_and_complete_once(told: Told) -> None:
     states = Counter((event["run"]["runId"], event["eventType"]) for event in told.events)
     runs = {event["run"]["runId"] for event in told.events}
     assert states == {(run, state): 1 for run in runs for state in ("START", "COMPLETE")}
-    assert len(runs) == 24
+    assert len(runs) == 30
     assert told.events[0]["job"]["name"] == told.events[-1]["job"]["name"] == "bronze_to_gold"
 
 
@@ -115,7 +115,7 @@ def test_a_mart_is_made_from_silver(told: Told) -> None:
     ],
 )
 def test_a_gate_asserts_what_it_has_checked(told: Told, gate: str, table: str) -> None:
-    event = of(told.events, f".{gate}.gate", "COMPLETE")
+    event = of(told.events, f".{gate}.validate", "COMPLETE")
     (checked,) = (one for one in event["inputs"] if one["name"] == table)
     (assertion,) = checked["inputFacets"]["dataQualityAssertions"]["assertions"]
     assert (assertion["assertion"], assertion["success"]) == ("all_checks", True)
@@ -124,7 +124,7 @@ def test_a_gate_asserts_what_it_has_checked(told: Told, gate: str, table: str) -
 def test_what_a_backend_that_hangs_did_not_take_is_kept(told: Told) -> None:
     assert told.undelivered == told.events
     (log,) = (told.shop.data / "logs").glob("*.jsonl")
-    assert "The lineage backend did not take 48 events (" in log.read_text(encoding="utf-8")
+    assert "The lineage backend did not take 60 events (" in log.read_text(encoding="utf-8")
 
 
 def test_a_run_that_a_gate_stops_fails_in_its_node_and_as_a_whole(
