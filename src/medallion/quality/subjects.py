@@ -12,10 +12,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from medallion.lake.views import silver_columns
-from medallion.spec import INGESTION_DAY, SNAPSHOT_DAY, Spec
+from medallion.spec import INGESTION_DAY, SNAPSHOT_DAY, Spec, read_yaml
 
 LAYERS = ("bronze", "dims", "base_silver", "enriched", "gold")
 
@@ -109,7 +107,7 @@ def load_gold_models(folder: str) -> dict[str, GoldModel]:
     """Reads columns and grains of the marts from the files that dbt reads."""
     models: dict[str, GoldModel] = {}
     for path in sorted(Path(folder).glob("[!_]*.yml")):
-        for model in yaml.safe_load(path.read_text(encoding="utf-8"))["models"]:
+        for model in read_yaml(path.read_text(encoding="utf-8"))["models"]:
             columns = {column["name"]: column["data_type"] for column in model["columns"]}
             required = [c["name"] for c in model["columns"] if _is_required(c)]
             name = model["name"]

@@ -25,7 +25,7 @@ from medallion.quality.subjects import (
     load_gold_models,
     tables_of,
 )
-from medallion.spec import Spec
+from medallion.spec import Spec, read_yaml
 
 _SEVERITIES: tuple[str, ...] = get_args(Severity)
 _SAID_OF_ALL = {"severity", "note"}
@@ -178,7 +178,7 @@ def _read(
 ) -> tuple[dict[str, list[Expectation]], list[str]]:
     """The expectations of a file, and what is wrong with it."""
     try:
-        content = yaml.safe_load(text)
+        content = read_yaml(text)
     except yaml.YAMLError as error:
         return {}, [f"is not valid YAML ({' '.join(str(error).split())})"]
     if not isinstance(content, dict) or not content:

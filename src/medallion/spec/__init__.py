@@ -1,6 +1,6 @@
 """What is known about the tables, read once from `conf/base/spec.yml`."""
 
-from medallion.spec.loading import load_spec, parse_spec
+from medallion.spec.loading import load_spec, parse_spec, read_yaml
 from medallion.spec.models import (
     BRONZE_DAY,
     INGESTION_DAY,
@@ -29,4 +29,5 @@ __all__ = [
     "Volume",
     "load_spec",
     "parse_spec",
+    "read_yaml",
 ]
