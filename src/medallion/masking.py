@@ -60,9 +60,14 @@ class Mask:
         return _ALWAYS.sub(MASKED, text)
 
 
+def is_secret_name(name: str) -> bool:
+    """Whether a variable or a parameter is named like a secret."""
+    return bool(_SECRET_NAMES.search(name.upper()))
+
+
 def _secrets(environment: Mapping[str, str], named: set[str]) -> Iterable[str]:
     for name, value in environment.items():
-        if name in named or _SECRET_NAMES.search(name.upper()):
+        if name in named or is_secret_name(name):
             # Of an address, clients log the path alone.
             path = urlsplit(value.strip()).path if "://" in value else ""
             for part in (value.strip(), path, *value.split()):

@@ -116,6 +116,18 @@ def test_every_layer_leaves_records_and_the_run_one_of_its_own(shop: Shop) -> No
     assert orders["output_rows"] > 0
 
 
+def test_days_that_are_asked_for_are_no_other_configuration_and_secrets_are_masked(
+    shop: Shop, tmp_path: Path
+) -> None:
+    first, failed, _ = ended(shop)
+    assert first["config_hash"] == failed["config_hash"]
+    parameters = {"api_token": "hunter2-hunter2"}
+    with pytest.raises(RequestError):
+        Shop(shop.bronze, tmp_path).run(**parameters)
+    (refused,) = ended(Shop(shop.bronze, tmp_path))
+    assert "hunter2" not in json.dumps(refused["parameters"])
+
+
 def test_a_failed_run_leaves_its_record_with_the_error(shop: Shop) -> None:
     failed = ended(shop)[1]
     (record,) = trail(shop).records(failed["run_id"])

@@ -47,6 +47,18 @@ def test_a_run_at_work_is_seen_and_its_end_replaces_it(trail: AuditTrail) -> Non
     assert trail.records("r1")[0]["output_rows"] == 7
 
 
+def test_a_run_that_never_ended_still_tells_what_it_had_written(trail: AuditTrail) -> None:
+    trail.begin(run("r1"))
+    trail.step("r1", [RECORD])
+    with (trail.folder / "r1.steps.jsonl").open("a", encoding="utf-8") as file:
+        file.write('{"cut": "sho')
+    assert [record["output_rows"] for record in trail.records("r1")] == [7]
+    (found,) = trail.writers("base_silver", "orders", "2025-10-01")
+    assert found["run_id"] == "r1"
+    trail.end(run("r1"), [RECORD])
+    assert not list(trail.folder.glob("*.steps.jsonl"))
+
+
 def test_the_newest_run_comes_first_whatever_it_is_called(trail: AuditTrail) -> None:
     for name, hour in (("b", 1), ("a", 3), ("c", 2)):
         trail.end(run(name, hour), [])

@@ -1,7 +1,8 @@
 """The trail on disk: a file for each run, never changed once the run has ended.
 
-`<run_id>.json` holds the run and its records. While a run is at work, `<run_id>.started.json`
-stands in its place; a run that was killed leaves it behind.
+`<run_id>.json` holds the records of a run, `<run_id>.run.json` the run itself. While it is at
+work, `<run_id>.started.json` says so and `<run_id>.steps.jsonl` gathers its records; a run that
+was killed leaves these two behind, and they tell what it had written.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from medallion.lake.names import as_run_id
 
 _STARTED = ".started.json"
 _HEADER = ".run.json"
+_STEPS = ".steps.jsonl"
 
 
 class AuditTrail:
@@ -34,12 +36,19 @@ class AuditTrail:
         """Leaves word that a run is at work."""
         write_json(self._path(run["run_id"], _STARTED), {**run, "status": "started"})
 
+    def step(self, run_id: str, records: Sequence[AuditRecord]) -> None:
+        """Adds what a run at work has just written, in case that it never ends."""
+        lines = [json.dumps(record.as_json()) + "\n" for record in records]
+        with self._path(run_id, _STEPS).open("a", encoding="utf-8") as file:
+            file.writelines(lines)
+
     def end(self, run: dict[str, Any], records: Sequence[AuditRecord]) -> None:
         """Writes down a run and its records; the last thing is that it is no longer at work."""
         content = {"records": [record.as_json() for record in records]}
         write_json(self._path(run["run_id"], ".json"), content, sort_keys=False)
         write_json(self._path(run["run_id"], _HEADER), run, sort_keys=False)
-        self._path(run["run_id"], _STARTED).unlink(missing_ok=True)
+        for suffix in (_STARTED, _STEPS):
+            self._path(run["run_id"], suffix).unlink(missing_ok=True)
 
     def runs(self) -> list[dict[str, Any]]:
         """All runs, the newest first; one that never ended has the status `started`."""
@@ -63,21 +72,16 @@ class AuditTrail:
         raise self._unknown(run_id)
 
     def records(self, run_id: str) -> list[dict[str, Any]]:
-        """The records of a run; there are none while it is at work."""
-        path = self._path(run_id, ".json")
-        if not path.is_file():
-            return []
-        found: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["records"]
-        return found
+        """The records of a run; of one that never ended, those of its steps."""
+        return _records(self._text(run_id))
 
     def writers(self, layer: str, table: str, value: str | None) -> Iterator[dict[str, Any]]:
         """Records of the runs that wrote or removed a partition, the newest first."""
         for run in self.runs():
-            path = self._path(run["run_id"], ".json")
-            text = path.read_text(encoding="utf-8") if path.is_file() else ""
+            text = self._text(str(run["run_id"]))
             if f'"{table}"' not in text:
                 continue  # parsing thousands of files to find two would take seconds
-            for record in json.loads(text)["records"]:
+            for record in _records(text):
                 where = (record["layer"], record["table_name"], record["partition_value"])
                 if where == (layer, table, value) and record["status"] in ("written", "removed"):
                     yield record
@@ -96,6 +100,13 @@ class AuditTrail:
             f"'{pattern}', columns = {{records: 'struct({declared})[]'}})"
         )
 
+    def _text(self, run_id: str) -> str:
+        for suffix in (".json", _STEPS):
+            path = self._path(run_id, suffix)
+            if path.is_file():
+                return path.read_text(encoding="utf-8")
+        return ""
+
     def _glob(self, suffix: str) -> list[Path]:
         return sorted(self.folder.glob(f"*{suffix}"))
 
@@ -111,3 +122,11 @@ class AuditTrail:
         return RequestError(
             f"There is no run {run_id!r}.", hint=f"{meant}`kedro runs list` shows them."
         )
+
+
+def _records(text: str) -> list[dict[str, Any]]:
+    """The records of a run's file, or of its steps; a step cut short by a kill is left out."""
+    if text.startswith("{\n"):
+        found: list[dict[str, Any]] = json.loads(text)["records"]
+        return found
+    return [json.loads(line) for line in text.splitlines() if line.endswith("}")]

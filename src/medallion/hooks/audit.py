@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -22,6 +23,7 @@ from medallion.lake.inventory import LakeInventory
 from medallion.lake.manifest import PartitionManifest
 from medallion.lake.store import Lake
 from medallion.lake.writes import FrameWrite, StagedWrite
+from medallion.masking import MASKED, Mask, is_secret_name
 from medallion.spec import INGESTION_DAY, load_spec
 
 _LAYERS = {"base": "base_silver", "dims": "dims", "enriched": "enriched"}
@@ -76,8 +78,8 @@ class RunAudit:
             "started_at": _now(),
             "git_sha": git_sha(),
             "code_version": code_version(),
-            "config_hash": config_hash(self._parameters, self._files),
-            "parameters": self._parameters,
+            "config_hash": config_hash(_settings(self._parameters), self._files),
+            "parameters": _masked(self._parameters),
         }
         self._at_work = _Run(run)
         self._trail.begin(run)
@@ -121,6 +123,8 @@ class RunAudit:
         records = list(self._records_of(self._at_work, data, node))
         with self._lock:
             self._at_work.records.extend(records)
+            if records and self._trail:
+                self._trail.step(self._at_work.run["run_id"], records)
 
     @hook_impl
     def after_pipeline_run(self) -> None:
@@ -130,7 +134,7 @@ class RunAudit:
     @hook_impl
     def on_pipeline_error(self, error: Exception) -> None:
         """Ends the trail of a run that failed, with the reason."""
-        self._end("failed", _told(error))
+        self._end("failed", Mask(os.environ)(_told(error)))
 
     def _records_of(self, at_work: _Run, data: Any, node: Node) -> Iterable[AuditRecord]:
         ended = time.perf_counter()
@@ -207,6 +211,16 @@ class RunAudit:
             status=status,
         )
 
+    def _unchanged(self, at_work: _Run, whole: AuditRecord) -> Iterable[AuditRecord]:
+        """Partitions of Base Silver that came out byte for byte as they were."""
+        changed = {(one.table_name, one.partition_value) for one in at_work.records}
+        for row in at_work.receipts.get("base_silver", ()):
+            standing = self._lake.base(row["table"])
+            for day, manifest in standing.items():
+                if str(day) in row["partitions"] and (row["table"], str(day)) not in changed:
+                    base = replace(whole, node="base_silver.score", error=None)
+                    yield self._of_partition(base, "base", row["table"], manifest, "unchanged")
+
     def _end(self, status: str, error: str | None = None) -> None:
         at_work, self._at_work = self._at_work, None
         if at_work is None or self._trail is None:
@@ -231,9 +245,26 @@ class RunAudit:
             status=status,
             error=error,
         )
-        told = [whole, *_completed(at_work)]
+        told = [whole, *_completed(at_work), *self._unchanged(at_work, whole)]
         common = {name: run[name] for name in ("git_sha", "code_version", "config_hash")}
         self._trail.end(run, [replace(one, timestamp=_now(), **common) for one in told])
+
+
+def _settings(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters without those that only say which days are asked for."""
+    return {name: value for name, value in parameters.items() if name not in _DAYS}
+
+
+def _masked(value: Any, name: str = "") -> Any:
+    """Parameters as they may be written down: nothing that is named like a secret."""
+    if isinstance(value, Mapping):
+        return {key: _masked(inner, str(key)) for key, inner in value.items()}
+    if is_secret_name(name):
+        return MASKED
+    return Mask(os.environ)(value) if isinstance(value, str) else value
+
+
+_DAYS = ("ingest_dt", "start", "end", "replay")
 
 
 def _completed(at_work: _Run) -> Iterable[AuditRecord]:
