@@ -41,7 +41,7 @@ HOOKS = (
     RunLogs(_collector),
     RunAlerts(_collector),
     RunLineage(_collector),
-    RunAudit(),
+    RunAudit(_collector),
     RunMetrics(_collector),
     RunReporter(_collector),
     _collector,

@@ -14,13 +14,13 @@ from click.testing import CliRunner, Result
 from kedro.framework.startup import bootstrap_project
 from kedro.runner import ThreadRunner
 
-from medallion.audit.trail import AuditTrail
 from medallion.commands.runs import runs
 from medallion.errors import RequestError
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.store import Lake
 from medallion.sample import SampleRequest, generate
 from medallion.spec import Spec
+from tests.audit.recorded import recorded, standing, trail
 from tests.conftest import PROJECT
 from tests.running import Shop
 
@@ -65,10 +65,6 @@ def deliver_again(shop: Shop, partition: str) -> None:
     manifest = json.loads(path.read_text(encoding="utf-8"))
     manifest["files"][0]["rows"] = manifest["total_rows"] = frame.height
     path.write_text(json.dumps(manifest), encoding="utf-8")
-
-
-def trail(shop: Shop) -> AuditTrail:
-    return AuditTrail(shop.data / "metrics" / "audit")
 
 
 def ended(shop: Shop) -> list[dict[str, Any]]:
@@ -203,18 +199,4 @@ def test_the_thread_runner_leaves_a_record_of_every_partition_that_stands(
     other = Shop(shop.bronze, tmp_path / "data")
     with other.session() as session:
         session.run(runner=ThreadRunner(max_workers=2))
-    lake = Lake(other.data / "silver")
-    (run,) = ended(other)
-    folders = {"dims": "dims", "base_silver": "base", "enriched": "enriched"}
-    recorded = {
-        (r["layer"], r["table_name"], r["partition_value"]): (r["output_rows"], r["content_hash"])
-        for r in trail(other).records(run["run_id"])
-        if r["layer"] in folders and r["output_rows"]
-    }
-    standing = {
-        (layer, path.parent.name, value): (manifest.rows, manifest.content_hash)
-        for layer, folder in folders.items()
-        for path in (lake.root / folder).glob("[!_]*/*=*")
-        for value, manifest in lake.partitions(f"{folder}/{path.parent.name}").items()
-    }
-    assert recorded == standing
+    assert recorded(other) == standing(other)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 
-from medallion.audit.code import git_sha
+from medallion.audit.code import code_version, config_hash, git_sha
 from medallion.audit.record import AuditRecord
 from medallion.audit.trail import AuditTrail
 from medallion.datasets.audit import AuditRunsDataset
@@ -82,11 +83,15 @@ def test_an_unknown_run_is_told_with_the_nearest(trail: AuditTrail) -> None:
 
 
 def test_every_record_loads_as_a_row_with_every_field(trail: AuditTrail) -> None:
-    trail.end(run("r1"), [RECORD, replace(RECORD, table_name=None, output_rows=None)])
+    began = "2026-01-01T12:30:00.000+00:00"
+    first = replace(RECORD, started_at=began, ingest_dt="2025-10-01")
+    trail.end(run("r1"), [first, replace(RECORD, table_name=None, output_rows=None)])
     frame = AuditRunsDataset(filepath=str(trail.folder)).load().collect()
     assert frame["output_rows"].to_list() == [7, None]
-    assert frame["input_manifests"].to_list()[0] == [{"input": "bronze", "fingerprint": "f1"}]
+    assert frame["input_manifests"].to_list()[0] == {"bronze": "f1"}
     assert set(frame.columns) == set(RECORD.as_json())
+    assert frame["started_at"].to_list() == [datetime(2026, 1, 1, 12, 30, tzinfo=UTC), None]
+    assert frame["ingest_dt"].to_list() == [date(2025, 10, 1), None]
 
 
 def test_an_empty_trail_loads_as_no_rows(trail: AuditTrail) -> None:
@@ -142,3 +147,38 @@ class TestTheCommit:
         assert git_sha(tmp_path) is None
         monkeypatch.setenv("GIT_SHA", "from-the-image")
         assert git_sha(tmp_path) == "from-the-image"
+
+
+class TestTheConfiguration:
+    @pytest.fixture
+    def conf(self, tmp_path: Path) -> Path:
+        for layer in ("base_silver", "enriched"):
+            (tmp_path / "expectations" / layer).mkdir(parents=True)
+            (tmp_path / "expectations" / layer / "orders.yml").write_text("rows: []\n")
+        (tmp_path / "spec.yml").write_text("version: 1\n")
+        return tmp_path
+
+    @pytest.mark.parametrize(
+        "file",
+        ["expectations/base_silver/orders.yml", "expectations/enriched/orders.yml", "spec.yml"],
+    )
+    def test_is_another_when_any_file_of_it_is(self, conf: Path, file: str) -> None:
+        before = config_hash({}, [conf], conf / "spec.yml")
+        assert config_hash({}, [conf], conf / "spec.yml") == before
+        (conf / file).write_text("other: 1\n")
+        assert config_hash({}, [conf], conf / "spec.yml") != before
+
+    def test_is_another_with_other_parameters(self, conf: Path) -> None:
+        one, other = ({"quality": {"mode": mode}} for mode in ("warn", "strict"))
+        spec = conf / "spec.yml"
+        assert config_hash(one, [conf], spec) != config_hash(other, [conf], spec)
+
+
+def test_code_that_was_not_committed_has_another_version(tmp_path: Path) -> None:
+    package = tmp_path / "src" / "medallion"
+    package.mkdir(parents=True)
+    (package / "cli.py").write_text("pass\n")
+    before = code_version(tmp_path)
+    (package / "cli.py").write_text("print()\n")
+    assert code_version(tmp_path) != before
+    assert code_version(tmp_path).partition("+")[0] == before.partition("+")[0]

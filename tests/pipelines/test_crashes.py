@@ -15,6 +15,7 @@ from medallion.lake.inventory import LakeInventory
 from medallion.lake.store import Lake
 from medallion.sample import SampleRequest, generate
 from medallion.spec import Spec
+from tests.audit.recorded import recorded, standing, trail
 from tests.conftest import PROJECT
 from tests.pipelines.crash_child import POINTS
 from tests.running import Shop
@@ -81,6 +82,13 @@ def assert_whole(shop: Shop, spec: Spec) -> None:
     assert LakeInventory(lake, spec).base_days()
 
 
+def assert_recorded(shop: Shop) -> None:
+    """The trail knows of the run that was killed, and of every partition that stands."""
+    statuses = [run["status"] for run in trail(shop).runs()]
+    assert statuses == ["succeeded", "killed", "succeeded"]
+    assert standing(shop) <= recorded(shop)
+
+
 @pytest.mark.parametrize(
     ("point", "count"), [(point, count) for point in POINTS for count in COUNTS[point]]
 )
@@ -104,3 +112,4 @@ def test_a_killed_run_leaves_whole_partitions_and_the_next_one_completes_it(
     for table in ("fct_orders", "fct_customers", "fct_daily_dashboard"):
         query = f"select * from gold.{table} order by all"
         assert shop.sql(query) == undisturbed.sql(query)
+    assert_recorded(shop)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -22,15 +22,31 @@ def git_sha(project: Path = _PROJECT) -> str | None:
     return named or _head(project / ".git")
 
 
-def code_version() -> str:
-    """The version of the package."""
-    return version("medallion")
+def code_version(project: Path = _PROJECT) -> str:
+    """The version of the package and a fingerprint of its sources, committed or not."""
+    sources = [
+        (path.relative_to(project).as_posix(), path.read_text(encoding="utf-8"))
+        for pattern in ("src/medallion/**/*.py", "dbt/models/**/*.*", "dbt/macros/**/*.sql")
+        for path in sorted(project.glob(pattern))
+    ]
+    return f"{version('medallion')}+{fingerprint(sources)[:8]}"
 
 
-def config_hash(parameters: Mapping[str, Any], files: list[Path]) -> str:
-    """A fingerprint of the parameters of a run and of the configuration files it reads."""
-    texts = {path.name: path.read_text(encoding="utf-8") for path in sorted(files)}
-    return fingerprint([parameters, sorted(texts.items())])
+def config_hash(parameters: Mapping[str, Any], folders: Iterable[Path], spec: Path) -> str:
+    """A fingerprint of what a run is configured with: parameters, spec, suites and catalog.
+
+    Args:
+        parameters: The parameters of the run.
+        folders: The folders of configuration, the base first.
+        spec: The spec.
+    """
+    files = [
+        (path.relative_to(folder).as_posix(), path.read_text(encoding="utf-8"))
+        for folder in folders
+        for kind in ("expectations", "catalog")
+        for path in sorted(folder.glob(f"{kind}/**/*.yml"))
+    ]
+    return fingerprint([parameters, spec.read_text(encoding="utf-8"), files])
 
 
 def _head(git: Path) -> str | None:

@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+# As they are written; the names give the columns their types.
+Day = str
+Instant = str
+
 
 @dataclass(frozen=True)
 class AuditRecord:
@@ -35,10 +39,10 @@ class AuditRecord:
         content_hash: One hash over its files.
         input_manifests: Fingerprints of what it was made from, by the name of the input.
         git_sha: The commit of the code.
-        code_version: The version of the package.
+        code_version: The version of the package, with a fingerprint of its sources.
         config_hash: A fingerprint of spec, suites, parameters and catalog.
         status: `written`, `unchanged` (made again, byte for byte) or `removed`; of a run
-            `succeeded` or `failed`.
+            `succeeded`, `failed` or `killed`.
         error: Why it failed.
     """
 
@@ -50,7 +54,7 @@ class AuditRecord:
     table_name: str | None = None
     partition_key: str | None = None
     partition_value: str | None = None
-    ingest_dt: str | None = None
+    ingest_dt: Day | None = None
     schema_version: int | None = None
     input_rows: int | None = None
     output_rows: int | None = None
@@ -58,9 +62,9 @@ class AuditRecord:
     quality_checks_passed: int | None = None
     quality_failures: int | None = None
     execution_time_seconds: float | None = None
-    started_at: str | None = None
-    ended_at: str | None = None
-    timestamp: str | None = None
+    started_at: Instant | None = None
+    ended_at: Instant | None = None
+    timestamp: Instant | None = None
     bytes_written: int | None = None
     files: int | None = None
     content_hash: str | None = None
@@ -76,10 +80,6 @@ class AuditRecord:
         return {one.name: getattr(self, one.name) for one in fields(self)}
 
 
-_SQL = {"int": "bigint", "float": "double", "dict": "map(varchar, varchar)"}
-
-
-def columns() -> dict[str, str]:
-    """The fields of a record with their DuckDB types."""
-    return {one.name: _SQL.get(str(one.type).split("[")[0].split(" ")[0], "varchar")
-            for one in fields(AuditRecord)}  # fmt: skip
+def kinds() -> dict[str, str]:
+    """The fields of a record and their kinds: str, int, float, dict, Day or Instant."""
+    return {one.name: str(one.type).split("[")[0].split(" ")[0] for one in fields(AuditRecord)}

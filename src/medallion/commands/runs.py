@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from medallion.audit.trail import KILLED, STARTED
 from medallion.commands.people import ForPeople
 from medallion.errors import RequestError
 from medallion.lake.names import as_day, as_identifier, as_run_id
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from medallion.audit.trail import AuditTrail
 
 _ENV = click.option("--env", "-e", default=None, help="Configuration environment.")
-_COLOURS = {"succeeded": "green", "failed": "red", "killed": "red", "running": "yellow"}
+_COLOURS = {"succeeded": "green", "failed": "red", KILLED: "red", "running": "yellow"}
 _LAYERS = ("dims", "base_silver", "enriched", "gold")
 
 
@@ -166,9 +167,9 @@ def _table(*columns: str) -> Table:
 
 def _status(run: Mapping[str, Any], holder: str) -> str:
     """A run without an end is at work while it holds the lake; else it was killed."""
-    if run["status"] != "started":
+    if run["status"] != STARTED:
         return str(run["status"])
-    return "running" if holder == run["run_id"] else "killed"
+    return "running" if holder == run["run_id"] else KILLED
 
 
 def _line(run: Mapping[str, Any], holder: str) -> Iterable[str]:

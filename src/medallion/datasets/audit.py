@@ -6,16 +6,8 @@ from typing import Any
 
 import polars as pl
 
-from medallion.audit.record import columns
 from medallion.audit.trail import AuditTrail
 from medallion.datasets.read_only import ReadOnlyDataset
-
-_POLARS = {
-    "varchar": pl.String(),
-    "bigint": pl.Int64(),
-    "double": pl.Float64(),
-    "map(varchar, varchar)": pl.List(pl.Struct({"input": pl.String(), "fingerprint": pl.String()})),
-}
 
 
 class AuditTrailDataset(ReadOnlyDataset[AuditTrail]):
@@ -42,15 +34,9 @@ class AuditRunsDataset(AuditTrailDataset):
     """One row per run, table and partition, over all runs that ended."""
 
     def load(self) -> pl.LazyFrame:  # type: ignore[override]
-        """Reads all records."""
-        schema = {name: _POLARS[kind] for name, kind in columns().items()}
-        rows = [_row(record) for record in self._trail.every_record()]
-        return pl.LazyFrame(rows, schema=schema, orient="row")
+        """Reads all records; times are in UTC."""
+        import duckdb
 
-
-def _row(record: dict[str, Any]) -> list[Any]:
-    inputs = [
-        {"input": name, "fingerprint": value}
-        for name, value in sorted(record["input_manifests"].items())
-    ]
-    return [inputs if name == "input_manifests" else record[name] for name in columns()]
+        with duckdb.connect() as connection:
+            records: pl.DataFrame = connection.sql(self._trail.view()).pl()
+        return records.lazy().with_columns(pl.col(pl.Datetime).dt.replace_time_zone("UTC"))

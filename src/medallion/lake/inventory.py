@@ -102,8 +102,12 @@ def write_state(lake: Lake, transform: str, made_from: Mapping[str, Mapping[str,
 def write_json(path: Path, content: object, *, sort_keys: bool = True) -> None:
     """Replaces a small JSON file in one step, unless it says the same already."""
     text = json.dumps(content, indent=2, sort_keys=sort_keys) + "\n"
-    if path.is_file() and path.read_text(encoding="utf-8") == text:
-        return
+    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+        replace_text(path, text)
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Replaces a file in one step: whoever reads it finds the old text or the new."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(path.name + ".draft")
     draft.write_text(text, encoding="utf-8")
