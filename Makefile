@@ -6,12 +6,14 @@ SHELL := /bin/bash
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 RUN := $(UV) run --frozen --all-extras
 PYTHON ?= python3
+# BigQuery's stand-in needs 3.13 or later, in an environment of its own.
+STANDINS_PYTHON ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.13.*/bin/python) 3.13)
 
 export KEDRO_DISABLE_TELEMETRY := 1
 export DO_NOT_TRACK := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
-.PHONY: help setup demo test check format bench viz clean
+.PHONY: help setup demo standins test check format bench viz clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
@@ -33,7 +35,14 @@ demo: setup ## A week of sample Bronze to Gold, in a local DuckDB file
 		$(RUN) kedro bronze generate --days 7 --orders-per-day 300 --seed 1 --output data/bronze; fi
 	$(RUN) kedro run
 
-test: setup ## Run all tests
+standins: .standins/.synced ## Make the environment of the stand-ins for Google Cloud that tests use
+
+.standins/.synced: tests/standins/requirements.txt | uv
+	$(UV) venv --quiet --clear --python $(STANDINS_PYTHON) .standins
+	$(UV) pip install --quiet --python .standins/bin/python -r tests/standins/requirements.txt
+	@touch $@
+
+test: setup standins ## Run all tests
 	$(RUN) pytest -n 2
 
 check: setup ## Format, lint, types, layer contracts, SQL: what CI checks

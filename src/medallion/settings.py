@@ -10,6 +10,7 @@ from kedro.config import OmegaConfigLoader
 from medallion.hooks import (
     RunAlerts,
     RunAudit,
+    RunAuditCopy,
     RunCollector,
     RunGuard,
     RunLineage,
@@ -41,6 +42,7 @@ HOOKS = (
     RunLogs(_collector),
     RunAlerts(_collector),
     RunLineage(_collector),
+    RunAuditCopy(_collector),
     RunAudit(_collector),
     RunMetrics(_collector),
     RunReporter(_collector),

@@ -2,6 +2,7 @@
 
 from medallion.hooks.alerts import RunAlerts
 from medallion.hooks.audit import RunAudit
+from medallion.hooks.audit_copy import RunAuditCopy
 from medallion.hooks.collecting import RunCollector
 from medallion.hooks.guard import RunGuard
 from medallion.hooks.lineage import RunLineage
@@ -13,6 +14,7 @@ from medallion.hooks.startup import spare_collections, spare_imports
 __all__ = [
     "RunAlerts",
     "RunAudit",
+    "RunAuditCopy",
     "RunCollector",
     "RunGuard",
     "RunLineage",

@@ -13,6 +13,7 @@ _FILE = "observability.yml"
 Level = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Count = Annotated[int, Field(ge=1, le=100_000)]
+_TABLE = r"^[a-z][a-z0-9-]{4,28}[a-z0-9]\.[A-Za-z_][A-Za-z0-9_]*\.[A-Za-z_][A-Za-z0-9_]*$"
 Seconds = Annotated[float, Field(gt=0, le=60)]
 
 
@@ -36,6 +37,20 @@ class LogSettings(_Model):
     file: bool = True
     keep: Count = 30
     levels: Mapping[str, Level] = Field(default_factory=_file_levels)
+
+
+class AuditSettings(_Model):
+    """The copy of the audit trail.
+
+    Attributes:
+        bigquery_table: Project, dataset and table of BigQuery; without it there is no copy.
+        location: Where the dataset is, if BigQuery shall not look for it.
+        timeout_seconds: How long it may take; what is not there by then goes with the next run.
+    """
+
+    bigquery_table: Annotated[str, Field(pattern=_TABLE)] | None = None
+    location: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")] | None = None
+    timeout_seconds: Seconds = 30.0
 
 
 class LineageSettings(_Model):
@@ -108,6 +123,7 @@ class Observability(_Model):
     """All that `observability.yml` can say."""
 
     logs: LogSettings = LogSettings()
+    audit: AuditSettings = AuditSettings()
     lineage: LineageSettings = LineageSettings()
     metrics: MetricSettings = MetricSettings()
     alerts: AlertSettings = AlertSettings()

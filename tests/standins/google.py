@@ -1,0 +1,121 @@
+"""Google Cloud on this machine: genuine clients and credentials, servers of the test's own."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import requests
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from tests.conftest import PROJECT
+
+PYTHON = PROJECT / ".standins" / "bin" / "python"
+_SERVER = Path(__file__).with_name("bigquery_server.py")
+_SECONDS_TO_START = 60
+
+
+@contextmanager
+def bigquery(folder: Path) -> Iterator[str]:
+    """A BigQuery that is empty, for the time of a test.
+
+    Args:
+        folder: Where it may write.
+
+    Yields:
+        Its address.
+    """
+    assert PYTHON.is_file(), "BigQuery's stand-in is not installed: run `make standins`"
+    port = _free_port()
+    log = folder / "bigquery.log"
+    with log.open("wb") as output:
+        server = subprocess.Popen(
+            [PYTHON, _SERVER, str(port), str(folder)], stdout=output, stderr=subprocess.STDOUT
+        )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait_for(url, server, log)
+        yield url
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+@contextmanager
+def credentials(folder: Path) -> Iterator[Path]:
+    """A service account of nobody, and the server that gives it tokens.
+
+    Yields:
+        The file for `GOOGLE_APPLICATION_CREDENTIALS`.
+    """
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            token = {"access_token": "nobody's", "token_type": "Bearer", "expires_in": 3600}
+            body = json.dumps(token).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            """Says nothing on the console."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    file = folder / "service_account.json"
+    account = {
+        "type": "service_account",
+        "project_id": "nobody",
+        "private_key_id": "1",
+        "private_key": _throw_away_key(),
+        "client_email": "nobody@nobody.iam.gserviceaccount.com",
+        "client_id": "1",
+        "token_uri": f"http://127.0.0.1:{server.server_address[1]}/token",
+    }
+    file.write_text(json.dumps(account), encoding="utf-8")
+    try:
+        yield file
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def _throw_away_key() -> str:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    ).decode()
+
+
+def _free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+        return port
+
+
+def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + _SECONDS_TO_START
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            requests.get(f"{url}/bigquery/v2/projects", timeout=1).raise_for_status()
+        except requests.RequestException:
+            time.sleep(0.05)
+        else:
+            return
+    raise RuntimeError(f"BigQuery's stand-in did not start:\n{log.read_text()[-2000:]}")
