@@ -176,6 +176,36 @@ def test_why_names_the_run_its_inputs_and_what_was_before(
 
 
 @pytest.mark.parametrize(
+    ("table", "changed", "same"),
+    [
+        ("enriched.shipping_economics", "orders", "parameters"),
+        ("enriched.inventory_risk", "order_items", "product_catalog"),
+        ("gold.fct_orders", "base_silver.orders", "code"),
+    ],
+)
+def test_why_names_the_inputs_that_differ_and_no_other(
+    told: Callable[..., Result], table: str, changed: str, same: str
+) -> None:
+    now, _, before = told("why", table, DAY).output.partition("Before it")
+    assert f"made from {changed} " in now
+    assert f"made from {same} " in now
+    assert f"made from {changed} " in before
+    assert f"made from {same} " not in before
+
+
+def test_rows_in_are_those_of_the_inputs_whatever_the_layer(shop: Shop) -> None:
+    records = trail(shop).records(ended(shop)[0]["run_id"])
+    assert all(record["input_rows"] for record in records if record["layer"])
+    rows = {(r["layer"], r["table_name"], r["partition_value"]): r for r in records}
+    economics = rows["enriched", "shipping_economics", DAY]
+    assert economics["input_rows"] == rows["base_silver", "orders", DAY]["output_rows"]
+    shipping = rows["gold", "fct_shipping_analysis", None]
+    assert shipping["input_rows"] == sum(
+        r["output_rows"] for r in records if r["table_name"] == "shipping_economics"
+    )
+
+
+@pytest.mark.parametrize(
     ("arguments", "expected"),
     [
         (("show", "nope"), "There is no run 'nope'"),

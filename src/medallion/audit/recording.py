@@ -10,7 +10,7 @@ from medallion.audit.record import AuditRecord
 from medallion.audit.trail import AuditTrail
 from medallion.lake.manifest import PartitionManifest
 from medallion.lake.store import Lake
-from medallion.lake.writes import FrameWrite, StagedWrite
+from medallion.lake.writes import BuiltTable, FrameWrite, StagedWrite
 from medallion.spec import INGESTION_DAY
 
 _LAYERS = {"base": "base_silver", "dims": "dims", "enriched": "enriched"}
@@ -47,7 +47,7 @@ def of_frames(
     node: AuditRecord,
     write: FrameWrite,
     before: Mapping[str, PartitionManifest],
-    standing: Mapping[str, PartitionManifest],
+    standing: Standing,
 ) -> Iterator[AuditRecord]:
     """The days of one enriched table.
 
@@ -55,15 +55,48 @@ def of_frames(
         node: What is known of the node that wrote them.
         write: What was saved.
         before: The manifests that stood before it, by day.
-        standing: Those that stand now.
+        standing: The manifests of a table of the lake.
     """
+    partitions = standing(write.table)
     for day in map(str, write.days):
-        manifest, former = standing.get(day), before.get(day)
+        manifest, former = partitions.get(day), before.get(day)
         if manifest is None:
             continue
         same = former is not None and former.content_hash == manifest.content_hash
-        record = of_partition(node, write.table, manifest, "unchanged" if same else "written")
-        yield replace(record, input_manifests={**manifest.inputs, **write.made_from.get(day, {})})
+        origins = write.origins.get(day, {})
+        rows = [
+            _rows_of(standing, read, day) if origin.rows is None else origin.rows
+            for read, origin in origins.items()
+        ]
+        yield replace(
+            of_partition(node, write.table, manifest, "unchanged" if same else "written"),
+            input_rows=sum(rows) if rows else None,
+            input_manifests={read: origin.fingerprint for read, origin in origins.items()},
+        )
+
+
+def _rows_of(standing: Standing, transform: str, day: str) -> int:
+    """The rows of another enriched table that a day was made from, now that they stand."""
+    manifest = standing(f"enriched/{transform}").get(day)
+    return manifest.rows if manifest else 0
+
+
+def of_mart(node: AuditRecord, mart: BuiltTable) -> AuditRecord:
+    """One mart, which is made anew from all that it reads.
+
+    Args:
+        node: What is known of the node that made it.
+        mart: What was made.
+    """
+    rows = [origin.rows for origin in mart.origins.values() if origin.rows is not None]
+    return replace(
+        node,
+        layer=mart.schema,
+        table_name=mart.name,
+        input_rows=sum(rows) if rows else None,
+        input_manifests={read: origin.fingerprint for read, origin in mart.origins.items()},
+        status="written",
+    )
 
 
 def of_partition(

@@ -121,20 +121,31 @@ def _tell(console: Console, table: str, day: str, found: list[dict[str, Any]]) -
     )
     for name in _TOLD:
         if now[name] is not None:
-            console.print(f"  {name:<22}{escape(_said(now[name]))}", soft_wrap=True)
+            console.print(f"  {name:<32}{escape(_said(now[name]))}", soft_wrap=True)
     for name, fingerprint in sorted(now["input_manifests"].items()):
-        console.print(f"  made from {name:<12}{fingerprint[:16]}", soft_wrap=True)
+        console.print(f"  {f'made from {name}':<32}{fingerprint[:16]}", soft_wrap=True)
     if len(found) == 1:
         console.print("No run before it has left a record of this partition.")
         return
     before = found[1]
     console.print(f"\nBefore it, {before['run_id']} had {before['status']} it:", soft_wrap=True)
-    for name in (*_TOLD, "input_manifests"):
+    for name, then, is_now in _differences(before, now):
+        console.print(
+            f"  {name:<32}{escape(_short(then))} -> {escape(_short(is_now))}", soft_wrap=True
+        )
+
+
+def _differences(
+    before: Mapping[str, Any], now: Mapping[str, Any]
+) -> Iterable[tuple[str, object, object]]:
+    """What differs between two records of a partition, its inputs one by one."""
+    for name in _TOLD:
         if before[name] != now[name]:
-            console.print(
-                f"  {name:<22}{escape(_short(before[name]))} -> {escape(_short(now[name]))}",
-                soft_wrap=True,
-            )
+            yield name, before[name], now[name]
+    then, is_now = before["input_manifests"], now["input_manifests"]
+    for name in sorted({*then, *is_now}):
+        if then.get(name) != is_now.get(name):
+            yield f"made from {name}", then.get(name), is_now.get(name)
 
 
 _TOLD = (
@@ -230,7 +241,5 @@ def _said(value: object) -> str:
 
 
 def _short(value: object) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name} {str(stamp)[:12]}" for name, stamp in sorted(value.items()))
-    text = _said(value)
+    text = _said(value) or "none"
     return f"{text[:12]}..." if len(text) > 40 else text  # noqa: PLR2004 - a hash is longer

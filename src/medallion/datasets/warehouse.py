@@ -9,7 +9,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from kedro.io import AbstractDataset, DatasetError
 
 from medallion.datasets.read_only import ReadOnlyDataset
 from medallion.lake.inventory import read_json, write_json
+from medallion.lake.writes import BuiltTable
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -69,19 +69,6 @@ class Warehouse:
     def _read_stamps(self) -> dict[str, str]:
         stamps: dict[str, str] = read_json(self._stamps, {})
         return stamps
-
-
-@dataclass(frozen=True)
-class BuiltTable:
-    """A table that stands in the warehouse.
-
-    Attributes:
-        schema: Its schema.
-        name: Its name.
-    """
-
-    schema: str
-    name: str
 
 
 class WarehouseDataset(ReadOnlyDataset[Warehouse]):

@@ -84,12 +84,15 @@ def build_gold(spec: Spec, warehouse: Path, settings: EngineSettings) -> BuildRe
     Raises:
         DbtError: A model failed.
     """
+    from medallion.dbt_project.running import sources_of
+
     context = Context(spec, settings, warehouse.parent, warehouse=warehouse)
     result = BuildResult()
     with _connected(context) as query:
         for model, seconds in _run("path:models/gold", "gold").items():
             rows = query(f"select count(*) from warehouse.gold.{model}")[0][0]
             result.counts[model] = Counts(accepted=int(rows), seconds=seconds)
+            result.sources[model] = sources_of(model)
     return result
 
 

@@ -83,10 +83,12 @@ class BuildResult:
     Attributes:
         staged: Tables by layer and name, such as `base/orders`.
         counts: Counts by Bronze table, or by model for Gold.
+        sources: For Gold, the tables that each model reads, such as `base_silver.orders`.
     """
 
     staged: dict[str, StagedTable] = field(default_factory=dict)
     counts: dict[str, Counts] = field(default_factory=dict)
+    sources: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def receipt(self) -> list[dict[str, Any]]:
         """The counts as plain JSON, one entry per table."""

@@ -41,6 +41,20 @@ def run_models(select: str, layer: str) -> dict[str, float]:
     return {run.node.name: float(run.execution_time) for run in result}
 
 
+def sources_of(model: str) -> tuple[str, ...]:
+    """The tables that a model reads, also through other models, such as `base_silver.orders`."""
+    nodes, sources = _manifest().nodes, _manifest().sources
+    found: set[str] = set()
+    waiting = [f"model.medallion.{model}"]
+    while waiting:
+        for name in nodes[waiting.pop()].depends_on_nodes:
+            if name in sources:
+                found.add(f"{sources[name].source_name}.{sources[name].name}")
+            elif name in nodes:
+                waiting.append(name)
+    return tuple(sorted(found))
+
+
 @cache
 def _manifest() -> Any:
     return _invoke(["parse", *_QUIET, "--no-write-json", *_WHERE], None, None)

@@ -22,16 +22,16 @@ from medallion.audit.recording import (
     completed,
     of_commit,
     of_frames,
+    of_mart,
     table_counts,
     unrecorded,
 )
 from medallion.audit.trail import KILLED, AuditTrail
-from medallion.datasets.warehouse import BuiltTable
 from medallion.errors import MedallionError
 from medallion.hooks.collecting import RunCollector, harmless
 from medallion.lake.manifest import PartitionManifest
 from medallion.lake.store import Lake
-from medallion.lake.writes import FrameWrite, StagedWrite
+from medallion.lake.writes import BuiltTable, FrameWrite, StagedWrite
 from medallion.masking import MASKED, is_secret_name
 from medallion.spec import load_spec
 
@@ -143,10 +143,9 @@ class RunAudit:
         if isinstance(data, StagedWrite):
             yield from of_commit(made, data)
         elif isinstance(data, FrameWrite) and data.batches:
-            standing = self._lake.partitions(data.table)
-            yield from of_frames(made, data, at_work.before[data.table], standing)
-        elif isinstance(data, BuiltTable):
-            yield replace(made, layer=data.schema, table_name=data.name, status="written")
+            yield from of_frames(made, data, at_work.before[data.table], self._lake.partitions)
+        elif isinstance(data, BuiltTable) and data.origins:
+            yield of_mart(made, data)
 
     def _of_run(self, run: Mapping[str, Any]) -> AuditRecord:
         """What all records of a run have in common."""

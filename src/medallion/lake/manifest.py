@@ -66,6 +66,20 @@ class PartitionManifest(BaseModel):
         return sum(file.bytes for file in self.files)
 
 
+class Origin(BaseModel):
+    """One input of a partition.
+
+    Attributes:
+        fingerprint: Of the parts of the input that the partition was made from.
+        rows: How many rows these parts have; None where that is not counted.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    fingerprint: str
+    rows: int | None = None
+
+
 def fingerprint(facts: object) -> str:
     """A hash of JSON-like facts that does not depend on the order of keys."""
     text = json.dumps(facts, sort_keys=True, separators=(",", ":"), default=str)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING
 
+from medallion.lake.manifest import Origin
 from medallion.lake.store import Commit
 
 if TYPE_CHECKING:
@@ -37,14 +38,31 @@ class FrameWrite:
         run_id: The run that writes them.
         batches: Days and the query that makes their rows; one batch fits in memory.
         made_from: What each day is made from, by ISO day.
+        origins: The same by input, by ISO day, for the audit trail.
     """
 
     table: str
     run_id: str
     batches: tuple[tuple[tuple[date, ...], pl.LazyFrame], ...] = field(repr=False)
     made_from: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
+    origins: Mapping[str, Mapping[str, Origin]] = field(default_factory=dict, repr=False)
 
     @property
     def days(self) -> list[date]:
         """The days that are written, ascending."""
         return sorted(day for days, _ in self.batches for day in days)
+
+
+@dataclass(frozen=True)
+class BuiltTable:
+    """A table that stands in the warehouse.
+
+    Attributes:
+        schema: Its schema.
+        name: Its name.
+        origins: The tables it is made from and the code that makes it; empty if it stood.
+    """
+
+    schema: str
+    name: str
+    origins: Mapping[str, Origin] = field(default_factory=dict, repr=False)

@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from medallion.lake.inventory import LakeInventory
-from medallion.lake.manifest import PartitionManifest, fingerprint
+from medallion.lake.manifest import Origin, PartitionManifest, fingerprint
 from medallion.planning.plan import calendar
 from medallion.spec import Reach, Spec, Transform
 
@@ -30,6 +30,7 @@ class PlannedTransform:
         name: The transform.
         days: Its days, ascending.
         made_from: Fingerprints of each day, by ISO day, to be recorded with it.
+        origins: What each day is made from by input, by ISO day, for the audit trail.
         reads: Per event or enriched input, the partitions that these days are computed from.
         parameters: Its parameters for this run.
     """
@@ -37,6 +38,7 @@ class PlannedTransform:
     name: str
     days: tuple[date, ...]
     made_from: Mapping[str, Mapping[str, str]] = field(repr=False)
+    origins: Mapping[str, Mapping[str, Origin]] = field(repr=False)
     reads: Mapping[str, frozenset[date]] = field(repr=False)
     parameters: Mapping[str, int | float] = field(repr=False)
 
@@ -145,6 +147,7 @@ class _Planner:
         parameters = {**transform.parameters, **self.overrides.get(name, {})}
         recorded = self.lake.enriched_state(name)
         prints: dict[str, dict[str, str]] = {}
+        origins: dict[str, dict[str, Origin]] = {}
         stale: list[date] = []
         reads: dict[str, set[date]] = {}
         self.made[name] = {}
@@ -158,10 +161,11 @@ class _Planner:
             if self._is_stale(transform, day, now, recorded.get(day.isoformat(), {})):
                 stale.append(day)
                 prints[day.isoformat()] = now
+                origins[day.isoformat()] = self._origins(transform, parameters, parts, day)
                 for read, days in parts.items():
                     reads.setdefault(read, set()).update(days)
         frozen = {read: frozenset(days) for read, days in reads.items()}
-        return PlannedTransform(name, tuple(stale), prints, frozen, parameters)
+        return PlannedTransform(name, tuple(stale), prints, origins, frozen, parameters)
 
     def _candidates(self, name: str, transform: Transform) -> list[date]:
         standing = self.lake.enriched_days(name)
@@ -202,6 +206,33 @@ class _Planner:
             if reach.newest and (manifest := self.lake.newest_snapshot(read))
         ]
         return {_EVENTS: fingerprint(facts), _NEWEST: fingerprint(newest)}
+
+    def _origins(
+        self,
+        transform: Transform,
+        parameters: Mapping[str, int | float],
+        parts: Mapping[str, Iterable[date]],
+        day: date,
+    ) -> dict[str, Origin]:
+        """The inputs of a day one by one; rows of another enriched table are not made yet."""
+        origins = {read: self._origin(read, sorted(days)) for read, days in sorted(parts.items())}
+        decided = [dict(parameters), self._context(transform, parameters, day)]
+        return {**origins, "parameters": Origin(fingerprint=fingerprint(decided), rows=0)}
+
+    def _origin(self, read: str, days: Sequence[date]) -> Origin:
+        if read in self.spec.dimensions:
+            newest = self.lake.newest_snapshot(read)
+            return Origin(
+                fingerprint=newest.content_hash if newest else "",
+                rows=newest.rows if newest else 0,
+            )
+        hashes = fingerprint([(str(day), self._hash(read, day)) for day in days])
+        if read in self.spec.transforms:
+            return Origin(fingerprint=hashes)
+        standing = self.tables[read]
+        return Origin(
+            fingerprint=hashes, rows=sum(standing[day].rows for day in days if day in standing)
+        )
 
     def _context(
         self, transform: Transform, parameters: Mapping[str, int | float], day: date

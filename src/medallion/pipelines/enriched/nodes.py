@@ -76,7 +76,7 @@ def run_transform(
     batches = tuple(
         (days, transform(days=days, **arguments)) for days in _batches(planned, enriched_plan)
     )
-    return FrameWrite(table, run_id, batches, planned.made_from)
+    return FrameWrite(table, run_id, batches, planned.made_from, planned.origins)
 
 
 def _pruned(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from medallion.datasets.warehouse import BuiltTable, Warehouse
+from medallion.datasets.warehouse import Warehouse
+from medallion.dbt_project.results import BuildResult
 from medallion.lake.inventory import LakeInventory
-from medallion.lake.manifest import fingerprint
+from medallion.lake.manifest import Origin, PartitionManifest, fingerprint
+from medallion.lake.writes import BuiltTable
 from medallion.pipelines.gates import Gatehouse, validate_layer
 from medallion.pipelines.staging import engine_settings
 from medallion.planning.request import RunRequest
@@ -17,6 +19,8 @@ from medallion.quality.relations import view_lake, view_warehouse
 from medallion.quality.suites import Suite, Suites
 from medallion.quality.validating import Batch
 from medallion.spec import Spec
+
+_CODE = "code"
 
 
 def build(
@@ -33,33 +37,42 @@ def build(
     Returns:
         The tables by model, and the receipt.
     """
-    stamp = _stamp(spec, lake)
-    receipt: list[dict[str, Any]] = []
+    inputs = _inputs(spec, lake)
+    stamp = fingerprint({name: origin.fingerprint for name, origin in inputs.items()})
+    built = BuildResult()
     if not warehouse.is_made_from("gold", stamp):
         from medallion.dbt_project import build_gold
 
         with warehouse.replacing("gold", stamp) as file:
-            receipt = build_gold(spec, file, engine_settings(request, lake, run_id)).receipt()
-    return {**{model: BuiltTable("gold", model) for model in models}, "receipt": receipt}
+            built = build_gold(spec, file, engine_settings(request, lake, run_id))
+    tables = {
+        model: BuiltTable(
+            "gold", model, {name: inputs[name] for name in (*sources, _CODE) if name in inputs}
+        )
+        for model, sources in built.sources.items()
+    }
+    standing = {model: BuiltTable("gold", model) for model in models}
+    return {**standing, **tables, "receipt": built.receipt()}
 
 
-def _stamp(spec: Spec, lake: LakeInventory) -> str:
-    """A fingerprint of everything Gold is made of: the tables it reads, and its own code."""
-    tables = [
-        *(f"base/{table}" for table in spec.events),
-        *(f"enriched/{name}" for name in spec.transforms),
-    ]
+def _inputs(spec: Spec, lake: LakeInventory) -> dict[str, Origin]:
+    """Everything Gold is made of: the tables it may read, and its own code."""
     from medallion.dbt_project.code import gold_code
 
-    facts: dict[str, Any] = {"code": gold_code()}
-    facts |= {
-        table: [(value, m.content_hash) for value, m in lake.lake.partitions(table).items()]
-        for table in tables
-    }
+    partitions = {f"base_silver.{table}": f"base/{table}" for table in spec.events}
+    partitions |= {f"enriched.{name}": f"enriched/{name}" for name in spec.transforms}
+    inputs = {name: _origin(lake.lake.partitions(path)) for name, path in partitions.items()}
     for name in spec.dimensions:
         newest = lake.newest_snapshot(name)
-        facts[f"dims/{name}"] = newest.content_hash if newest else ""
-    return fingerprint(facts)
+        inputs[f"dims.{name}"] = _origin({newest.value: newest} if newest else {})
+    return {**inputs, _CODE: Origin(fingerprint=gold_code())}
+
+
+def _origin(partitions: Mapping[str, PartitionManifest]) -> Origin:
+    return Origin(
+        fingerprint=fingerprint([(value, one.content_hash) for value, one in partitions.items()]),
+        rows=sum(one.rows for one in partitions.values()),
+    )
 
 
 def validate(
