@@ -42,7 +42,7 @@ class AuditRecord:
         code_version: The version of the package, with a fingerprint of its sources.
         config_hash: A fingerprint of spec, suites, parameters and catalog.
         status: `written`, `unchanged` (made again, byte for byte) or `removed`; of a run
-            `succeeded`, `failed` or `killed`.
+            `succeeded`, `failed`, `interrupted` or `killed`.
         error: Why it failed.
     """
 

@@ -23,7 +23,13 @@ if TYPE_CHECKING:
     from medallion.audit.trail import AuditTrail
 
 _ENV = click.option("--env", "-e", default=None, help="Configuration environment.")
-_COLOURS = {"succeeded": "green", "failed": "red", KILLED: "red", "running": "yellow"}
+_COLOURS = {
+    "succeeded": "green",
+    "failed": "red",
+    "interrupted": "red",
+    KILLED: "red",
+    "running": "yellow",
+}
 _LAYERS = ("dims", "base_silver", "enriched", "gold")
 
 

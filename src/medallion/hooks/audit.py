@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -89,6 +90,8 @@ class RunAudit:
         self._end_killed()
         self._trail.begin(run)
         self._at_work = _Run(run)
+        # Kedro calls no hook when a run is interrupted.
+        atexit.register(self._interrupted)
 
     @hook_impl
     def before_node_run(self, node: Node) -> None:
@@ -130,6 +133,10 @@ class RunAudit:
         """Ends the trail of a run that failed, with the reason."""
         self._end(self._collector.mask(_told(error)))
 
+    def _interrupted(self) -> None:
+        self._collector.interrupted()
+        self._end("Interrupted before the run had ended.")
+
     def _records_of(self, at_work: _Run, data: Any, node: Node) -> Iterable[AuditRecord]:
         ended = time.perf_counter()
         clock, started_at = at_work.began.get(node.name, (ended, None))
@@ -161,6 +168,7 @@ class RunAudit:
         )
 
     def _end(self, error: str | None = None) -> None:
+        atexit.unregister(self._interrupted)
         at_work, self._at_work = self._at_work, None
         if at_work is None:
             return

@@ -228,6 +228,10 @@ class RunCollector:
         """Stops the clock of a run that failed."""
         self._finish("failed", error)
 
+    def interrupted(self) -> None:
+        """Stops the clock of a run that was interrupted, of which Kedro tells no hook."""
+        self._finish("interrupted")
+
     def _finish(self, status: str, error: Exception | None = None) -> None:
         self.facts.status = status
         self.facts.error = self.mask(str(error)) if error else None
