@@ -1,12 +1,25 @@
-"""What the audit trail says of a lake, beside what stands in it."""
+"""A record, and what the audit trail says of a lake, beside what stands in it."""
 
 from __future__ import annotations
 
+from medallion.audit.record import AuditRecord
 from medallion.audit.trail import AuditTrail
 from medallion.lake.store import Lake
 from tests.running import Shop
 
 _FOLDERS = {"dims": "dims", "base_silver": "base", "enriched": "enriched"}
+RECORD = AuditRecord(
+    run_id="r1",
+    env="local",
+    pipeline="__default__",
+    layer="base_silver",
+    table_name="orders",
+    partition_key="ingestion_dt",
+    partition_value="2025-10-01",
+    output_rows=7,
+    input_manifests={"bronze": "f1"},
+    status="written",
+)
 Partition = tuple[str, str, str, int, str]
 
 

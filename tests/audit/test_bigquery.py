@@ -15,29 +15,22 @@ from google.cloud.bigquery import Client, LoadJobConfig, SchemaField
 
 from medallion.audit.bigquery import BigQueryCopy
 from medallion.audit.delivery import RejectedError, deliver
-from medallion.audit.record import AuditRecord
 from medallion.audit.trail import AuditTrail
 from medallion.errors import ConfigurationError
 from medallion.hooks import RunAuditCopy, audit_copy
 from medallion.hooks.configuration import parse_observability
+from tests.audit.recorded import RECORD
 from tests.listening import refusing_url
 from tests.observability.telling import collector_at
 from tests.standins.google import bigquery, credentials
 
 PROJECT = "medallion-test"
-RECORD = AuditRecord(
-    run_id="r1",
-    env="prod",
-    pipeline="__default__",
-    layer="base_silver",
-    table_name="orders",
-    partition_value="2025-10-01",
+TOLD = replace(
+    RECORD,
     ingest_dt="2025-10-01",
-    output_rows=7,
     execution_time_seconds=1.5,
     started_at="2026-01-01T12:30:00.123+00:00",
     input_manifests={"bronze": "f1", "customers": "f2"},
-    status="written",
 )
 
 
@@ -65,7 +58,7 @@ def trail(tmp_path: Path) -> AuditTrail:
 
 def end(trail: AuditTrail, name: str, status: str = "succeeded") -> None:
     run: dict[str, Any] = {"run_id": name, "started_at": name, "status": status}
-    trail.end(run, [replace(RECORD, run_id=name)])
+    trail.end(run, [replace(TOLD, run_id=name)])
 
 
 def rows(client: Client, table: str) -> list[dict[str, Any]]:

@@ -10,18 +10,11 @@ import pytest
 from medallion.audit.record import AuditRecord
 from medallion.audit.recording import completed
 from medallion.lake.manifest import FileEntry, PartitionManifest
+from tests.audit.recorded import RECORD
 
 DAY = "2025-10-01"
 RUN = AuditRecord(run_id="r1", env="local", pipeline="__default__")
-WRITTEN = replace(
-    RUN,
-    layer="base_silver",
-    table_name="orders",
-    partition_key="ingestion_dt",
-    partition_value=DAY,
-    output_rows=7,
-    status="written",
-)
+WRITTEN = replace(RECORD, input_manifests={})
 ASIDE = replace(WRITTEN, layer="quarantine", output_rows=3, input_rows=10)
 
 

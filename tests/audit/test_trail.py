@@ -11,23 +11,10 @@ import duckdb
 import pytest
 
 from medallion.audit.code import code_version, config_hash, git_sha
-from medallion.audit.record import AuditRecord
 from medallion.audit.trail import AuditTrail
 from medallion.datasets.audit import AuditRunsDataset
 from medallion.errors import RequestError
-
-RECORD = AuditRecord(
-    run_id="r1",
-    env="local",
-    pipeline="__default__",
-    layer="base_silver",
-    table_name="orders",
-    partition_key="ingestion_dt",
-    partition_value="2025-10-01",
-    output_rows=7,
-    input_manifests={"bronze": "f1"},
-    status="written",
-)
+from tests.audit.recorded import RECORD
 
 
 def run(name: str, hour: int = 1, **facts: Any) -> dict[str, Any]:
