@@ -52,7 +52,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory, spec: Spec) -> Shop:
     return shop
 
 
-BEGUN = ("env", "pipeline", "git_sha", "code_version", "config_hash")
+BEGUN = ("env", "pipeline", "git_sha", "code_version", "config_hash", "plan")
 
 
 def deliver_again(shop: Shop, partition: str) -> None:

@@ -38,6 +38,10 @@ class AuditTrail:
     def begin(self, run: dict[str, Any]) -> None:
         """Leaves word that a run is at work."""
         self._write_records(run["run_id"], [])
+        self.note(run)
+
+    def note(self, run: dict[str, Any]) -> None:
+        """Adds to the word of a run at work what is known of it by now."""
         write_json(self._header(run["run_id"]), {**run, "status": STARTED}, sort_keys=False)
 
     def step(self, run_id: str, records: Sequence[AuditRecord]) -> None:

@@ -192,7 +192,8 @@ def _status(run: Mapping[str, Any], holder: str) -> str:
 def _line(run: Mapping[str, Any], holder: str) -> Iterable[str]:
     status = _status(run, holder)
     counts = run.get("tables", {}).values()
-    failed = sum(int(gate["failed"]) for gate in run.get("gates", {}).values())
+    gates = run.get("gates", {}).values()
+    failed = sum(int(gate["failed"]) + int(gate["standing"]) for gate in gates)
     yield escape(str(run["run_id"]))
     yield f"[{_COLOURS[status]}]{status}[/]"
     yield _days(run)
@@ -214,13 +215,14 @@ def _facts(run: Mapping[str, Any]) -> Iterable[tuple[str, object]]:
     yield "began", run["started_at"]
     if "seconds" in run:
         yield "took", f"{run['seconds']:.1f} s"
-    yield "days", _days(run) or "none were due"
+    yield "days", _days(run) or ("none were due" if run["plan"] else "not planned yet")
     yield "asked for", f"{run['pipeline']} in {run['env']}"
     yield "code", f"{run['code_version']}, commit {run['git_sha'] or 'unknown'}"
     yield "config", run["config_hash"]
     for layer, gate in run.get("gates", {}).items():
-        told = f"{gate['verdict']} ({gate['failed']} of {gate['evaluated']} failed, {gate['mode']})"
-        yield "gate", f"{layer}: {told}"
+        standing = f", {gate['standing']} of earlier runs stand" if gate["standing"] else ""
+        failed = f"{gate['failed']} of {gate['evaluated']} failed{standing}"
+        yield "gate", f"{layer}: {gate['verdict']} ({failed}, {gate['mode']})"
     if run.get("error"):
         yield "error", run["error"]
 

@@ -37,6 +37,7 @@ from medallion.masking import MASKED, is_secret_name
 from medallion.spec import load_spec
 
 _DAYS = ("ingest_dt", "start", "end", "replay")
+_PLAN = "run_plan"
 _NO_WORD = "The process ended without a word: it was killed, or the machine went down."
 
 
@@ -84,6 +85,7 @@ class RunAudit:
             "code_version": code_version(),
             "config_hash": config_hash(settings, self._conf, Path(collector.spec_path)),
             "parameters": self._masked(parameters),
+            "plan": None,
         }
         self._trail = AuditTrail(collector.data_root / "metrics" / "audit")
         self._lake = Lake(collector.data_root / "silver")
@@ -99,6 +101,14 @@ class RunAudit:
         if self._at_work:
             with self._lock:
                 self._at_work.began[node.name] = (time.perf_counter(), _now())
+
+    @hook_impl
+    @harmless
+    def after_node_run(self, outputs: dict[str, Any]) -> None:
+        """Notes which days the run deals with."""
+        if self._at_work and _PLAN in outputs:
+            self._at_work.run["plan"] = outputs[_PLAN].summary()
+            self._trail.note(self._at_work.run)
 
     @hook_impl
     @harmless
@@ -175,7 +185,6 @@ class RunAudit:
         facts = self._collector.facts
         run = {
             **at_work.run,
-            "plan": facts.plan.summary() if facts.plan else None,
             "ended_at": _now(),
             "seconds": round(facts.seconds, 3),
             "status": facts.status,
@@ -218,7 +227,8 @@ class RunAudit:
 
 
 def _verdict(gate: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: gate[name] for name in ("verdict", "mode", "evaluated", "failed")}
+    told = {name: gate[name] for name in ("verdict", "mode", "evaluated", "failed")}
+    return {**told, "standing": len(gate["standing"])}
 
 
 def _told(error: BaseException | None) -> str:

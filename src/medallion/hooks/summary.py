@@ -99,8 +99,10 @@ def print_summary(facts: RunFacts, data_root: Path, console: Console) -> None:
     console.print(_table(facts))
     failed = sum(int(gate["failed"]) for gate in facts.gates.values())
     checks = sum(int(gate["evaluated"]) for gate in facts.gates.values())
+    standing = sum(len(gate["standing"]) for gate in facts.gates.values())
     verdict = f"{failed} of {checks} checks warned" if failed else f"all {checks} checks passed"
-    console.print(f"{verdict}; {facts.seconds:.1f} s in all.")
+    earlier = f"; {standing} of earlier runs still warn" if standing else ""
+    console.print(f"{verdict}{earlier}; {facts.seconds:.1f} s in all.")
     console.print(f"Where to look next: {', '.join(_places(facts, data_root))}", soft_wrap=True)
 
 
