@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import gc
 from typing import Any
 
@@ -29,8 +28,6 @@ def spare_collections() -> None:
     them again and again costs a run some three seconds, and finds nothing.
     """
     gc.set_threshold(100_000, 50, 50)
-    # The last look, when the process ends, would cost one more.
-    atexit.register(gc.freeze)
 
 
 def spare_viz_statistics(hooks: PluginManager) -> None:
