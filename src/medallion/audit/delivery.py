@@ -7,7 +7,7 @@ other side takes once. `deliveries/<table>.json` in the folder of the trail hold
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -54,37 +54,34 @@ def deliver(trail: AuditTrail, copy: AuditCopy) -> int:
         RejectedError: The copy did not take a batch; its runs go with the next delivery.
     """
     path = trail.folder / "deliveries" / f"{copy.name}.json"
+    known: dict[str, Any] = read_json(path, _NOTHING)
+    ended = sorted(run["run_id"] for run in trail.runs() if run["status"] != STARTED)
     sent = 0
-    for job_id, runs in _batches(trail, path):
-        rows = [record for run in runs for record in trail.records(run)]
-        known = read_json(path, _NOTHING)
+    while batch := known["open"] or _next_batch(copy.name, known, ended):
+        known = _noted(path, {**known, "open": batch})
+        rows = [record for run in batch["runs"] for record in trail.records(run)]
         try:
-            copy.load(job_id, rows)
+            copy.load(batch["job_id"], rows)
         except RejectedError:
-            write_json(path, {**known, "open": None, "rejected": known["rejected"] + 1})
+            _noted(path, {**known, "open": None, "rejected": known["rejected"] + 1})
             raise
-        write_json(path, {**known, "open": None, "runs": [*known["runs"], *runs]})
-        sent += len(runs)
+        known = _noted(path, {**known, "open": None, "runs": [*known["runs"], *batch["runs"]]})
+        sent += len(batch["runs"])
     return sent
 
 
-def _batches(trail: AuditTrail, path: Path) -> Iterator[tuple[str, list[str]]]:
-    """The batch of which it is not known whether it arrived, then what is new."""
-    known: dict[str, Any] = read_json(path, _NOTHING)
-    if known["open"]:
-        yield known["open"]["job_id"], known["open"]["runs"]
-        known = read_json(path, _NOTHING)
+def _next_batch(table: str, known: dict[str, Any], ended: list[str]) -> dict[str, Any] | None:
+    """The runs that come next, with the id of their job; None if all are there."""
     there = set(known["runs"])
-    ended = sorted(run["run_id"] for run in trail.runs() if run["status"] != STARTED)
-    new = [run for run in ended if run not in there]
-    for first in range(0, len(new), _RUNS_IN_A_BATCH):
-        runs = new[first : first + _RUNS_IN_A_BATCH]
-        # A job that was rejected keeps its id, so the next attempt needs another.
-        attempt = fingerprint([path.stem, known["rejected"], runs])
-        job_id = f"medallion-audit-{attempt[:32]}"
-        batch = {"job_id": job_id, "runs": runs}
-        write_json(path, {**read_json(path, _NOTHING), "open": batch})
-        yield job_id, runs
+    runs = [run for run in ended if run not in there][:_RUNS_IN_A_BATCH]
+    # A job that was rejected keeps its id, so the next attempt needs another.
+    attempt = fingerprint([table, known["rejected"], runs])
+    return {"job_id": f"medallion-audit-{attempt[:32]}", "runs": runs} if runs else None
+
+
+def _noted(path: Path, known: dict[str, Any]) -> dict[str, Any]:
+    write_json(path, known)
+    return known
 
 
 _NOTHING: dict[str, Any] = {"open": None, "rejected": 0, "runs": []}

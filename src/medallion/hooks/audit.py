@@ -27,11 +27,10 @@ from medallion.audit.recording import (
     table_counts,
     unrecorded,
 )
-from medallion.audit.trail import KILLED, AuditTrail
+from medallion.audit.trail import KILLED
 from medallion.errors import MedallionError
 from medallion.hooks.collecting import RunCollector, harmless
 from medallion.lake.manifest import PartitionManifest
-from medallion.lake.store import Lake
 from medallion.lake.writes import BuiltTable, FrameWrite, StagedWrite
 from medallion.masking import MASKED, is_secret_name
 from medallion.spec import load_spec
@@ -87,8 +86,7 @@ class RunAudit:
             "parameters": self._masked(parameters),
             "plan": None,
         }
-        self._trail = AuditTrail(collector.data_root / "metrics" / "audit")
-        self._lake = Lake(collector.data_root / "silver")
+        self._trail, self._lake = collector.trail, collector.lake
         self._end_killed()
         self._trail.begin(run)
         self._at_work = _Run(run)

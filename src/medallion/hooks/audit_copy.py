@@ -9,7 +9,6 @@ from kedro.framework.hooks import hook_impl
 
 from medallion.audit.bigquery import BigQueryCopy
 from medallion.audit.delivery import RejectedError, deliver
-from medallion.audit.trail import AuditTrail
 from medallion.errors import ConfigurationError
 from medallion.hooks.collecting import RunCollector
 
@@ -55,26 +54,27 @@ class RunAuditCopy:
         settings = self._collector.settings.audit
         if not settings.bigquery_table:
             return
-        trail = AuditTrail(self._collector.data_root / "metrics" / "audit")
         copy = BigQueryCopy(
             settings.bigquery_table, settings.location, timeout=settings.timeout_seconds
         )
         try:
-            runs = deliver(trail, copy)
-            logger.debug("Copied the audit records of %d runs to %s.", runs, copy.name)
-        except RejectedError as error:
-            self._warn(copy, str(error), error)
+            runs = deliver(self._collector.trail, copy)
         # google-auth, requests and BigQuery raise what they do; the data are not concerned.
-        except Exception as error:  # noqa: BLE001
-            self._warn(copy, f"{type(error).__name__}: {error}".splitlines()[0], error)
+        except Exception as error:
+            logger.warning(
+                "The audit trail was not copied to %s; the next run tries again (%s)",
+                copy.name,
+                self._collector.mask(_reason(error)),
+            )
+            logger.debug("The trace of it", exc_info=error)
+        else:
+            logger.debug("Copied the audit records of %d runs to %s.", runs, copy.name)
 
-    def _warn(self, copy: BigQueryCopy, reason: str, error: Exception) -> None:
-        logger.warning(
-            "The audit trail was not copied to %s; the next run tries again (%s)",
-            copy.name,
-            self._collector.mask(reason),
-        )
-        logger.debug("The trace of it", exc_info=error)
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, RejectedError):
+        return str(error)
+    return f"{type(error).__name__}: {error}".splitlines()[0]
 
 
 def _is_installed() -> bool:

@@ -16,6 +16,7 @@ from typing import Any, ParamSpec
 from kedro.framework.hooks import hook_impl
 from kedro.pipeline.node import Node
 
+from medallion.audit.trail import AuditTrail
 from medallion.errors import MedallionError
 from medallion.hooks.configuration import Observability, parse_observability
 from medallion.hooks.summary import RunFacts, Stage
@@ -105,6 +106,16 @@ class RunCollector:
         self._clocks: dict[str, Clock] = {}
         self._unsaved: dict[str, int] = {}
         self._start = Clock()
+
+    @property
+    def lake(self) -> Lake:
+        """The lake that the run writes."""
+        return Lake(self.data_root / "silver")
+
+    @property
+    def trail(self) -> AuditTrail:
+        """The audit records of all runs."""
+        return AuditTrail(self.data_root / "metrics" / "audit")
 
     @property
     def is_lineage_due(self) -> bool:
@@ -201,7 +212,7 @@ class RunCollector:
 
     def _of_frames(self, write: FrameWrite) -> Written:
         days = {str(day) for day in write.days}
-        standing = Lake(self.data_root / "silver").partitions(write.table)
+        standing = self.lake.partitions(write.table)
         made = [manifest for day, manifest in standing.items() if day in days]
         return Written(
             sum(manifest.rows for manifest in made),

@@ -15,7 +15,6 @@ from medallion.hooks.collecting import RunCollector, harmless
 from medallion.hooks.keeping import keep_newest
 from medallion.hooks.summary import RunFacts
 from medallion.lake.inventory import LakeInventory, read_json, write_json
-from medallion.lake.store import Lake
 from medallion.spec import load_spec
 
 logger = logging.getLogger(__name__)
@@ -72,7 +71,7 @@ class RunMetrics:
         if facts.plan is None:
             return {}
         spec = load_spec(self._collector.spec_path)
-        lake = LakeInventory(Lake(self._collector.data_root / "silver"), spec)
+        lake = LakeInventory(self._collector.lake, spec)
         return freshness(lake, facts.plan.horizon)
 
 
