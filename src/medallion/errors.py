@@ -61,3 +61,19 @@ class DbtError(MedallionError):
 
 class ConfigurationError(MedallionError):
     """A configuration file says something that cannot be."""
+
+
+class StorageError(MedallionError):
+    """Bytes could not be read or written where they are kept."""
+
+
+class AbsentError(StorageError):
+    """An object that was asked for is not there."""
+
+
+class ExistsError(StorageError):
+    """An object that was to be made is there already."""
+
+
+class ChangedError(StorageError):
+    """Somebody else has changed an object meanwhile."""

@@ -1,0 +1,145 @@
+"""The folder of a run: small documents that its processes share.
+
+Any process that is given the run's id finds there what was asked for, the plans, what gates
+decided and which steps are done. A document is replaced whole, so a step that is repeated
+leaves what it would have left at once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from medallion.errors import AbsentError, ExistsError, RequestError
+from medallion.lake.names import as_run_id
+from medallion.storage import Storage
+
+REQUEST = "request.json"
+ENDED = "ended.json"
+_DOCUMENTS = "documents"
+_STEPS = "steps"
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The documents of one run.
+
+    Attributes:
+        storage: Where the folders of all runs are.
+        run_id: The run.
+    """
+
+    storage: Storage
+    run_id: str
+
+    def open(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Notes what the run is asked for, or joins the run that is there.
+
+        Args:
+            request: What is asked for; of a run that is joined, only what differs from the
+                defaults is compared.
+
+        Returns:
+            What the run was asked for when it began.
+
+        Raises:
+            RequestError: The run was asked for something else, or has ended.
+        """
+        try:
+            self.storage.create(self._key(REQUEST), _encoded(request))
+        except ExistsError:
+            return self._join(request)
+        return dict(request)
+
+    def request(self) -> dict[str, Any] | None:
+        """What the run was asked for; None while there is no such run."""
+        return self._read(REQUEST)
+
+    def save(self, document: str, text: str) -> None:
+        """Leaves a document, as JSON text."""
+        self.storage.write(self._key(f"{_DOCUMENTS}/{document}.json"), text.encode())
+
+    def load(self, document: str) -> str | None:
+        """The JSON text of a document; None while no step has left it."""
+        try:
+            return self.storage.read(self._key(f"{_DOCUMENTS}/{document}.json")).data.decode()
+        except AbsentError:
+            return None
+
+    def finish_step(self, step: str, facts: Mapping[str, Any]) -> None:
+        """Notes that a step is done; done again, the last word counts."""
+        self.storage.write(self._key(f"{_STEPS}/{step}.json"), _encoded(facts))
+
+    def steps(self) -> dict[str, dict[str, Any]]:
+        """What is noted of the steps that are done, by step."""
+        prefix = self._key(f"{_STEPS}/")
+        return {
+            entry.key.removeprefix(prefix).removesuffix(".json"): json.loads(
+                self.storage.read(entry.key).data
+            )
+            for entry in self.storage.listed(prefix)
+        }
+
+    def end(self, facts: Mapping[str, Any]) -> bool:
+        """Ends the run, unless it has ended.
+
+        Returns:
+            Whether this call ended it: what closes a run is done by that one process.
+        """
+        try:
+            self.storage.create(self._key(ENDED), _encoded(facts))
+        except ExistsError:
+            return False
+        return True
+
+    def ended(self) -> dict[str, Any] | None:
+        """How the run ended; None while it has not."""
+        return self._read(ENDED)
+
+    def _join(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        if self.ended() is not None:
+            raise RequestError(
+                f"Run {self.run_id} has ended.",
+                hint="give another run id, or none; `kedro runs list` shows the runs.",
+            )
+        began = self.request() or {}
+        differing = [
+            f"{name}: {value!r} now, {began.get(name)!r} when it began"
+            for name, value in sorted(request.items())
+            if value != began.get(name)
+        ]
+        if differing:
+            raise RequestError(
+                f"Run {self.run_id} was asked for something else:",
+                details=differing,
+                hint="a step that joins a run needs only its run id.",
+            )
+        return began
+
+    def _read(self, name: str) -> dict[str, Any] | None:
+        try:
+            found: dict[str, Any] = json.loads(self.storage.read(self._key(name)).data)
+        except AbsentError:
+            return None
+        return found
+
+    def _key(self, name: str) -> str:
+        return f"{as_run_id(self.run_id)}/{name}"
+
+
+def unfinished(storage: Storage) -> Iterable[RunFolder]:
+    """The runs that have begun and not ended, in the order of their ids."""
+    began, ended = set(), set()
+    for entry in storage.listed():
+        run_id, _, name = entry.key.partition("/")
+        if name == REQUEST:
+            began.add(run_id)
+        elif name == ENDED:
+            ended.add(run_id)
+    return [RunFolder(storage, run_id) for run_id in sorted(began - ended)]
+
+
+def _encoded(facts: Mapping[str, Any]) -> bytes:
+    return (json.dumps(facts, indent=2, default=str) + "\n").encode()

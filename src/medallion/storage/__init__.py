@@ -1,0 +1,5 @@
+"""Where bytes are kept: a few verbs with laws, the same for a disk and for an object store."""
+
+from medallion.storage.filesystem import Entry, LocalStorage, Storage, Stored
+
+__all__ = ["Entry", "LocalStorage", "Storage", "Stored"]

@@ -1,0 +1,72 @@
+"""The processes of a run find each other's documents by its id."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from medallion.errors import RequestError
+from medallion.runs.folder import RunFolder, unfinished
+from medallion.storage import LocalStorage
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> LocalStorage:
+    return LocalStorage(tmp_path)
+
+
+def test_a_process_that_joins_needs_only_the_run_id(storage: LocalStorage) -> None:
+    RunFolder(storage, "r").open({"ingest_dt": "2025-10-01", "run_id": "r"})
+    assert RunFolder(storage, "r").open({"run_id": "r"}) == {
+        "ingest_dt": "2025-10-01",
+        "run_id": "r",
+    }
+
+
+def test_a_process_that_asks_for_something_else_is_refused(storage: LocalStorage) -> None:
+    RunFolder(storage, "r").open({"ingest_dt": "2025-10-01"})
+    with pytest.raises(RequestError) as caught:
+        RunFolder(storage, "r").open({"ingest_dt": "2025-10-02"})
+    assert "ingest_dt: '2025-10-02' now, '2025-10-01' when it began" in str(caught.value)
+
+
+def test_a_run_that_has_ended_cannot_be_joined(storage: LocalStorage) -> None:
+    folder = RunFolder(storage, "r")
+    folder.open({})
+    folder.end({"status": "succeeded"})
+    with pytest.raises(RequestError, match="Run r has ended"):
+        folder.open({})
+
+
+def test_a_document_is_found_by_another_process(storage: LocalStorage) -> None:
+    RunFolder(storage, "r").save("run_plan", '{"days": []}')
+    assert RunFolder(storage, "r").load("run_plan") == '{"days": []}'
+    assert RunFolder(storage, "other").load("run_plan") is None
+
+
+def test_steps_that_are_done_are_known_with_what_they_did(storage: LocalStorage) -> None:
+    folder = RunFolder(storage, "r")
+    folder.finish_step("enriched.sales_velocity", {"seconds": 1.5})
+    folder.finish_step("bronze.plan_run", {"seconds": 0.1})
+    folder.finish_step("bronze.plan_run", {"seconds": 0.2})
+    assert folder.steps() == {
+        "bronze.plan_run": {"seconds": 0.2},
+        "enriched.sales_velocity": {"seconds": 1.5},
+    }
+
+
+def test_a_run_is_ended_by_exactly_one_process(storage: LocalStorage) -> None:
+    folder = RunFolder(storage, "r")
+    with ThreadPoolExecutor(8) as pool:
+        ended = list(pool.map(lambda n: folder.end({"by": n}), range(16)))
+    assert ended.count(True) == 1
+    assert folder.ended() == {"by": ended.index(True)}
+
+
+def test_runs_that_have_not_ended_are_found(storage: LocalStorage) -> None:
+    for name in ("a", "b", "c"):
+        RunFolder(storage, name).open({})
+    RunFolder(storage, "b").end({})
+    assert [folder.run_id for folder in unfinished(storage)] == ["a", "c"]
