@@ -44,7 +44,8 @@ from medallion.runs.lease import Lease
 from medallion.storage import LocalStorage
 top = Path(sys.argv[1])
 storage, minutes = LocalStorage(top / "silver"), float(sys.argv[3])
-Lease(storage, top / "locks", sys.argv[2], minutes=minutes).acquire()
+lease = Lease(storage, top / "locks", sys.argv[2], minutes=minutes)
+lease.acquire()
 print("held", flush=True)
 sys.stdin.read()
 """
@@ -82,7 +83,8 @@ def test_a_second_run_is_told_who_holds_the_lake_since_when_and_where(tmp_path: 
 
 def test_a_killed_run_of_one_process_holds_nothing(tmp_path: Path) -> None:
     kill(child(tmp_path, "first"))
-    dead = lease(tmp_path, "second").acquire()
+    second = lease(tmp_path, "second")
+    dead = second.acquire()
     assert dead is not None
     assert dead.run_id == "first"
     assert not is_alive(tmp_path / "locks", "first")
