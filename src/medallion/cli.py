@@ -50,7 +50,7 @@ def lake_plan(env: str | None, params: dict[str, Any]) -> None:
     session = KedroSession.create(env=env, runtime_params=params)
     with session:
         catalog = session.load_context().catalog
-        request = nodes.read_request(catalog.load("parameters"))
+        request = catalog.load("params:run")
         spec, inventory = catalog.load("spec"), catalog.load("bronze.inventory")
         show_plan(nodes.plan(request, spec, inventory, catalog.load("lake")), Console())
 

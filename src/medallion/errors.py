@@ -43,6 +43,10 @@ class RequestError(MedallionError):
     """What was asked for on the command line cannot be."""
 
 
+class StepError(MedallionError):
+    """A step of a run needs what another step has not made yet."""
+
+
 class LakeError(MedallionError):
     """The lake on disk cannot be read or written as it must be."""
 

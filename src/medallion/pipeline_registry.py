@@ -25,7 +25,6 @@ def register_pipelines() -> dict[str, Pipeline]:
     from medallion.pipelines.warehouse.pipeline import create_pipeline as warehouse
 
     first = bronze()
-    request = first.only_nodes("bronze.read_request")
     gates = {
         "dims": dims().only_nodes("dims.gate"),
         "base_silver": base_silver().only_nodes("base_silver.gate"),
@@ -37,8 +36,8 @@ def register_pipelines() -> dict[str, Pipeline]:
         "dims": first + dims(),
         "base_silver": first + gates["dims"] + base_silver(),
         "enriched": first + gates["base_silver"] + enriched(),
-        "warehouse": request + gates["enriched"] + warehouse(),
-        "gold": request + gold(),
+        "warehouse": gates["enriched"] + warehouse(),
+        "gold": gates["enriched"] + warehouse() + gold(),
         "reporting": first + gates["gold"] + reporting(),
     }
     return {**pipelines, "__default__": sum(pipelines.values(), Pipeline([]))}

@@ -150,7 +150,6 @@ def replay(
     from kedro.framework.session import KedroSession
     from kedro.runner import SequentialRunner
 
-    from medallion.planning.request import parse_request
     from medallion.quarantine.replaying import replay as replay_rows
 
     asked = _selection(table, reason, start, end)
@@ -158,7 +157,7 @@ def replay(
     session = KedroSession.create(env=env, runtime_params=parameters)
     with session:
         catalog = session.load_context().catalog
-        request = parse_request(catalog.load("parameters"))
+        request = catalog.load("params:run")
         bronze, lake = catalog.load("bronze.inventory"), catalog.load("lake")
         run = partial(session.run, runner=SequentialRunner())
         replay_rows(run, request, bronze, lake, _console())

@@ -163,13 +163,16 @@ _TOLD = (
 @contextmanager
 def _trail(env: str | None) -> Iterator[tuple[AuditTrail, str]]:
     """The trail, and the run that holds the lake now, if one does."""
-    from medallion.lake.lock import holder
+    from medallion.lake.store import Lake
+    from medallion.runs.lifecycle import holder
 
     session = KedroSession.create(env=env)
     with session:
         context = session.load_context()
-        root = Path(context.config_loader["globals"]["data_root"]) / "silver"
-        yield context.catalog.load("audit.trail"), holder(root)
+        places = context.config_loader["globals"]
+        lake = Lake(Path(places["data_root"]) / "silver")
+        locks = Path(places["runs_root"]) / "_processes"
+        yield context.catalog.load("audit.trail"), holder(lake, locks)
 
 
 def _table(*columns: str) -> Table:

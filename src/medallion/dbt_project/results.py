@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+# What a layer did, one entry per table.
+Receipt = list[dict[str, Any]]
+
 
 @dataclass(frozen=True)
 class StagedPartition:
@@ -90,7 +93,7 @@ class BuildResult:
     counts: dict[str, Counts] = field(default_factory=dict)
     sources: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
-    def receipt(self) -> list[dict[str, Any]]:
+    def receipt(self) -> Receipt:
         """The counts as plain JSON, one entry per table."""
         return list(self._receipt())
 

@@ -35,7 +35,7 @@ from medallion.lake.writes import BuiltTable, FrameWrite, StagedWrite
 from medallion.masking import MASKED, is_secret_name
 from medallion.spec import load_spec
 
-_DAYS = ("ingest_dt", "start", "end", "replay")
+_DAYS = ("run_id", "ingest_dt", "start", "end", "replay")
 _PLAN = "run_plan"
 _NO_WORD = "The process ended without a word: it was killed, or the machine went down."
 
@@ -73,7 +73,7 @@ class RunAudit:
     def before_pipeline_run(self, run_params: dict[str, Any], catalog: DataCatalog) -> None:
         """Leaves word that the run is at work, and ends the trail of runs that were killed."""
         collector = self._collector
-        parameters: dict[str, Any] = catalog.load("parameters")
+        parameters: dict[str, Any] = catalog.load("params:run").model_dump(mode="json")
         settings = {name: one for name, one in parameters.items() if name not in _DAYS}
         run = {
             "run_id": collector.facts.run_id,

@@ -141,7 +141,7 @@ class RunCollector:
         self._reset()
         self.settings = parse_observability(self._config_loader["observability"])
         self.mask = Mask(os.environ, self.settings.secret_variables)
-        self.facts.run_id = str(run_params["run_id"])
+        self.facts.run_id = str(self._config_loader.runtime_params["run_id"])
         self.facts.environment = str(run_params.get("env") or "local")
 
     @property

@@ -1,4 +1,4 @@
-"""What must hold before a run starts, and what it must leave behind."""
+"""What must hold before a process of a run begins, and what it must leave behind."""
 
 from __future__ import annotations
 
@@ -8,14 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from kedro.framework.hooks import hook_impl
-from kedro.io import DataCatalog, MemoryDataset
+from kedro.io import DataCatalog
+from kedro.io.core import generate_timestamp
+from kedro.pipeline.node import Node
 
 from medallion.errors import RequestError
 from medallion.hooks.startup import spare_viz_statistics
-from medallion.lake.lock import LakeLock
 from medallion.lake.names import as_run_id
 from medallion.lake.store import Lake
+from medallion.planning.request import parse_request
+from medallion.runs.folder import RunFolder
+from medallion.runs.lifecycle import Run, Status
 from medallion.spec import load_spec
+from medallion.storage import LocalStorage
 
 logger = logging.getLogger(__name__)
 
@@ -23,35 +28,46 @@ _WITHOUT_HOOKS = "ParallelRunner"
 
 
 class RunGuard:
-    """Checks the spec at start, holds the lake's lock, and mends what a crash has left."""
+    """Gives the run its id, holds the lease on the lake, and mends what a dead run has left."""
 
     def __init__(self) -> None:
-        self._catalog: DataCatalog | None = None
-        self._lake: Lake | None = None
-        self._lock: LakeLock | None = None
+        self._unsaved: dict[str, int] = {}
 
-    @hook_impl
+    @hook_impl(tryfirst=True)
     def after_context_created(self, context: Any) -> None:
-        """Reads the spec, so that a wrong one fails before anything runs."""
+        """Reads the spec and what is asked for, so that a wrong one fails before anything runs.
+
+        A run that is joined is asked for what it was asked for when it began.
+
+        Raises:
+            RequestError: A parameter is unknown or has a value it cannot have.
+            SpecError: The spec says what cannot be.
+        """
         spare_viz_statistics(context._hook_manager)  # noqa: SLF001
         places = context.config_loader["globals"]
         load_spec(places["spec"])
-        self._lake = Lake(Path(places["data_root"]) / "silver")
+        self._asked = dict(context.config_loader.runtime_params or {})
+        request = parse_request(self._asked)
+        is_shared = "run_id" in self._asked
+        run_id = request.run_id if is_shared else as_run_id(generate_timestamp())
+        folder = RunFolder(LocalStorage(places["runs_root"]), run_id)
+        self.run = Run(
+            folder,
+            Lake(Path(places["data_root"]) / "silver"),
+            Path(places["runs_root"]) / "_processes",
+            is_shared,
+        )
+        began = folder.request() or {}
+        context.config_loader.runtime_params = {**began, **self._asked, "run_id": run_id}
 
-    @hook_impl
-    def after_catalog_created(self, catalog: DataCatalog, save_version: str | None) -> None:
-        """Gives nodes the run's id."""
-        self._catalog = catalog
-        catalog["run_id"] = MemoryDataset(as_run_id(save_version or "session"), copy_mode="assign")
-
-    # Before anyone tells of a run that may not start.
     @hook_impl(tryfirst=True)
-    def before_pipeline_run(self, run_params: dict[str, Any]) -> None:
-        """Checks the suites, takes the lock, then mends what an earlier run has left.
+    def before_pipeline_run(self, run_params: dict[str, Any], catalog: DataCatalog) -> None:
+        """Checks the suites, takes the lease, then mends what a dead run has left.
 
         Raises:
             SuiteError: A suite says something that cannot be.
-            RequestError: The runner would leave hooks out.
+            RequestError: The runner would leave hooks out, or the run was asked for something
+                else when it began.
             LockedError: Another run is at work.
         """
         if _WITHOUT_HOOKS in str(run_params.get("runner") or ""):
@@ -60,33 +76,56 @@ class RunGuard:
                 "leave no record.",
                 hint="use the SequentialRunner or the ThreadRunner.",
             )
-        if self._lake is None or self._catalog is None:
-            return
-        self._catalog.load("suites")
-        self._lock = LakeLock(self._lake.root, as_run_id(run_params["run_id"]))
-        self._lock.acquire()
-        atexit.register(self._end)
-        completed = self._lake.recover()
+        catalog.load("suites")
+        self._unsaved = {}
+        completed = self.run.begin(self._asked)
+        atexit.register(self._interrupted)
         if completed:
             logger.warning(
                 "An earlier run was cut short; %d partitions of its commit were put in place.",
-                len(completed),
+                completed,
             )
 
-    @hook_impl
+    def _ended_step(self, node: Node) -> None:
+        self._unsaved[node.name] -= 1
+        if self._unsaved[node.name] == 0:
+            self.run.end_step(node.name, {})
+
+    @hook_impl(tryfirst=True)
+    def before_node_run(self, node: Node) -> None:
+        """Takes the step.
+
+        Raises:
+            LockedError: Another process is at it.
+        """
+        self._unsaved[node.name] = len(node.outputs)
+        self.run.begin_step(node.name)
+
+    @hook_impl(trylast=True)
+    def after_dataset_saved(self, node: Node) -> None:
+        """Notes that a step is done when all its outputs are saved."""
+        self._ended_step(node)
+
+    @hook_impl(trylast=True)
     def after_pipeline_run(self) -> None:
-        """Gives the lock back."""
-        self._end()
+        """Lets this process go; the lake is free if it was the last of the run."""
+        self._end("succeeded")
 
-    @hook_impl
-    def on_pipeline_error(self) -> None:
-        """Clears what was staged and gives the lock back."""
-        self._end()
+    @hook_impl(trylast=True)
+    def on_pipeline_error(self, error: Exception) -> None:
+        """Clears what was staged and lets this process go."""
+        self._end("failed", error)
 
-    def _end(self) -> None:
-        """Ends the run, however it ended; safe to call again."""
-        if self._lock and self._lake:
-            self._lake.recover()
-            self._lock.release()
-            self._lock = None
-        atexit.unregister(self._end)
+    # Kedro calls no hook when a run is interrupted.
+    def _interrupted(self) -> None:
+        self._end("interrupted")
+
+    def _end(self, status: Status, error: Exception | None = None) -> None:
+        atexit.unregister(self._interrupted)
+        self.run.end(status, _steps_of_a_run(), error)
+
+
+def _steps_of_a_run() -> set[str]:
+    from kedro.framework.project import pipelines
+
+    return {node.name for node in pipelines["__default__"].nodes}

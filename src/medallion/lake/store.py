@@ -70,23 +70,35 @@ class Lake:
         return found == manifest.files
 
     def staging(self, run_id: str, step: str) -> Path:
-        """An empty folder to write new partitions of one step of a run into."""
+        """An empty folder to write new partitions of one step of a run into.
+
+        A step that is done again first completes the commit of its former try, so that it sees
+        the lake as it was before or as it was to be.
+        """
         folder = self.root / STAGING / as_run_id(run_id) / step
         if folder.exists():
-            shutil.rmtree(folder)
+            if (folder / _JOURNAL).exists():
+                Commit.reopen(self, folder).apply_all()
+            shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         return folder
 
-    def recover(self) -> list[str]:
+    def recover(self, *, only: str | None = None, living: str | None = None) -> list[str]:
         """Completes commits that a crash cut short and clears what never became one.
+
+        Args:
+            only: The one run to do it for; all runs if None.
+            living: A run that is at work, whose staging is left alone.
 
         Returns:
             What was done, a line for each partition completed.
         """
         done: list[str] = []
-        for journal in sorted((self.root / STAGING).glob(f"*/*/{_JOURNAL}")):
-            done.extend(Commit.reopen(self, journal.parent).apply_all())
-        shutil.rmtree(self.root / STAGING, ignore_errors=True)
+        for run in sorted((self.root / STAGING).glob(as_run_id(only) if only else "*")):
+            if run.name != living:
+                for journal in sorted(run.glob(f"*/{_JOURNAL}")):
+                    done.extend(Commit.reopen(self, journal.parent).apply_all())
+                shutil.rmtree(run, ignore_errors=True)
         return done
 
 

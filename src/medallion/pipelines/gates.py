@@ -9,7 +9,14 @@ from typing import Any
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.store import STAGING
 from medallion.planning.request import RunRequest
-from medallion.quality.gate import Due, Failure, decide, finding, result_of
+from medallion.quality.gate import (
+    Due,
+    Failure,
+    GateDecision,
+    decide,
+    finding,
+    result_of,
+)
 from medallion.quality.ledger import due_tables, standing_failures, updated
 from medallion.quality.reports import markdown
 from medallion.quality.suites import Suite, Suites
@@ -38,14 +45,12 @@ class Gatehouse:
         request: What was asked for.
         suites: The suites of all layers.
         lake: The lake.
-        run_id: The run.
         before: The result of the run before, whose history goes on.
     """
 
     request: RunRequest
     suites: Suites
     lake: LakeInventory
-    run_id: str
     before: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -99,7 +104,7 @@ def validate_due(
     from medallion.quality.relations import gate_connection
     from medallion.quality.validating import validate
 
-    spill = house.lake.lake.root / STAGING / house.run_id / "_spill"
+    spill = house.lake.lake.root / STAGING / house.request.run_id / "_spill"
     engine = house.request.engine
     with gate_connection(engine.memory_limit, engine.threads, spill) as connection:
         chosen = [(house.suites.of(layer)[table.table], table) for table in due]
@@ -108,19 +113,18 @@ def validate_due(
         facts = {batch.relation: _facts(connection, batch) for batch in batches}
     found = [*findings, *_recorded(layer, facts)]
     result = {**result_of(layer, mode, due, validated, standing, found), "facts": facts}
-    result["history"] = [*history, *_shares(house.run_id, facts)][-_REMEMBERED:]
+    result["history"] = [*history, *_shares(house.request.run_id, facts)][-_REMEMBERED:]
     return {"quality": result, "quality_report": markdown(result)}
 
 
-def gate(request: RunRequest, quality: Mapping[str, Any], lake: LakeInventory) -> bool:
+def gate(request: RunRequest, quality: Mapping[str, Any], lake: LakeInventory) -> GateDecision:
     """Lets the run go on, or stops it.
 
     Raises:
         GateError: Something failed that must not go further.
     """
     report = lake.lake.root.parent / "reports" / REPORTS[str(quality["layer"])]
-    decide(quality, request.quality.mode, str(report))
-    return True
+    return decide(quality, request.quality.mode, str(report))
 
 
 def _recorded(layer: str, facts: Mapping[str, Any]) -> Iterable[Failure]:

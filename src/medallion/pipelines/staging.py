@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 Facts = Callable[[str, str], Mapping[str, Any]]
 
 
-def engine_settings(request: RunRequest, lake: LakeInventory, run_id: str) -> EngineSettings:
+def engine_settings(request: RunRequest, lake: LakeInventory) -> EngineSettings:
     """What DuckDB may use, spilling into the run's staging folder."""
     from medallion.dbt_project import EngineSettings
 
-    spill = lake.lake.root / STAGING / run_id / "_spill"
+    spill = lake.lake.root / STAGING / request.run_id / "_spill"
     return EngineSettings(
         memory_limit=request.engine.memory_limit,
         threads=request.engine.threads,

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from medallion.errors import RequestError
-from medallion.lake.names import as_day, as_identifier, as_reason
+from medallion.lake.names import as_day, as_identifier, as_reason, as_run_id
 
 
 class _Model(BaseModel):
@@ -65,6 +65,7 @@ class RunRequest(_Model):
     """The parameters of a run.
 
     Attributes:
+        run_id: The run; one that is given can be joined by other processes.
         ingest_dt: One ingest day.
         start: First ingest day of a window.
         end: Last ingest day of a window.
@@ -76,6 +77,7 @@ class RunRequest(_Model):
         transforms: Parameters of transforms that differ from the spec for this run.
     """
 
+    run_id: str = "none"
     ingest_dt: date | None = None
     start: date | None = None
     end: date | None = None
@@ -84,6 +86,11 @@ class RunRequest(_Model):
     quality: Quality = Quality()
     engine: Engine = Engine()
     transforms: Mapping[str, Mapping[str, int | float]] = Field(default_factory=dict)
+
+    @field_validator("run_id", mode="before")
+    @classmethod
+    def _run_id(cls, value: object) -> object:
+        return as_run_id(str(value))
 
     @field_validator("ingest_dt", "start", "end", mode="before")
     @classmethod

@@ -31,6 +31,21 @@ class Due:
     partitions: Mapping[str, str]
 
 
+@dataclass(frozen=True)
+class GateDecision:
+    """That a gate has let the run go on.
+
+    Attributes:
+        layer: The layer whose output was checked.
+        mode: `warn` or `strict`.
+        failures: How many checks failed all the same.
+    """
+
+    layer: str
+    mode: str
+    failures: int
+
+
 def result_of(
     layer: str,
     mode: str,
@@ -76,13 +91,16 @@ def result_of(
     }
 
 
-def decide(result: Mapping[str, Any], mode: str, report: str = "") -> None:
+def decide(result: Mapping[str, Any], mode: str, report: str = "") -> GateDecision:
     """Lets the run go on, with the failures as warnings, or stops it.
 
     Args:
         result: The result of a gate.
         mode: `warn` or `strict`, which may differ from that of the run that validated.
         report: The file that tells all.
+
+    Returns:
+        What was decided, for those who may only go on then.
 
     Raises:
         GateError: Something failed that must not go further.
@@ -99,6 +117,7 @@ def decide(result: Mapping[str, Any], mode: str, report: str = "") -> None:
         )
     for failure in grouped(_that_matter(every)):
         logger.warning("%s gate: %s", layer, line(failure))
+    return GateDecision(layer, mode, len(every))
 
 
 def failure_of(layer: str, outcome: Outcome) -> Failure:

@@ -101,11 +101,12 @@ class Lease:
             if note and note.run_id == self._run_id:
                 self._write(note.since)
 
-    def release(self, *, ended: bool) -> None:
+    def release(self, *, ended: bool, hold: bool = True) -> None:
         """Lets this process go; safe to call again.
 
         Args:
             ended: Whether the run has ended, so that the lake is free.
+            hold: Whether a run that has not ended goes on holding the lake.
         """
         if self._mine is None:
             return
@@ -115,14 +116,14 @@ class Lease:
                 if ended:
                     self._storage.delete(LEASE)
                 else:
-                    self._write(note.since)
+                    self._write(note.since, hold=hold)
             path = Path(self._mine.lock_file)
             self._mine.release()
             path.unlink(missing_ok=True)
             self._mine = None
 
-    def _write(self, since: str) -> None:
-        until = self._now() + timedelta(minutes=self._minutes)
+    def _write(self, since: str, *, hold: bool = True) -> None:
+        until = self._now() + timedelta(minutes=self._minutes if hold else 0)
         note = LeaseNote(
             self._run_id,
             since,

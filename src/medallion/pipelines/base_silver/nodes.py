@@ -21,7 +21,7 @@ from medallion.pipelines.gates import Gatehouse, validate_layer
 from medallion.pipelines.staging import engine_settings, publish_staged
 from medallion.planning.plan import RunPlan
 from medallion.planning.request import RunRequest
-from medallion.quality.gate import Due
+from medallion.quality.gate import Due, GateDecision
 from medallion.quality.measuring import Measurer
 from medallion.quality.relations import view_lake
 from medallion.quality.suites import Suite, Suites
@@ -37,12 +37,11 @@ Window = dict[str, dict[date, BronzePartition | None]]
 def build(
     request: RunRequest,
     run_plan: RunPlan,
-    opened: OpenedBronze,
-    dims_passed: bool,  # noqa: ARG001
+    bronze: OpenedBronze,
+    dims_passed: GateDecision,  # noqa: ARG001
     spec: Spec,
     inventory: BronzeInventory,
     lake: LakeInventory,
-    run_id: str,
 ) -> dict[str, Any]:
     """Scores the window and splits it into accepted and quarantined rows.
 
@@ -52,18 +51,18 @@ def build(
     Returns:
         Writes by `<layer>_<table>`, and the receipt.
     """
-    window = _first_window(run_plan, opened)
+    window = _first_window(run_plan, bronze)
     if not window:
         return _outputs(spec, None, [])
-    staging, result = _score_until_stable(request, spec, inventory, lake, run_id, window)
+    staging, result = _score_until_stable(request, spec, inventory, lake, window)
     commit = _commit(spec, lake, staging, result, window)
     return _outputs(spec, commit, result.receipt())
 
 
-def _first_window(run_plan: RunPlan, opened: OpenedBronze) -> Window:
+def _first_window(run_plan: RunPlan, bronze: OpenedBronze) -> Window:
     found = {
         (table, partition.day): partition
-        for table, partitions in opened.tables.items()
+        for table, partitions in bronze.tables.items()
         for partition in partitions
     }
     window: Window = defaultdict(dict)
@@ -77,15 +76,14 @@ def _score_until_stable(
     spec: Spec,
     inventory: BronzeInventory,
     lake: LakeInventory,
-    run_id: str,
     window: Window,
 ) -> tuple[Path, BuildResult]:
     from medallion.dbt_project import build_base_silver
 
-    settings = engine_settings(request, lake, run_id)
+    settings = engine_settings(request, lake)
     keys = {name: lake.lake.files(f"keys/{name}")[0] for name in spec.dimensions}
     while True:
-        staging = lake.lake.staging(run_id, "base_silver")
+        staging = lake.lake.staging(request.run_id, "base_silver")
         partitions = {
             table: [partition for partition in days.values() if partition]
             for table, days in window.items()
@@ -208,7 +206,6 @@ def validate(
     spec: Spec,
     suites: Suites,
     lake: LakeInventory,
-    run_id: str,
     before: dict[str, Any],
 ) -> dict[str, Any]:
     """Validates the partitions that no verdict stands on."""
@@ -221,7 +218,7 @@ def validate(
             yield from measurer.events(suite, due, lake, nullified.get(suite.table))
 
     standing = {name: _stamps(lake, name) for name in spec.events}
-    house = Gatehouse(request, suites, lake, run_id, before)
+    house = Gatehouse(request, suites, lake, before)
     return validate_layer("base_silver", house, standing, measure)
 
 

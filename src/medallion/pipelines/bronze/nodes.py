@@ -9,9 +9,10 @@ from typing import Any
 
 from medallion.lake.bronze import BronzeInventory, BronzePartition, Finding, Listed
 from medallion.lake.inventory import LakeInventory
+from medallion.pipelines import gates
 from medallion.pipelines.gates import Gatehouse, validate_due
 from medallion.planning.plan import RunPlan, calendar, plan_run
-from medallion.planning.request import RunRequest, parse_request
+from medallion.planning.request import RunRequest
 from medallion.quality.gate import Due, Failure, finding
 from medallion.quality.ledger import suite_hash
 from medallion.quality.measuring import Delivered, Measurer
@@ -31,11 +32,6 @@ class OpenedBronze:
 
     tables: Mapping[str, tuple[BronzePartition, ...]]
     findings: tuple[Finding, ...] = ()
-
-
-def read_request(parameters: Mapping[str, Any]) -> RunRequest:
-    """Checks what was asked for."""
-    return parse_request(parameters)
 
 
 def plan(
@@ -60,7 +56,6 @@ def validate(
     suites: Suites,
     inventory: BronzeInventory,
     lake: LakeInventory,
-    run_id: str,
 ) -> dict[str, Any]:
     """Validates the delivery: manifests, files, contract, days."""
     found = (*run_plan.findings, *opened.findings)
@@ -80,8 +75,20 @@ def validate(
             yield from measurer.bronze(suite, deliveries[suite.table])
 
     odd = [_as_failure(one) for one in found if _is_layout(one, set(deliveries))]
-    house = Gatehouse(request, suites, lake, run_id)
+    house = Gatehouse(request, suites, lake)
     return validate_due("bronze", house, due, measure, findings=odd)
+
+
+def gate(
+    request: RunRequest, quality: Mapping[str, Any], opened: OpenedBronze, lake: LakeInventory
+) -> OpenedBronze:
+    """Hands on the partitions that may be processed.
+
+    Raises:
+        GateError: Something failed that must not go further.
+    """
+    gates.gate(request, quality, lake)
+    return opened
 
 
 def _wanted(run_plan: RunPlan) -> list[Listed]:

@@ -5,17 +5,15 @@ from __future__ import annotations
 from kedro.pipeline import Node, Pipeline
 
 from medallion.pipelines.bronze import nodes
-from medallion.pipelines.gates import gate
 
 
 def create_pipeline() -> Pipeline:
     """The first layer of every run."""
     return Pipeline(
         [
-            Node(nodes.read_request, "parameters", "run_request", name="read_request"),
             Node(
                 nodes.plan,
-                ["run_request", "spec", "inventory", "lake"],
+                ["params:run", "spec", "inventory", "lake"],
                 "run_plan",
                 name="plan_run",
             ),
@@ -25,23 +23,22 @@ def create_pipeline() -> Pipeline:
             Node(
                 nodes.validate,
                 [
-                    "run_request",
+                    "params:run",
                     "run_plan",
                     "opened",
                     "spec",
                     "suites",
                     "inventory",
                     "lake",
-                    "run_id",
                 ],
                 {name: name for name in ("quality", "quality_report")},
                 name="validate",
             ),
-            Node(gate, ["run_request", "quality", "lake"], "passed", name="gate"),
+            Node(nodes.gate, ["params:run", "quality", "opened", "lake"], "accepted", name="gate"),
         ],
         namespace="bronze",
-        inputs={"spec", "suites", "lake", "run_id"},
-        outputs={"run_request", "run_plan"},
-        parameters={"parameters"},
+        inputs={"spec", "suites", "lake"},
+        outputs={"run_plan"},
+        parameters={"params:run"},
         prefix_datasets_with_namespace=True,
     )

@@ -26,11 +26,9 @@ LAYERS = ("dims", "keys", "quarantine")
 def snapshot(
     request: RunRequest,
     run_plan: RunPlan,
-    opened: OpenedBronze,
-    bronze_passed: bool,  # noqa: ARG001
+    bronze: OpenedBronze,
     spec: Spec,
     lake: LakeInventory,
-    run_id: str,
 ) -> dict[str, Any]:
     """Builds the snapshots that are due; fresh dimensions are left as they are.
 
@@ -46,7 +44,7 @@ def snapshot(
     receipt: list[dict[str, Any]] = []
     for day in sorted({dimension.day for dimension in due}):
         of_day = [dimension for dimension in due if dimension.day == day]
-        written, counted = _build(request, of_day, day, opened, spec, lake, run_id)
+        written, counted = _build(request, of_day, day, bronze, spec, lake)
         outputs |= written
         receipt += counted
     return {**outputs, "receipt": receipt}
@@ -56,19 +54,16 @@ def _build(
     request: RunRequest,
     due: list[PlannedDimension],
     day: date,
-    opened: OpenedBronze,
+    bronze: OpenedBronze,
     spec: Spec,
     lake: LakeInventory,
-    run_id: str,
 ) -> tuple[dict[str, StagedWrite], list[dict[str, Any]]]:
     from medallion.dbt_project import build_dimensions
     from medallion.pipelines.staging import engine_settings
 
-    staging = lake.lake.staging(run_id, f"dims-{day}")
-    partitions = {dimension.name: opened.tables.get(dimension.name, ()) for dimension in due}
-    result = build_dimensions(
-        spec, partitions, day, staging, engine_settings(request, lake, run_id)
-    )
+    staging = lake.lake.staging(request.run_id, f"dims-{day}")
+    partitions = {dimension.name: bronze.tables.get(dimension.name, ()) for dimension in due}
+    result = build_dimensions(spec, partitions, day, staging, engine_settings(request, lake))
     facts = {
         dimension.name: {
             "inputs": {"bronze": dimension.bronze},
@@ -102,7 +97,6 @@ def validate(
     spec: Spec,
     suites: Suites,
     lake: LakeInventory,
-    run_id: str,
     before: dict[str, Any],
 ) -> dict[str, Any]:
     """Validates the newest snapshots that no verdict stands on."""
@@ -114,7 +108,7 @@ def validate(
             yield from measurer.dimension(suite, lake, nullified.get(suite.table))
 
     standing = {name: _standing(lake, name) for name in spec.dimensions}
-    house = Gatehouse(request, suites, lake, run_id, before)
+    house = Gatehouse(request, suites, lake, before)
     return validate_layer("dims", house, standing, measure)
 
 

@@ -23,28 +23,26 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 nodes.snapshot,
-                ["run_request", "run_plan", "opened", "bronze_passed", "spec", "lake", "run_id"],
+                ["params:run", "run_plan", "bronze", "spec", "lake"],
                 {**{name: name for name in _WRITES}, "receipt": "receipt"},
                 name="snapshot",
             ),
             Node(
                 nodes.validate,
-                ["run_request", "receipt", "spec", "suites", "lake", "run_id", "quality_before"],
+                ["params:run", "receipt", "spec", "suites", "lake", "quality_before"],
                 {name: name for name in ("quality", "quality_report", "validated")},
                 name="validate",
             ),
-            Node(gate, ["run_request", "quality", "lake"], "passed", name="gate"),
+            Node(gate, ["params:run", "quality", "lake"], "passed", name="gate"),
         ],
         namespace="dims",
         inputs={
-            "run_request": "run_request",
             "run_plan": "run_plan",
             "spec": "spec",
             "suites": "suites",
             "lake": "lake",
-            "run_id": "run_id",
-            "opened": "bronze.opened",
-            "bronze_passed": "bronze.passed",
+            "bronze": "bronze.accepted",
         },
+        parameters={"params:run"},
         outputs=_WRITES,
     )

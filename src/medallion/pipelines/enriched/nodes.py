@@ -16,7 +16,7 @@ from medallion.pipelines.gates import Gatehouse, validate_layer
 from medallion.planning.plan import RunPlan
 from medallion.planning.reach import Asked, EnrichedPlan, PlannedTransform, plan_enriched
 from medallion.planning.request import RunRequest
-from medallion.quality.gate import Due
+from medallion.quality.gate import Due, GateDecision
 from medallion.quality.measuring import Measurer
 from medallion.quality.relations import view_lake
 from medallion.quality.suites import Suite, Suites
@@ -30,7 +30,7 @@ _BATCH_ROWS = 12_000_000
 def plan(
     request: RunRequest,
     run_plan: RunPlan,
-    base_silver_passed: bool,  # noqa: ARG001
+    base_silver_passed: GateDecision,  # noqa: ARG001
     spec: Spec,
     lake: LakeInventory,
     **dimensions: pl.LazyFrame,
@@ -58,13 +58,17 @@ def _dimension_values(spec: Spec, dimensions: Mapping[str, pl.LazyFrame]) -> dic
 
 
 def run_transform(
-    name: str, enriched_plan: EnrichedPlan, spec: Spec, run_id: str, **inputs: pl.LazyFrame
+    name: str,
+    request: RunRequest,
+    enriched_plan: EnrichedPlan,
+    spec: Spec,
+    **inputs: pl.LazyFrame,
 ) -> FrameWrite:
     """Asks one transform for the days that are due, in batches that fit in memory."""
     table = f"enriched/{name}"
     planned = enriched_plan.transforms[name]
     if not planned.days:
-        return FrameWrite(table, run_id, ())
+        return FrameWrite(table, request.run_id, ())
     from medallion.transforms import TRANSFORMS
 
     transform = TRANSFORMS[name]
@@ -76,7 +80,7 @@ def run_transform(
     batches = tuple(
         (days, transform(days=days, **arguments)) for days in _batches(planned, enriched_plan)
     )
-    return FrameWrite(table, run_id, batches, planned.made_from, planned.origins)
+    return FrameWrite(table, request.run_id, batches, planned.made_from, planned.origins)
 
 
 def _pruned(
@@ -125,7 +129,6 @@ def validate(
     spec: Spec,
     suites: Suites,
     lake: LakeInventory,
-    run_id: str,
     **tables: pl.LazyFrame,  # noqa: ARG001
 ) -> dict[str, Any]:
     """Validates the days that no verdict stands on."""
@@ -143,5 +146,5 @@ def validate(
         }
         for name in spec.transforms
     }
-    house = Gatehouse(request, suites, lake, run_id)
+    house = Gatehouse(request, suites, lake)
     return validate_layer("enriched", house, standing, measure)

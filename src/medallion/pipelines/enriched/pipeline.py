@@ -41,7 +41,7 @@ def create_pipeline() -> Pipeline:
             Node(
                 nodes.plan,
                 {
-                    "request": "run_request",
+                    "request": "params:run",
                     "run_plan": "run_plan",
                     "base_silver_passed": "base_silver_passed",
                     "spec": "spec",
@@ -55,35 +55,33 @@ def create_pipeline() -> Pipeline:
             Node(
                 nodes.validate,
                 {
-                    "request": "run_request",
+                    "request": "params:run",
                     "spec": "spec",
                     "suites": "suites",
                     "lake": "lake",
-                    "run_id": "run_id",
                     **{name: name for name in TRANSFORMS},
                 },
                 {name: name for name in ("quality", "quality_report", "validated")},
                 name="validate",
             ),
-            Node(gate, ["run_request", "quality", "lake"], "passed", name="gate"),
+            Node(gate, ["params:run", "quality", "lake"], "passed", name="gate"),
         ],
         namespace="enriched",
         inputs={
-            "run_request": "run_request",
             "run_plan": "run_plan",
             "spec": "spec",
             "suites": "suites",
             "lake": "lake",
-            "run_id": "run_id",
             "base_silver_passed": "base_silver.passed",
             **{table: f"base_silver.{table}" for table in TABLES},
             **{name: f"dims.{name}" for name in DIMENSIONS},
         },
+        parameters={"params:run"},
     )
 
 
 def _transform_node(name: str, inputs: tuple[str, ...]) -> Node:
     run = update_wrapper(partial(nodes.run_transform, name), nodes.run_transform)
     run.__name__ = name
-    arguments = {"enriched_plan": "plan", "spec": "spec", "run_id": "run_id"}
+    arguments = {"request": "params:run", "enriched_plan": "plan", "spec": "spec"}
     return Node(run, {**arguments, **{read: read for read in inputs}}, name, name=name)

@@ -30,7 +30,6 @@ def build(
     spec: Spec,
     lake: LakeInventory,
     warehouse: Warehouse,
-    run_id: str,
 ) -> dict[str, Any]:
     """Builds the marts, unless they are what the lake says already.
 
@@ -44,7 +43,7 @@ def build(
         from medallion.dbt_project import build_gold
 
         with warehouse.replacing("gold", stamp) as file:
-            built = build_gold(spec, file, engine_settings(request, lake, run_id))
+            built = build_gold(spec, file, engine_settings(request, lake))
     tables = {
         model: BuiltTable(
             "gold", model, {name: inputs[name] for name in (*sources, _CODE) if name in inputs}
@@ -82,7 +81,6 @@ def validate(
     suites: Suites,
     lake: LakeInventory,
     warehouse: Warehouse,
-    run_id: str,
 ) -> dict[str, Any]:
     """Validates the marts, unless a verdict stands on them."""
     rows = {row["table"]: row["accepted"] for row in receipt}
@@ -97,5 +95,5 @@ def validate(
             yield from measurer.gold(suite, rows.get(table.table, counted[table.table]))
 
     standing = {model: {"": warehouse.made_from("gold")} for model in suites.models}
-    house = Gatehouse(request, suites, lake, run_id)
+    house = Gatehouse(request, suites, lake)
     return validate_layer("gold", house, standing, measure)

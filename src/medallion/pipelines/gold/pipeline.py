@@ -33,26 +33,25 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 build,
-                ["run_request", "views", "spec", "lake", "file", "run_id"],
+                ["params:run", "views", "spec", "lake", "file"],
                 {**{model: model for model in MODELS}, "receipt": "receipt"},
                 name="marts",
             ),
             Node(
                 nodes.validate,
-                ["run_request", "receipt", "spec", "suites", "lake", "file", "run_id"],
+                ["params:run", "receipt", "spec", "suites", "lake", "file"],
                 {name: name for name in ("quality", "quality_report", "validated")},
                 name="validate",
             ),
-            Node(gate, ["run_request", "quality", "lake"], "passed", name="gate"),
+            Node(gate, ["params:run", "quality", "lake"], "passed", name="gate"),
         ],
         namespace="gold",
         inputs={
-            "run_request": "run_request",
             "spec": "spec",
             "suites": "suites",
             "lake": "lake",
-            "run_id": "run_id",
             "views": "warehouse.views",
             "file": "warehouse.file",
         },
+        parameters={"params:run"},
     )

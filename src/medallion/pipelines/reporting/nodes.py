@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from medallion.planning.plan import RunPlan
-from medallion.quality.gate import Failure, grouped, line
+from medallion.quality.gate import Failure, GateDecision, grouped, line
 
 
 def describe(
@@ -14,7 +14,7 @@ def describe(
     dims: Sequence[Mapping[str, Any]],
     base_silver: Sequence[Mapping[str, Any]],
     gold: Sequence[Mapping[str, Any]],
-    gold_passed: bool,  # noqa: ARG001
+    gold_passed: GateDecision,  # noqa: ARG001
     *gates: Mapping[str, Any],
 ) -> str:
     """Writes the run report in Markdown: verdict, plan, rows, reasons, findings."""

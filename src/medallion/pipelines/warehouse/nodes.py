@@ -7,11 +7,12 @@ from medallion.datasets.warehouse import Warehouse
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.manifest import fingerprint
 from medallion.lake.views import lake_views
+from medallion.quality.gate import GateDecision
 from medallion.spec import Spec
 
 
 def register_views(
-    enriched_passed: bool,  # noqa: ARG001
+    enriched_passed: GateDecision,  # noqa: ARG001
     spec: Spec,
     lake: LakeInventory,
     trail: AuditTrail,

@@ -1,0 +1,153 @@
+"""A process's part of a run: it takes the lake, does steps, and ends the run if it is the last.
+
+What a run leaves when it ends, is left by whoever listens to its end: that happens once, in the
+process whose step was the last one, before the lake is free again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+from typing import Any, Literal
+
+from filelock import FileLock, Timeout
+
+from medallion.errors import LockedError
+from medallion.lake.store import Lake
+from medallion.runs.folder import RunFolder, unfinished
+from medallion.runs.lease import Lease, is_alive, read_lease
+from medallion.storage import LocalStorage
+
+_CLOSING = "closing"
+Status = Literal["succeeded", "failed", "interrupted", "killed", "closed"]
+# Of a run: how it ended, and why if it failed.
+EndListener = Callable[[RunFolder, Status, BaseException | None], None]
+
+
+@dataclass
+class Run:
+    """What this process does for a run.
+
+    Attributes:
+        folder: The run's documents.
+        lake: The lake that it writes.
+        locks: A folder on this machine for the locks of living processes and steps.
+        is_shared: Whether other processes may join it: its id was given.
+        minutes: How long a shared run holds the lake without any process of it.
+        on_end: Called once when the run ends, before the lake is free.
+        on_dead: Called for each dead run that this one has put in order.
+    """
+
+    folder: RunFolder
+    lake: Lake
+    locks: Path
+    is_shared: bool
+    minutes: float = 60.0
+    on_end: list[EndListener] = field(default_factory=list)
+    on_dead: list[Callable[[RunFolder], None]] = field(default_factory=list)
+    _lease: Lease | None = None
+    _steps: dict[str, FileLock] = field(default_factory=dict)
+    _mutex: Lock = field(default_factory=Lock)
+
+    def begin(self, asked: Mapping[str, Any]) -> int:
+        """Takes the lake or joins the run, then puts in order what dead runs have left.
+
+        Args:
+            asked: The parameters that were given.
+
+        Returns:
+            How many partitions of a dead run's commit were put in place.
+
+        Raises:
+            LockedError: Another run holds the lake.
+            RequestError: The run has ended, or was asked for something else when it began.
+        """
+        minutes = self.minutes if self.is_shared else 0
+        lease = Lease(LocalStorage(self.lake.root), self.locks, self.folder.run_id, minutes=minutes)
+        lease.acquire()
+        self._lease = lease
+        completed = self.lake.recover(living=self.folder.run_id)
+        self.folder.open(json.loads(json.dumps(asked, default=str)))
+        for dead in unfinished(self.folder.storage):
+            if dead.run_id != self.folder.run_id and not is_alive(self.locks, dead.run_id):
+                for listener in self.on_dead:
+                    listener(dead)
+                dead.end({"status": "killed"})
+        return len(completed)
+
+    def begin_step(self, step: str) -> None:
+        """Takes a step, which one process at a time does.
+
+        Raises:
+            LockedError: Another process is at it.
+        """
+        self.locks.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self._lock_of(step))
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise LockedError(
+                f"Another process does {step} of run {self.folder.run_id}.",
+                hint="wait for it; a step that has failed or was killed can be done again.",
+            ) from error
+        with self._mutex:
+            self._steps[step] = lock
+
+    def end_step(self, step: str, facts: Mapping[str, Any]) -> None:
+        """Notes that a step is done, and lets it go."""
+        self.folder.finish_step(step, facts)
+        with self._mutex:
+            lock = self._steps.pop(step, None)
+        if lock:
+            lock.release()
+
+    def end(
+        self, status: Status, scope: AbstractSet[str], error: BaseException | None = None
+    ) -> bool:
+        """Ends this process's part; ends the run if nothing of it is left to do.
+
+        Args:
+            status: How this process ended.
+            scope: The steps of a whole run.
+            error: Why it failed.
+
+        Returns:
+            Whether the run has ended.
+        """
+        if self._lease is None:
+            return False
+        for lock in self._steps.values():
+            lock.release()
+        self._steps.clear()
+        done = status == "succeeded" and scope <= self.folder.steps().keys()
+        ended = not self.is_shared or done
+        if ended:
+            self.close(status, error)
+        self._lease.release(ended=ended, hold=status != "interrupted")
+        self._lease = None
+        return ended
+
+    def close(self, status: Status, error: BaseException | None = None) -> None:
+        """Leaves what a run leaves when it ends; of several callers one does it."""
+        self.locks.mkdir(parents=True, exist_ok=True)
+        with FileLock(self._lock_of(_CLOSING)):
+            if self.folder.ended() is None:
+                self.lake.recover(only=self.folder.run_id)
+                for listener in self.on_end:
+                    listener(self.folder, status, error)
+                self.folder.end({"status": status})
+        for path in self.locks.glob(f"{self.folder.run_id}~~*"):
+            path.unlink(missing_ok=True)
+
+    def _lock_of(self, step: str) -> Path:
+        return self.locks / f"{self.folder.run_id}~~{step}.step"
+
+
+def holder(lake: Lake, locks: Path) -> str:
+    """The run that is at work on a lake; empty if none is."""
+    note = read_lease(LocalStorage(lake.root))
+    return note.run_id if note and is_alive(locks, note.run_id) else ""
