@@ -16,8 +16,7 @@ from medallion.commands.quality import quality
 from medallion.commands.quarantine import quarantine
 from medallion.commands.runs import runs
 from medallion.lake.names import as_day
-
-_PROJECT = Path(__file__).resolve().parents[2]
+from medallion.project import CONF
 
 
 @click.group(name="medallion")
@@ -96,5 +95,5 @@ def bronze_generate(
         mess=mess,
         defects=defects,
     )
-    report = generate(request, spec=load_spec(_PROJECT / "conf" / "base" / "spec.yml"))
+    report = generate(request, spec=load_spec(CONF / "base" / "spec.yml"))
     Console(highlight=False).print(str(report))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from kedro.config import OmegaConfigLoader
 
@@ -19,18 +18,12 @@ from medallion.hooks import (
     RunReporter,
     spare_imports,
 )
-
-_PROJECT = Path(__file__).resolve().parents[2]
-
-
-def _project_path(path: str) -> str:
-    """A path of the project, absolute; `gs://` roots stay as they are."""
-    return path if "://" in path else str(_PROJECT / Path(path).expanduser())
+from medallion.project import CONF, IS_CHECKOUT, place, resource
 
 
 def _root(variable: str, default: str) -> str:
-    """A root named by an environment variable, or its default inside the project."""
-    return _project_path(os.environ.get(variable) or default)
+    """A root named by an environment variable, or its default."""
+    return place(os.environ.get(variable) or default)
 
 
 spare_imports()
@@ -48,11 +41,13 @@ HOOKS = (
     RunReporter(_collector),
     _collector,
 )
+# Kedro looks for `conf` where it is called; an installed package brings its own.
+CONF_SOURCE = "conf" if IS_CHECKOUT else str(CONF)
 CONFIG_LOADER_CLASS = OmegaConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",
-    "custom_resolvers": {"root": _root, "project": _project_path},
+    "custom_resolvers": {"root": _root, "project": resource},
     "config_patterns": {
         "catalog": ["catalog*", "catalog*/**"],
         "observability": ["observability*", "observability*/**"],

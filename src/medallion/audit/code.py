@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from medallion.lake.manifest import fingerprint
+from medallion.project import DBT, HOME, PACKAGE
 
-_PROJECT = Path(__file__).resolve().parents[3]
 
-
-def git_sha(project: Path = _PROJECT) -> str | None:
+def git_sha(project: Path = HOME) -> str | None:
     """The commit that is checked out, read without running git; None outside a repository.
 
     `GIT_SHA` or `GITHUB_SHA` say it where there is no repository, as in an image.
@@ -22,12 +21,13 @@ def git_sha(project: Path = _PROJECT) -> str | None:
     return named or _head(project / ".git")
 
 
-def code_version(project: Path = _PROJECT) -> str:
+def code_version() -> str:
     """The version of the package and a fingerprint of its sources, committed or not."""
+    roots = [(PACKAGE, "**/*.py"), (DBT, "models/**/*.*"), (DBT, "macros/**/*.sql")]
     sources = [
-        (path.relative_to(project).as_posix(), path.read_text(encoding="utf-8"))
-        for pattern in ("src/medallion/**/*.py", "dbt/models/**/*.*", "dbt/macros/**/*.sql")
-        for path in sorted(project.glob(pattern))
+        (path.relative_to(root).as_posix(), path.read_text(encoding="utf-8"))
+        for root, pattern in roots
+        for path in sorted(root.glob(pattern))
     ]
     return f"{version('medallion')}+{fingerprint(sources)[:8]}"
 

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from medallion.lake.manifest import fingerprint
-
-PROJECT = Path(__file__).resolve().parents[3]
-DBT = PROJECT / "dbt"
+from medallion.project import DBT
 
 
 def gold_code() -> str:

@@ -7,8 +7,8 @@ from functools import cache
 from typing import Any
 
 from medallion import events
-from medallion.dbt_project.code import DBT
 from medallion.errors import DbtError
+from medallion.project import DBT
 
 _QUIET = [
     "--quiet",

@@ -6,16 +6,16 @@ import os
 import shutil
 from pathlib import Path
 
-from medallion.dbt_project.code import PROJECT
 from medallion.dbt_project.context import Context
 from medallion.dbt_project.settings import EngineSettings
 from medallion.lake.bronze import BronzePartition, list_bronze
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.store import Lake
 from medallion.lake.views import lake_views
+from medallion.project import DBT, place, resource
 from medallion.spec import Spec, load_spec
 
-_SCRATCH = PROJECT / "dbt" / "target" / "standalone"
+_SCRATCH = DBT / "target" / "standalone"
 
 
 def standalone_context() -> Context:
@@ -24,7 +24,7 @@ def standalone_context() -> Context:
     The roots are those of `conf/base/globals.yml`: `MEDALLION_BRONZE_ROOT` and
     `MEDALLION_DATA_ROOT`, or `data/bronze` and `data`. Nothing outside `dbt/target` is written.
     """
-    spec = load_spec(PROJECT / "conf" / "base" / "spec.yml")
+    spec = load_spec(resource("conf/base/spec.yml"))
     shutil.rmtree(_SCRATCH, ignore_errors=True)
     _SCRATCH.mkdir(parents=True)
     bronze = _bronze(spec)
@@ -50,7 +50,7 @@ def _bronze(spec: Spec) -> dict[str, list[BronzePartition]]:
 
 
 def _root(variable: str, default: str) -> Path:
-    return PROJECT / Path(os.environ.get(variable) or default).expanduser()
+    return Path(place(os.environ.get(variable) or default))
 
 
 def _scratch_warehouse(spec: Spec) -> Path:
