@@ -1,0 +1,54 @@
+"""The events of a run as they are kept: a file of JSON lines for each of its processes."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Lock
+
+from medallion.lake.names import as_run_id
+from medallion.runs.events import EVENT, Event, Progress
+
+_FOLDER = "events"
+
+
+def this_process() -> str:
+    """Host and process id, as events name a process."""
+    return f"{socket.gethostname()}-{os.getpid()}"
+
+
+class Journal:
+    """Writes the events of this process, and reads those of all.
+
+    An event is in the file when `write` returns: what happened is known of a process that is
+    killed right after it.
+
+    Args:
+        runs: The folder of all runs.
+        run_id: The run.
+    """
+
+    def __init__(self, runs: Path, run_id: str) -> None:
+        self._folder = runs / as_run_id(run_id) / _FOLDER
+        # A process id comes again, and must not continue a line that a kill has cut short.
+        self._file = self._folder / f"{this_process()}-{time.time_ns()}.jsonl"
+        self._lock = Lock()
+
+    def write(self, event: Event) -> None:
+        """Adds an event; progress is not kept."""
+        if isinstance(event, Progress):
+            return
+        self._folder.mkdir(parents=True, exist_ok=True)
+        line = EVENT.dump_json(event) + b"\n"
+        with self._lock, self._file.open("ab") as file:
+            file.write(line)
+
+    def read(self) -> Iterator[Event]:
+        """The events of all processes; a line that a kill has cut short is left out."""
+        for path in sorted(self._folder.glob("*.jsonl")):
+            for line in path.read_bytes().splitlines(keepends=True):
+                if line.endswith(b"\n"):
+                    yield EVENT.validate_json(line)

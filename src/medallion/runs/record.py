@@ -1,0 +1,151 @@
+"""What is known of a run: one record, compiled from the events of all its processes.
+
+Summary, page, metrics, audit trail and alerts are views of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from medallion.runs.events import (
+    Event,
+    GateDecided,
+    LayerCounted,
+    PlanMade,
+    RunEnded,
+    RunStarted,
+    StepFinished,
+    StepStarted,
+    TableWritten,
+    Warned,
+)
+
+_GATE_STEPS = ("validate", "gate")
+
+
+@dataclass
+class StepRecord:
+    """What is known of one step.
+
+    Attributes:
+        step: The node's name.
+        layer: Its layer.
+        process: Where its last try ran: host and process id.
+        tries: How often it was begun.
+        started_at: When its last try began, UTC.
+        ended_at: When it ended, UTC; None if it never did.
+        seconds: Wall time of its last try.
+        cpu_seconds: CPU time of its last try.
+        error: Why its last try failed; None if it did not.
+    """
+
+    step: str
+    layer: str
+    process: str = ""
+    tries: int = 0
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    error: str | None = None
+
+    @property
+    def is_gate(self) -> bool:
+        """Whether it belongs to a gate and not to the layer's own work."""
+        return self.step.rpartition(".")[2] in _GATE_STEPS
+
+
+@dataclass
+class RunRecord:
+    """What is known of a run.
+
+    Attributes:
+        run_id: The run.
+        started: What its first process began with; None before it did.
+        plan: What it does; None before it knows.
+        steps: Its steps by name, in the order in which they began.
+        written: What was put in place, in order.
+        receipts: What each layer counted, by layer.
+        gates: What each gate found, by layer.
+        warnings: What warned, and how often.
+        ended: How it ended; None while it has not.
+    """
+
+    run_id: str
+    started: RunStarted | None = None
+    plan: PlanMade | None = None
+    steps: dict[str, StepRecord] = field(default_factory=dict)
+    written: list[TableWritten] = field(default_factory=list)
+    receipts: dict[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
+    gates: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    warnings: dict[str, int] = field(default_factory=dict)
+    ended: RunEnded | None = None
+
+    @property
+    def status(self) -> str:
+        """`running`, or how it ended."""
+        return self.ended.status if self.ended else "running"
+
+    @property
+    def seconds(self) -> float:
+        """From its beginning to its end, the time between processes included."""
+        if self.started is None or self.ended is None:
+            return 0.0
+        return (self.ended.at - self.started.at).total_seconds()
+
+    @property
+    def cpu_seconds(self) -> float:
+        """The sum over its steps."""
+        return sum(step.cpu_seconds for step in self.steps.values())
+
+    @property
+    def did_nothing(self) -> bool:
+        """Whether every layer was up to date."""
+        changed = any(
+            one.status != "unchanged" for table in self.written for one in table.partitions
+        )
+        return (
+            not changed and not (self.plan and self.plan.days) and not any(self.receipts.values())
+        )
+
+    def note(self, event: Event) -> None:
+        """Adds what an event tells."""
+        match event:
+            case RunStarted() if self.started is None:
+                self.started = event
+            case PlanMade():
+                self.plan = event
+            case StepStarted():
+                step = self.steps.setdefault(event.step, StepRecord(event.step, event.layer))
+                step.process, step.started_at, step.error = event.process, event.at, None
+                step.tries += 1
+            case StepFinished():
+                step = self.steps.setdefault(event.step, StepRecord(event.step, event.layer))
+                step.ended_at, step.error = event.at, event.error
+                step.seconds, step.cpu_seconds = event.seconds, event.cpu_seconds
+            case TableWritten():
+                self.written.append(event)
+            case LayerCounted():
+                self.receipts[event.layer] = event.receipt
+            case GateDecided():
+                self.gates[event.layer] = event.result
+            case Warned():
+                self.warnings[event.message] = self.warnings.get(event.message, 0) + 1
+            case RunEnded():
+                self.ended = event
+
+
+def compiled(run_id: str, events: Iterable[Event]) -> RunRecord:
+    """The record of a run.
+
+    Args:
+        run_id: The run.
+        events: Its events, in any order.
+    """
+    record = RunRecord(run_id)
+    for event in sorted(events, key=lambda event: event.at):
+        record.note(event)
+    return record
