@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from medallion import events
 from medallion.errors import LakeError
 from medallion.lake import store
 from medallion.lake.manifest import MANIFEST
@@ -167,3 +168,84 @@ def test_a_file_that_changed_since_it_was_written_no_longer_verifies(lake: Lake)
     assert not lake.verifies("base/orders", manifest)
     shutil.rmtree(file.parent)
     assert not lake.verifies("base/orders", manifest)
+
+
+def told(lake: Lake, table: str = "base/orders") -> list[tuple[str, str, str, int]]:
+    """Who put what in place, as a listener hears it while the lake is recovered."""
+    heard: list[events.Event] = []
+    with events.listening(heard.append):
+        lake.recover()
+    return [
+        (event.run_id, one.value, one.status, one.rows)
+        for event in heard
+        if isinstance(event, events.TableWritten) and f"{event.layer}/{event.table}" == table
+        for one in event.partitions
+    ]
+
+
+def test_what_a_commit_puts_in_place_is_told_partition_by_partition(lake: Lake) -> None:
+    staging = lake.staging("run", "base_silver")
+    stage(staging, "base/orders", "2025-10-01", 2)
+    stage(staging, "base/orders", "2025-10-03", 3)
+    commit = Commit.prepare(lake, staging, {"base/orders": {"ingestion_dt=2025-10-02"}})
+    heard: list[events.Event] = []
+    with events.listening(heard.append):
+        commit.apply_all()
+    (event,) = heard
+    assert isinstance(event, events.TableWritten)
+    assert (event.run_id, event.layer, event.table) == ("run", "base", "orders")
+    assert [(one.value, one.status) for one in event.partitions] == [
+        ("2025-10-01", "written"),
+        ("2025-10-02", "removed"),
+        ("2025-10-03", "written"),
+    ]
+
+
+def test_a_recovery_tells_in_the_name_of_the_run_that_died(lake: Lake) -> None:
+    staging = lake.staging("killed", "base_silver")
+    stage(staging, "base/orders", "2025-10-03", 3)
+    Commit.prepare(lake, staging, {})
+    assert told(lake) == [
+        ("killed", "2025-10-03", "written", lake.partitions("base/orders")["2025-10-03"].rows)
+    ]
+    assert told(lake) == []
+
+
+def test_a_run_killed_between_the_swap_and_its_record_is_told_by_the_recovery(lake: Lake) -> None:
+    staging = lake.staging("killed", "base_silver")
+    stage(staging, "base/orders", "2025-10-03", 3)
+
+    def die(_: events.Event) -> None:
+        raise KeyboardInterrupt
+
+    with events.listening(die), pytest.raises(KeyboardInterrupt):
+        Commit.prepare(lake, staging, {}).apply_all()
+    assert "2025-10-03" in lake.partitions("base/orders")
+    assert [one[:3] for one in told(lake)] == [("killed", "2025-10-03", "written")]
+
+
+def test_what_came_out_as_it_stands_is_told_as_unchanged(lake: Lake) -> None:
+    staging = lake.staging("again", "base_silver")
+    stage(staging, "base/orders", "2025-10-01", 1)
+    commit = Commit.prepare(lake, staging, {})
+    heard: list[events.Event] = []
+    with events.listening(heard.append):
+        assert commit.apply_all() == []
+    (event,) = heard
+    assert isinstance(event, events.TableWritten)
+    assert [one.status for one in event.partitions] == ["unchanged"]
+
+
+def test_a_recovery_leaves_a_living_run_alone(lake: Lake) -> None:
+    for run in ("living", "dead"):
+        stage(lake.staging(run, "base_silver"), "base/orders", "2025-10-03", 3)
+    lake.recover(living="living")
+    assert [path.name for path in (lake.root / store.STAGING).iterdir()] == ["living"]
+
+
+def test_a_step_that_is_done_again_completes_its_former_commit_first(lake: Lake) -> None:
+    staging = lake.staging("run", "base_silver")
+    stage(staging, "base/orders", "2025-10-03", 3)
+    Commit.prepare(lake, staging, {})
+    assert list(lake.staging("run", "base_silver").iterdir()) == []
+    assert "2025-10-03" in lake.partitions("base/orders")

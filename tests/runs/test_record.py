@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from medallion.runs import events
+from medallion import events
 from medallion.runs.journal import Journal
 from medallion.runs.record import compiled
 
@@ -53,7 +53,9 @@ def test_a_step_that_was_done_again_counts_its_tries_and_forgets_its_error() -> 
 
 def test_a_run_that_only_made_the_same_again_did_nothing() -> None:
     same = events.PartitionChange(value="2025-10-01", status="unchanged")
-    table = events.TableWritten(at=after(1), layer="enriched", table="x", partitions=(same,))
+    table = events.TableWritten(
+        at=after(1), run_id="r", layer="enriched", table="x", partitions=(same,)
+    )
     plan = events.PlanMade(
         at=after(0), mode="pending", days=(), horizon=date(2025, 10, 1), summary={}
     )

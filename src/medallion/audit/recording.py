@@ -31,11 +31,11 @@ def of_commit(node: AuditRecord, write: StagedWrite) -> Iterator[AuditRecord]:
     layer = write.table.split("/")[0]
     if write.commit is None or layer not in (*_LAYERS, _QUARANTINE):
         return
-    for name, text in write.commit.replace.items():
+    for name, text in write.commit.journal.replace.items():
         if name.startswith(f"{write.table}/"):
             manifest = PartitionManifest.model_validate_json(text)
             yield of_partition(node, write.table, manifest, "written")
-    for name in write.commit.remove:
+    for name in write.commit.journal.remove:
         if name.startswith(f"{write.table}/"):
             gone = PartitionManifest(
                 table=write.table, partition=name.split("/")[-1], files=(), content_hash=""

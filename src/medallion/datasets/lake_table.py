@@ -13,7 +13,7 @@ from kedro.io import AbstractDataset
 from medallion.datasets.schema import lake_schema, partition_day
 from medallion.errors import LakeError
 from medallion.lake.inventory import move_pointer, write_state
-from medallion.lake.manifest import PartitionManifest
+from medallion.lake.manifest import Origin, PartitionManifest
 from medallion.lake.sealing import seal
 from medallion.lake.store import Commit, Lake
 from medallion.lake.writes import FrameWrite, StagedWrite
@@ -109,9 +109,26 @@ class LakeTableDataset(AbstractDataset[StagedWrite | FrameWrite, pl.LazyFrame]):
                 _stage(staging / self._table, self._table, day, rows)
         wanted = {f"{partition_day(self._table)}={day}" for day in write.days}
         staged = {path.name for path in (staging / self._table).glob("*=*")}
-        commit = Commit.prepare(self._lake, staging, {self._table: wanted - staged})
+        commit = Commit.prepare(
+            self._lake, staging, {self._table: wanted - staged}, self._origins(write)
+        )
         commit.apply_all()
         write_state(self._lake, self._table.split("/")[1], write.made_from)
+
+    def _origins(self, write: FrameWrite) -> dict[str, dict[str, Origin]]:
+        """What each day is made from; the rows of other transforms are known only now."""
+        key = partition_day(self._table)
+        return {
+            f"{self._table}/{key}={day}": {
+                read: origin if origin.rows is not None else self._counted(read, day, origin)
+                for read, origin in origins.items()
+            }
+            for day, origins in write.origins.items()
+        }
+
+    def _counted(self, transform: str, day: str, origin: Origin) -> Origin:
+        manifest = self._lake.partitions(f"enriched/{transform}").get(day)
+        return origin.model_copy(update={"rows": manifest.rows if manifest else 0})
 
     def _exists(self) -> bool:
         return bool(self._lake.partitions(self._table))

@@ -93,10 +93,12 @@ def _shortened(message: str) -> str:
 def _reporting(layer: str) -> Callable[[Any], None]:
     def report(event: Any) -> None:
         if event.info.name == "LogStartLine":
-            events.announce(events.Progress(layer, event.data.node_info.node_name, done=False))
+            events.announce(
+                events.Progress(layer=layer, item=event.data.node_info.node_name, done=False)
+            )
         elif event.info.name == "LogModelResult":
             node = event.data.node_info.node_name
             seconds = float(event.data.execution_time)
-            events.announce(events.Progress(layer, node, done=True, seconds=seconds))
+            events.announce(events.Progress(layer=layer, item=node, done=True, seconds=seconds))
 
     return report

@@ -253,7 +253,7 @@ class RunCollector:
 
 def _of_commit(write: StagedWrite) -> Written:
     """What of a commit belongs to one table; unchanged partitions are not written again."""
-    replaced: Mapping[str, str] = write.commit.replace if write.commit else {}
+    replaced: Mapping[str, str] = write.commit.journal.replace if write.commit else {}
     files = [
         file
         for partition, manifest in replaced.items()

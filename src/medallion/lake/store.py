@@ -8,18 +8,19 @@ it is completed by the next run, so a layer's tables always move together.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from medallion.errors import LakeError
-from medallion.lake.manifest import MANIFEST, PartitionManifest, describe_files
+from medallion.events import PartitionChange, TableWritten, announce
+from medallion.lake.manifest import MANIFEST, Origin, PartitionManifest, describe_files
 from medallion.lake.names import as_run_id
 from medallion.lake.swap import replace_folder
 
@@ -99,29 +100,56 @@ class Lake:
                 for journal in sorted(run.glob(f"*/{_JOURNAL}")):
                     done.extend(Commit.reopen(self, journal.parent).apply_all())
                 shutil.rmtree(run, ignore_errors=True)
+        with suppress(OSError):  # another run's staging is in it, or there is none
+            (self.root / STAGING).rmdir()
         return done
+
+
+class _Journal(BaseModel):
+    """What a commit does, written down before it does it.
+
+    Attributes:
+        replace: The manifest of each new partition, as text, by its path.
+        same: The same of partitions that came out byte for byte as they are.
+        remove: Partitions that go, because nothing is left in them.
+        origins: What partitions were made from, by their path, where manifests do not say it.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    replace: Mapping[str, str]
+    same: Mapping[str, str] = Field(default_factory=dict)
+    remove: tuple[str, ...] = ()
+    origins: Mapping[str, Mapping[str, Origin]] = Field(default_factory=dict)
 
 
 @dataclass
 class Commit:
     """A set of partitions that will replace those of the lake.
 
+    What was put in place is announced before the journal goes, so that whatever stands was
+    recorded: a commit that a crash cut short is announced by the recovery that completes it.
+
     Attributes:
         lake: Where to.
         folder: The staging folder that holds the new partitions, laid out as the lake is.
-        replace: SHA-256-like content hash and inputs of each new partition, by its path.
-        remove: Partitions that go, because nothing is left in them.
+        journal: What it does.
     """
 
     lake: Lake
     folder: Path
-    replace: Mapping[str, str]
-    remove: tuple[str, ...] = ()
+    journal: _Journal
     _pending: set[str] = field(default_factory=set)
     _lock: Lock = field(default_factory=Lock)
 
     @classmethod
-    def prepare(cls, lake: Lake, folder: Path, remove: Mapping[str, set[str]]) -> Commit:
+    def prepare(
+        cls,
+        lake: Lake,
+        folder: Path,
+        remove: Mapping[str, set[str]],
+        origins: Mapping[str, Mapping[str, Origin]] | None = None,
+    ) -> Commit:
         """Writes the journal for everything staged in `folder`.
 
         Partitions that would come out byte for byte as they are stay untouched.
@@ -130,31 +158,44 @@ class Commit:
             lake: The lake to change.
             folder: A folder made by `Lake.staging`, filled with complete partitions.
             remove: Partition folders that shall go, by table.
+            origins: What partitions were made from, by their path, for the record.
         """
-        replace: dict[str, str] = {}
-        for manifest in sorted(folder.glob(f"*/*/*/{MANIFEST}")):
-            partition = manifest.parent.relative_to(folder).as_posix()
-            text = manifest.read_text(encoding="utf-8")
-            if _read_text(lake.root / partition / MANIFEST) != text:
-                replace[partition] = text
+        staged = {
+            manifest.parent.relative_to(folder).as_posix(): manifest.read_text(encoding="utf-8")
+            for manifest in sorted(folder.glob(f"*/*/*/{MANIFEST}"))
+        }
+        same = {
+            partition: text
+            for partition, text in staged.items()
+            if _read_text(lake.root / partition / MANIFEST) == text
+        }
         gone = sorted(
             f"{table}/{name}"
             for table, names in remove.items()
             for name in names
             if (lake.root / table / name).is_dir()
         )
-        journal = folder / _JOURNAL
-        draft = journal.with_suffix(".draft")
-        draft.write_text(json.dumps({"replace": replace, "remove": gone}), encoding="utf-8")
-        draft.replace(journal)
-        return cls(lake, folder, replace, tuple(gone), {*replace, *gone})
+        replace = {name: text for name, text in staged.items() if name not in same}
+        journal = _Journal(replace=replace, same=same, remove=tuple(gone), origins=origins or {})
+        path = folder / _JOURNAL
+        draft = path.with_suffix(".draft")
+        draft.write_text(journal.model_dump_json(), encoding="utf-8")
+        draft.replace(path)
+        return cls._of(lake, folder, journal)
 
     @classmethod
     def reopen(cls, lake: Lake, folder: Path) -> Commit:
         """Reads a commit back from its journal."""
-        journal = json.loads((folder / _JOURNAL).read_text(encoding="utf-8"))
-        replace, remove = journal["replace"], tuple(journal["remove"])
-        return cls(lake, folder, replace, remove, {*replace, *remove})
+        return cls._of(lake, folder, _Journal.model_validate_json((folder / _JOURNAL).read_bytes()))
+
+    @classmethod
+    def _of(cls, lake: Lake, folder: Path, journal: _Journal) -> Commit:
+        return cls(lake, folder, journal, {*journal.replace, *journal.same, *journal.remove})
+
+    @property
+    def run_id(self) -> str:
+        """The run that made the partitions."""
+        return self.folder.parent.name
 
     def apply(self, table: str) -> list[str]:
         """Swaps in the partitions of one table; the last table ends the commit.
@@ -165,12 +206,38 @@ class Commit:
         mine = sorted(name for name in self._pending if name.startswith(f"{table}/"))
         for partition in mine:
             self._apply_partition(partition)
+        if mine:
+            announce(self._written(table, mine))
         with self._lock:
             self._pending -= set(mine)
             if not self._pending and self.folder.exists():
                 (self.folder / _JOURNAL).unlink(missing_ok=True)
                 shutil.rmtree(self.folder, ignore_errors=True)
-        return mine
+        return [partition for partition in mine if partition not in self.journal.same]
+
+    def _written(self, table: str, partitions: list[str]) -> TableWritten:
+        layer, name = table.split("/")
+        changes = tuple(self._change(partition) for partition in partitions)
+        return TableWritten(run_id=self.run_id, layer=layer, table=name, partitions=changes)
+
+    def _change(self, partition: str) -> PartitionChange:
+        value = partition.rpartition("=")[2]
+        text = self.journal.replace.get(partition) or self.journal.same.get(partition)
+        if text is None:
+            return PartitionChange(value=value, status="removed")
+        manifest = PartitionManifest.model_validate_json(text)
+        origins = self.journal.origins.get(partition, {})
+        rows = [origin.rows for origin in origins.values() if origin.rows is not None]
+        return PartitionChange(
+            value=value,
+            status="unchanged" if partition in self.journal.same else "written",
+            rows=manifest.rows,
+            bytes=manifest.bytes,
+            files=len(manifest.files),
+            content_hash=manifest.content_hash,
+            inputs={name: one.fingerprint for name, one in origins.items()} or manifest.inputs,
+            input_rows=sum(rows) if rows else manifest.counts.get("bronze_rows"),
+        )
 
     def apply_all(self) -> list[str]:
         """Swaps in everything."""
@@ -179,12 +246,14 @@ class Commit:
 
     def _apply_partition(self, partition: str) -> None:
         live, staged = self.lake.root / partition, self.folder / partition
-        if partition not in self.replace:
+        if partition in self.journal.same:
+            return
+        if partition not in self.journal.replace:
             if live.exists():
                 aside = self.folder / "_removed" / partition
                 aside.parent.mkdir(parents=True, exist_ok=True)
                 live.rename(aside)
-        elif _read_text(live / MANIFEST) != self.replace[partition]:
+        elif _read_text(live / MANIFEST) != self.journal.replace[partition]:
             replace_folder(staged, live)
 
 

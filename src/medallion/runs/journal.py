@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from threading import Lock
 
+from medallion.events import EVENT, Event, Progress
 from medallion.lake.names import as_run_id
-from medallion.runs.events import EVENT, Event, Progress
 
 _FOLDER = "events"
 

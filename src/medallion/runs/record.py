@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from medallion.runs.events import (
+from medallion.events import (
     Event,
     GateDecided,
     LayerCounted,
