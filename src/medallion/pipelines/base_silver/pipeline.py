@@ -38,10 +38,12 @@ def create_pipeline() -> Pipeline:
                 ["params:run", "receipt", "spec", "suites", "lake", "quality_before"],
                 {name: name for name in ("quality", "quality_report", "validated")},
                 name="validate",
+                tags="gate",
             ),
-            Node(gate, ["params:run", "quality", "lake"], "passed", name="gate"),
+            Node(gate, ["params:run", "quality", "lake"], "passed", name="gate", tags="gate"),
         ],
         namespace="base_silver",
+        tags="base_silver",
         inputs={
             "run_plan": "run_plan",
             "spec": "spec",

@@ -63,10 +63,12 @@ def create_pipeline() -> Pipeline:
                 },
                 {name: name for name in ("quality", "quality_report", "validated")},
                 name="validate",
+                tags="gate",
             ),
-            Node(gate, ["params:run", "quality", "lake"], "passed", name="gate"),
+            Node(gate, ["params:run", "quality", "lake"], "passed", name="gate", tags="gate"),
         ],
         namespace="enriched",
+        tags="enriched",
         inputs={
             "run_plan": "run_plan",
             "spec": "spec",
@@ -84,4 +86,6 @@ def _transform_node(name: str, inputs: tuple[str, ...]) -> Node:
     run = update_wrapper(partial(nodes.run_transform, name), nodes.run_transform)
     run.__name__ = name
     arguments = {"request": "params:run", "enriched_plan": "plan", "spec": "spec"}
-    return Node(run, {**arguments, **{read: read for read in inputs}}, name, name=name)
+    return Node(
+        run, {**arguments, **{read: read for read in inputs}}, name, name=name, tags="transform"
+    )

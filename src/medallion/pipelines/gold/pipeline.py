@@ -42,10 +42,12 @@ def create_pipeline() -> Pipeline:
                 ["params:run", "receipt", "spec", "suites", "lake", "file"],
                 {name: name for name in ("quality", "quality_report", "validated")},
                 name="validate",
+                tags="gate",
             ),
-            Node(gate, ["params:run", "quality", "lake"], "passed", name="gate"),
+            Node(gate, ["params:run", "quality", "lake"], "passed", name="gate", tags="gate"),
         ],
         namespace="gold",
+        tags="gold",
         inputs={
             "spec": "spec",
             "suites": "suites",

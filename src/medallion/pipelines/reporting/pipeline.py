@@ -28,6 +28,7 @@ def create_pipeline() -> Pipeline:
             ),
         ],
         namespace="reporting",
+        tags="reporting",
         inputs={
             "run_plan": "run_plan",
             "dims": "dims.receipt",

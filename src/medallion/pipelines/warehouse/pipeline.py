@@ -19,6 +19,7 @@ def create_pipeline() -> Pipeline:
             ),
         ],
         namespace="warehouse",
+        tags="warehouse",
         inputs={
             "spec": "spec",
             "lake": "lake",
