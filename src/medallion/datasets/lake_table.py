@@ -14,6 +14,7 @@ from medallion.datasets.schema import lake_schema, partition_day
 from medallion.errors import LakeError
 from medallion.lake.inventory import move_pointer, write_state
 from medallion.lake.manifest import PartitionManifest
+from medallion.lake.scans import scan_days
 from medallion.lake.sealing import seal
 from medallion.lake.store import Commit, Lake
 from medallion.lake.writes import FrameWrite, StagedWrite
@@ -69,7 +70,7 @@ class LakeTableDataset(AbstractDataset[StagedWrite | FrameWrite, pl.LazyFrame]):
             for manifest in partitions.values()
             for file in manifest.files
         ]
-        return _scan(files, schema, day)
+        return scan_days(files, schema, day)
 
     def save(self, data: StagedWrite | FrameWrite) -> None:
         """Swaps in the new partitions of this table.
@@ -118,19 +119,6 @@ class LakeTableDataset(AbstractDataset[StagedWrite | FrameWrite, pl.LazyFrame]):
 
     def _describe(self) -> dict[str, Any]:
         return {"root": str(self._lake.root), "table": self._table, "newest": self._newest}
-
-
-def _scan(files: list[Path], schema: pl.Schema, day: str) -> pl.LazyFrame:
-    if not files:
-        return pl.LazyFrame(schema={**schema, day: pl.Date()})
-    return pl.scan_parquet(
-        files,
-        schema=schema,
-        hive_partitioning=True,
-        hive_schema={day: pl.Date()},
-        missing_columns="insert",
-        extra_columns="ignore",
-    )
 
 
 def _split(frame: pl.LazyFrame, days: tuple[date, ...]) -> Iterator[tuple[date, pl.DataFrame]]:

@@ -17,6 +17,7 @@ from medallion.dbt_project.results import StagedTable
 from medallion.dbt_project.settings import EngineSettings
 from medallion.dbt_project.sources import BronzeView
 from medallion.lake.bronze import BronzePartition
+from medallion.lake.scans import read_days, read_files
 from medallion.lake.views import DUCKDB_TYPES, silver_columns
 from medallion.spec import INGESTION_DAY, Spec
 
@@ -83,19 +84,11 @@ class Context:
         if not files:
             nulls = ", ".join(f"null::{kind} as {name}" for name, kind in columns.items())
             return f"select {nulls} where false"
-        paths = ", ".join(f"'{_escaped(path)}'" for path in files)
-        return (
-            f"select * from read_parquet([{paths}], hive_partitioning = true,"
-            f" hive_types = {{'{INGESTION_DAY}': DATE}})"
-        )
+        return read_days(files, INGESTION_DAY)
 
     def _keys(self, name: str) -> str:
         (key,) = self.spec.tables[name].key
         if name not in self.dimension_keys:
             kind = DUCKDB_TYPES[self.spec.tables[name].columns[key].silver]
             return f"select null::{kind} as {key} where false"
-        return f"select {key} from read_parquet('{_escaped(self.dimension_keys[name])}')"
-
-
-def _escaped(path: Path) -> str:
-    return str(path).replace("'", "''")
+        return f"select {key} from {read_files([self.dimension_keys[name]])}"

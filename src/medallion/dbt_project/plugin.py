@@ -17,6 +17,7 @@ from medallion.dbt_project.context import Context
 from medallion.dbt_project.results import StagedPartition, StagedTable
 from medallion.dbt_project.sources import BronzeView
 from medallion.dbt_project.standalone import standalone_context
+from medallion.lake.scans import read_days
 from medallion.spec import INGESTION_DAY
 
 CURRENT = "current"
@@ -244,13 +245,12 @@ def _attach(warehouse: Path | None, cursor: Any) -> Iterable[str]:
 
 def _reading(staged: StagedTable, query: str) -> str:
     """The model as its files show it."""
-    paths = [f"'{_escaped(file)}'" for partition in staged.partitions for file in partition.files]
-    if not paths:
+    files = [file for partition in staged.partitions for file in partition.files]
+    if not files:
         return f"select * from ({query}) where false"
-    return (
-        f"select * from read_parquet([{', '.join(paths)}], hive_partitioning = true,"
-        f" hive_types_autocast = true)"
-    )
+    key = files[0].parent.name.partition("=")[0]
+    kind = "varchar" if staged.table.startswith("keys/") else "date"
+    return read_days(files, key, kind=kind)
 
 
 def _quoted(name: str) -> str:

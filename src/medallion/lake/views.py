@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
 from medallion.lake.inventory import LakeInventory
+from medallion.lake.scans import read_table
 from medallion.spec import INGESTION_DAY, SNAPSHOT_DAY, Spec
 
 DUCKDB_TYPES = {
@@ -40,7 +40,7 @@ def _views(spec: Spec, lake: LakeInventory) -> Iterable[tuple[str, str]]:
     for name in spec.dimensions:
         columns = silver_columns(spec, name)
         newest = lake.newest_snapshots().get(name)
-        only = f"{SNAPSHOT_DAY}={newest}" if newest else "*"
+        only = str(newest) if newest else "*"
         yield f"dims.{name}", _view(lake, f"dims/{name}", columns, SNAPSHOT_DAY, only)
         yield f"dims.{name}_history", _view(lake, f"dims/{name}", columns, SNAPSHOT_DAY)
     for name, facts in spec.tables.items():
@@ -73,12 +73,5 @@ def _view(
         for name, kind in columns.items()
     ]
     differ = any(columns != held[0] for columns in held)
-    return (
-        f"select {', '.join([*named, day])} from read_parquet("
-        f"'{_quoted(lake.lake.root / table / only / '*.parquet')}', hive_partitioning = true,"
-        f" hive_types = {{'{day}': DATE}}, union_by_name = {str(differ).lower()})"
-    )
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")
+    folder = lake.lake.root / table
+    return read_table(folder, day, named, only=only, union_by_name=differ)

@@ -69,7 +69,7 @@ def validate(
         Due(
             table,
             suite_hash(suites.of("bronze")[table]),
-            {f"{p.key}={p.value}": p.fingerprint for p in delivered.listed},
+            {p.partition: p.fingerprint for p in delivered.listed},
         )
         for table, delivered in deliveries.items()
     ]
@@ -131,7 +131,8 @@ def _is_layout(found: Finding, due: set[str]) -> bool:
 
 
 def _as_failure(found: Finding) -> Failure:
-    return finding("bronze", found.check, found.table, found.partition, found.message)
+    failure = finding("bronze", found.check, found.table, found.partition, found.message)
+    return {**failure, "severity": "critical"} if found.critical else failure
 
 
 _LAYOUT = ("known_table", "table_present", "partition_name", "partition_kept")
