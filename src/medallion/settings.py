@@ -19,13 +19,14 @@ from medallion.hooks import (
     RunReporter,
     spare_imports,
 )
+from medallion.lake.names import root_path
 
 _PROJECT = Path(__file__).resolve().parents[2]
 
 
 def _project_path(path: str) -> str:
     """A path of the project, absolute; `gs://` roots stay as they are."""
-    return path if "://" in path else str(_PROJECT / Path(path).expanduser())
+    return root_path(path, _PROJECT)
 
 
 def _root(variable: str, default: str) -> str:

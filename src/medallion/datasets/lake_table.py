@@ -99,7 +99,8 @@ class LakeTableDataset(AbstractDataset[StagedWrite | FrameWrite, pl.LazyFrame]):
         from medallion.lake.inventory import LakeInventory
 
         day = LakeInventory(self._lake, spec).newest_snapshots().get(self._table.split("/")[1])
-        return {day.isoformat(): partitions[day.isoformat()]} if day else {}
+        value = str(day)
+        return {value: partitions[value]} if value in partitions else {}
 
     def _save_frames(self, write: FrameWrite) -> None:
         if not write.batches:

@@ -119,6 +119,7 @@ class PartitionWriter:
         """Writes all partitions of a table such as `base/orders`."""
         columns = self._columns()
         *_, key = columns
+        layer = table.split("/", maxsplit=1)[0]
         order = ", ".join(order_by) or "all"
         batch = f"staging.{table.replace('/', '_')}"
         folder = self._context.staging / table
@@ -129,7 +130,8 @@ class PartitionWriter:
             stored = {name: kind for name, kind in columns.items() if name not in absent}
             selected = ", ".join(_quoted(name) for name in stored)
             rows = f"select {selected} from {batch} where {key} = '{value}' order by {order}"
-            return self._copy(folder / f"{key}={value}", value, rows, stored)
+            partition = folder / f"{key}={value}"
+            return self._copy(partition, value, rows, stored, keep_empty=layer == "dims")
 
         partitions: list[StagedPartition] = []
         with ThreadPoolExecutor(self._context.settings.workers) as pool:
@@ -201,8 +203,12 @@ class PartitionWriter:
         return sorted({partition.value for partition in self._context.bronze.get(name, ())})
 
     def _copy(
-        self, folder: Path, value: str, query: str, columns: dict[str, str]
+        self, folder: Path, value: str, query: str, columns: dict[str, str], *, keep_empty: bool
     ) -> StagedPartition | None:
+        """Writes one partition; without rows it is left out, unless it is to be kept.
+
+        A snapshot is kept, because an empty dimension is a fact about its day, too.
+        """
         folder.mkdir(parents=True)
         file = folder / "part-0000.parquet"
         copied = self._execute(
@@ -210,7 +216,7 @@ class PartitionWriter:
             " compression_level 1)"
         )
         rows = int(copied[0][0])
-        if rows:
+        if rows or keep_empty:
             return StagedPartition(value, {file: rows}, columns)
         shutil.rmtree(folder)
         return None

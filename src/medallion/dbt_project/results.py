@@ -39,7 +39,7 @@ class StagedTable:
 
     Attributes:
         table: Layer and name.
-        partitions: Its partitions that have rows.
+        partitions: Its partitions that have rows, and of a dimension its snapshot in any case.
     """
 
     table: str

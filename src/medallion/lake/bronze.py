@@ -293,7 +293,7 @@ def _odd_partition(table: Table, key: str, value: str | None) -> str:
         wanted = " or ".join(f"{key}=..." for key in table.partition_keys)
         return f"is no partition ({wanted} is expected)"
     if value is None:
-        return "has a name that is no text (UTF-8, with %XX as Hive escapes it, is expected)"
+        return "has a name that is not UTF-8, once %XX is decoded as Hive escapes it"
     if key != BRONZE_DAY or (value == MISSING and table.kind == "dimension"):
         return ""
     return "" if is_day(value) else "is no day of the calendar (YYYY-MM-DD is expected)"

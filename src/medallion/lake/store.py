@@ -20,8 +20,8 @@ from pydantic import ValidationError
 
 from medallion.errors import LakeError
 from medallion.lake.manifest import MANIFEST, PartitionManifest, describe_files
-from medallion.lake.names import as_run_id
-from medallion.lake.swap import replace_folder
+from medallion.lake.names import as_run_id, is_hidden
+from medallion.lake.swap import clear_beside, remove_folder, replace_folder
 
 STAGING = "_staging"
 _JOURNAL = "_JOURNAL.json"
@@ -48,7 +48,9 @@ class Lake:
         if not folder.is_dir():
             return {}
         with os.scandir(folder) as entries:
-            names = sorted(entry.name for entry in entries if "=" in entry.name)
+            names = sorted(
+                entry.name for entry in entries if "=" in entry.name and not is_hidden(entry.name)
+            )
         return {name.partition("=")[2]: _load_manifest(folder / name) for name in names}
 
     def files(self, table: str, values: set[str] | None = None) -> list[Path]:
@@ -169,11 +171,10 @@ class Commit:
         live, staged = self.lake.root / partition, self.folder / partition
         if partition not in self.replace:
             if live.exists():
-                aside = self.folder / "_removed" / partition
-                aside.parent.mkdir(parents=True, exist_ok=True)
-                live.rename(aside)
+                remove_folder(live, self.folder / "_removed" / partition)
         elif _read_text(live / MANIFEST) != self.replace[partition]:
             replace_folder(staged, live)
+        clear_beside(live)
 
 
 def _read_text(path: Path) -> str | None:

@@ -39,9 +39,8 @@ def _views(spec: Spec, lake: LakeInventory) -> Iterable[tuple[str, str]]:
         yield f"enriched.{name}", _view(lake, f"enriched/{name}", columns, INGESTION_DAY)
     for name in spec.dimensions:
         columns = silver_columns(spec, name)
-        newest = lake.newest_snapshots().get(name)
-        only = str(newest) if newest else "*"
-        yield f"dims.{name}", _view(lake, f"dims/{name}", columns, SNAPSHOT_DAY, only)
+        newest = str(lake.newest_snapshots().get(name))
+        yield f"dims.{name}", _view(lake, f"dims/{name}", columns, SNAPSHOT_DAY, newest)
         yield f"dims.{name}_history", _view(lake, f"dims/{name}", columns, SNAPSHOT_DAY)
     for name, facts in spec.tables.items():
         day = INGESTION_DAY if facts.kind == "event" else SNAPSHOT_DAY
@@ -63,6 +62,8 @@ def _view(
     lake: LakeInventory, table: str, columns: Mapping[str, str], day: str, only: str = "*"
 ) -> str:
     standing = lake.lake.partitions(table)
+    if only != "*":
+        standing = {value: manifest for value, manifest in standing.items() if value == only}
     if not standing:
         nulls = [f"cast(null as {kind}) as {name}" for name, kind in columns.items()]
         return f"select {', '.join([*nulls, f'cast(null as date) as {day}'])} where false"

@@ -83,7 +83,9 @@ def _score_until_stable(
     from medallion.dbt_project import build_base_silver
 
     settings = engine_settings(request, lake, run_id)
-    keys = {name: lake.lake.files(f"keys/{name}")[0] for name in spec.dimensions}
+    keys = {
+        name: files[0] for name in spec.dimensions if (files := lake.lake.files(f"keys/{name}"))
+    }
     while True:
         staging = lake.lake.staging(run_id, "base_silver")
         partitions = {
