@@ -1,0 +1,195 @@
+"""The partitions of a table, indexed so that planning a day does not look at all of them."""
+
+from __future__ import annotations
+
+import hashlib
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import cached_property
+from itertools import accumulate
+
+from medallion.lake.manifest import PartitionManifest
+from medallion.spec.reach import Span
+
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  (event times in Silver have no zone)
+_MODULUS = 2**512
+_NEVER = 2**80
+
+
+class ContentChain:
+    """Hashes of the days of a table, such that a span of days costs as much as one day.
+
+    Each day is the SHA-512 of its date and content. They are added up from the first day on
+    (modulo 2**512, the incremental set hash AdHash), so a span is the difference of two sums.
+    Two sets of days have the same fingerprint if the same days have the same content. A chain
+    of hashes could give "all up to a day" only; a difference of sums also gives windows.
+
+    Args:
+        contents: The content hash of each day; an empty one counts as no partition.
+    """
+
+    def __init__(self, contents: Mapping[date, str]) -> None:
+        self.days = sorted(contents)
+        self._sums = list(accumulate((_leaf(d, contents[d]) for d in self.days), initial=0))
+
+    @property
+    def first(self) -> date | None:
+        """The first day."""
+        return self.days[0] if self.days else None
+
+    def within(self, spans: Iterable[Span]) -> list[date]:
+        """The days that are in these spans; the spans must not overlap."""
+        ends = (positions(self.days, first, last) for first, last in spans)
+        return [day for start, end in ends for day in self.days[start:end]]
+
+    def fingerprint(self, spans: Iterable[Span]) -> str:
+        """Of what some days hold; the spans must not overlap."""
+        total = 0
+        for first, last in spans:
+            start, end = positions(self.days, first, last)
+            total += self._sums[end] - self._sums[start]
+        return hashlib.sha256((total % _MODULUS).to_bytes(64)).hexdigest()
+
+
+def _leaf(day: date, content: str) -> int:
+    return int.from_bytes(hashlib.sha512(f"{day}:{content}".encode()).digest()) if content else 0
+
+
+def positions(days: Sequence[date], first: date, last: date) -> tuple[int, int]:
+    """Where the days from first to last begin and end in an ascending list."""
+    return bisect_left(days, first), bisect_right(days, last)
+
+
+class TableHistory:
+    """The partitions of one event table of Base Silver.
+
+    Args:
+        partitions: Their manifests, by day.
+        event_time: The column whose bounds are the event times, if the table has one.
+    """
+
+    def __init__(
+        self, partitions: Mapping[date, PartitionManifest], event_time: str | None
+    ) -> None:
+        self.rows = {day: partitions[day].rows for day in sorted(partitions)}
+        self.days = list(self.rows)
+        self.contents = ContentChain({day: m.content_hash for day, m in partitions.items()})
+        self._partitions = partitions
+        self._event_time = event_time
+        self._rows_before = list(accumulate(self.rows.values(), initial=0))
+
+    def row_count(self, spans: Iterable[Span]) -> int:
+        """Rows of some days; the spans must not overlap."""
+        ends = (positions(self.days, first, last) for first, last in spans)
+        return sum(self._rows_before[end] - self._rows_before[start] for start, end in ends)
+
+    @cached_property
+    def times(self) -> dict[date, tuple[int, int]]:
+        """First and last event time of each day, in microseconds since 1970-01-01."""
+        column = self._event_time
+        return {
+            day: (_microseconds(bounds[0]), _microseconds(bounds[1]))
+            for day in self.days
+            if column and (bounds := self._partitions[day].bounds.get(column))
+        }
+
+    def overlapping(self, first: int, last: int) -> list[Span]:
+        """The days whose event times meet a closed interval, in microseconds since 1970-01-01."""
+        runs = self._intervals.meeting(first, last)
+        return [(self.days[run.start], self.days[run.stop - 1]) for run in runs]
+
+    @cached_property
+    def _intervals(self) -> IntervalTree:
+        return IntervalTree([self.times.get(day) for day in self.days])
+
+    def referred(self, parent: str, day: date) -> list[date]:
+        """The days of another table that the rows of a day refer to."""
+        partition = self._partitions.get(day)
+        days = partition.refers.get(parent, ()) if partition else ()
+        return [date.fromisoformat(other) for other in days]
+
+    def referring(self, parent: str, day: date) -> Sequence[date]:
+        """The days whose rows refer to the rows of a day of another table."""
+        return self._children.get((parent, str(day)), ())
+
+    @cached_property
+    def _children(self) -> dict[tuple[str, str], list[date]]:
+        """The days that refer to each day of each parent: `refers` turned round."""
+        found: dict[tuple[str, str], list[date]] = defaultdict(list)
+        for child in self.days:
+            for parent, days in self._partitions[child].refers.items():
+                for day in days:
+                    found[parent, day].append(child)
+        return dict(found)
+
+
+def _microseconds(text: str) -> int:
+    return (datetime.fromisoformat(text) - _EPOCH) // timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Extent:
+    """The least and greatest first and last value of some neighbouring intervals."""
+
+    least_first: int
+    most_first: int
+    least_last: int
+    most_last: int
+
+    def beside(self, other: _Extent) -> _Extent:
+        return _Extent(
+            min(self.least_first, other.least_first),
+            max(self.most_first, other.most_first),
+            min(self.least_last, other.least_last),
+            max(self.most_last, other.most_last),
+        )
+
+
+_NOTHING = _Extent(_NEVER, _NEVER, -_NEVER, -_NEVER)
+
+
+class IntervalTree:
+    """Finds the closed intervals that meet another one, in runs of neighbours.
+
+    A run costs logarithmic time however long it is: blocks of 2, 4, 8, ... neighbours are taken
+    or left as a whole where that can be told from their extent.
+
+    >>> IntervalTree([(0, 4), (5, 9), None, (5, 7), (8, 12)]).meeting(6, 7)
+    [range(1, 2), range(3, 4)]
+
+    Args:
+        intervals: First and last value of each, or None for one that meets nothing.
+    """
+
+    def __init__(self, intervals: Sequence[tuple[int, int] | None]) -> None:
+        level = [_Extent(i[0], i[0], i[1], i[1]) if i else _NOTHING for i in intervals]
+        self._size = len(level)
+        self._levels = [level]
+        while len(level) > 1:
+            pairs = (level[n : n + 2] for n in range(0, len(level), 2))
+            level = [pair[0].beside(pair[-1]) for pair in pairs]
+            self._levels.append(level)
+
+    def meeting(self, first: int, last: int) -> list[range]:
+        """The positions of the intervals that have a value between first and last."""
+        runs: list[range] = []
+        for found in self._blocks(len(self._levels) - 1, 0, first, last) if self._size else ():
+            if runs and runs[-1].stop == found.start:
+                runs[-1] = range(runs[-1].start, found.stop)
+            else:
+                runs.append(found)
+        return runs
+
+    def _blocks(self, level: int, place: int, first: int, last: int) -> Iterator[range]:
+        extent = self._levels[level][place]
+        if extent.least_first > last or extent.most_last < first:
+            return
+        if extent.most_first <= last and extent.least_last >= first:
+            yield range(place << level, min((place + 1) << level, self._size))
+            return
+        for child in (2 * place, 2 * place + 1):
+            if child < len(self._levels[level - 1]):
+                yield from self._blocks(level - 1, child, first, last)
