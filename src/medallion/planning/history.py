@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from itertools import accumulate
@@ -130,32 +129,11 @@ def _microseconds(text: str) -> int:
     return (datetime.fromisoformat(text) - _EPOCH) // timedelta(microseconds=1)
 
 
-@dataclass(frozen=True, slots=True)
-class _Extent:
-    """The least and greatest first and last value of some neighbouring intervals."""
-
-    least_first: int
-    most_first: int
-    least_last: int
-    most_last: int
-
-    def beside(self, other: _Extent) -> _Extent:
-        return _Extent(
-            min(self.least_first, other.least_first),
-            max(self.most_first, other.most_first),
-            min(self.least_last, other.least_last),
-            max(self.most_last, other.most_last),
-        )
-
-
-_NOTHING = _Extent(_NEVER, _NEVER, -_NEVER, -_NEVER)
-
-
 class IntervalTree:
     """Finds the closed intervals that meet another one, in runs of neighbours.
 
     A run costs logarithmic time however long it is: blocks of 2, 4, 8, ... neighbours are taken
-    or left as a whole where that can be told from their extent.
+    or left as a whole where their least and greatest ends allow it.
 
     >>> IntervalTree([(0, 4), (5, 9), None, (5, 7), (8, 12)]).meeting(6, 7)
     [range(1, 2), range(3, 4)]
@@ -165,31 +143,52 @@ class IntervalTree:
     """
 
     def __init__(self, intervals: Sequence[tuple[int, int] | None]) -> None:
-        level = [_Extent(i[0], i[0], i[1], i[1]) if i else _NOTHING for i in intervals]
-        self._size = len(level)
-        self._levels = [level]
-        while len(level) > 1:
-            pairs = (level[n : n + 2] for n in range(0, len(level), 2))
-            level = [pair[0].beside(pair[-1]) for pair in pairs]
-            self._levels.append(level)
+        firsts = [i[0] if i else _NEVER for i in intervals]
+        lasts = [i[1] if i else -_NEVER for i in intervals]
+        self._size = len(firsts)
+        self._levels = [(firsts, firsts, lasts, lasts)]
+        while len(self._levels[-1][0]) > 1:
+            least_first, most_first, least_last, most_last = self._levels[-1]
+            self._levels.append(
+                (
+                    _pairwise(min, least_first),
+                    _pairwise(max, most_first),
+                    _pairwise(min, least_last),
+                    _pairwise(max, most_last),
+                )
+            )
+        # Ascending both, so that they can be bisected: what ends before and begins after.
+        self._last_so_far = list(accumulate(lasts, max))
+        self._first_from_here = list(accumulate(reversed(firsts), min))[::-1]
 
     def meeting(self, first: int, last: int) -> list[range]:
         """The positions of the intervals that have a value between first and last."""
+        start = bisect_left(self._last_so_far, first)
+        stop = bisect_right(self._first_from_here, last)
+        if start >= stop:
+            return []
+        level = (stop - start - 1).bit_length()
         runs: list[range] = []
-        for found in self._blocks(len(self._levels) - 1, 0, first, last) if self._size else ():
-            if runs and runs[-1].stop == found.start:
-                runs[-1] = range(runs[-1].start, found.stop)
-            else:
-                runs.append(found)
+        for place in range(start >> level, (stop - 1 >> level) + 1):
+            self._collect(level, place, first, last, runs)
         return runs
 
-    def _blocks(self, level: int, place: int, first: int, last: int) -> Iterator[range]:
-        extent = self._levels[level][place]
-        if extent.least_first > last or extent.most_last < first:
+    def _collect(self, level: int, place: int, first: int, last: int, runs: list[range]) -> None:
+        """Adds what a block of neighbours has to the runs found so far."""
+        least_first, most_first, least_last, most_last = self._levels[level]
+        if least_first[place] > last or most_last[place] < first:
             return
-        if extent.most_first <= last and extent.least_last >= first:
-            yield range(place << level, min((place + 1) << level, self._size))
+        if most_first[place] <= last and least_last[place] >= first:
+            start, stop = place << level, min((place + 1) << level, self._size)
+            joined = runs.pop().start if runs and runs[-1].stop == start else start
+            runs.append(range(joined, stop))
             return
-        for child in (2 * place, 2 * place + 1):
-            if child < len(self._levels[level - 1]):
-                yield from self._blocks(level - 1, child, first, last)
+        self._collect(level - 1, 2 * place, first, last, runs)
+        if 2 * place + 1 < len(self._levels[level - 1][0]):
+            self._collect(level - 1, 2 * place + 1, first, last, runs)
+
+
+def _pairwise(choose: Callable[[int, int], int], values: Sequence[int]) -> list[int]:
+    """One value for each pair of neighbours; the last one stays alone if their number is odd."""
+    chosen = list(map(choose, values[::2], values[1::2]))
+    return chosen if len(values) % 2 == 0 else [*chosen, values[-1]]
