@@ -40,7 +40,7 @@ def build_base_silver(
     """
     context = Context(spec, settings, staging, window, history, dimension_keys)
     with _connected(context) as query:
-        seconds = _run("tag:base_silver", "base_silver")
+        seconds = _run("tag:base_silver", "base_silver", settings)
         return _result(context, list(spec.events), seconds, query)
 
 
@@ -70,7 +70,7 @@ def build_dimensions(
     context = Context(spec, settings, staging, partitions, snapshot=snapshot)
     with _connected(context) as query:
         models = [f"int_{n}_scored stg_{n} quarantine_{n} keys_{n}" for n in names]
-        return _result(context, names, _run(" ".join(models), "dims"), query)
+        return _result(context, names, _run(" ".join(models), "dims", settings), query)
 
 
 def build_gold(spec: Spec, warehouse: Path, settings: EngineSettings) -> BuildResult:
@@ -89,10 +89,10 @@ def build_gold(spec: Spec, warehouse: Path, settings: EngineSettings) -> BuildRe
     context = Context(spec, settings, warehouse.parent, warehouse=warehouse)
     result = BuildResult()
     with _connected(context) as query:
-        for model, seconds in _run("path:models/gold", "gold").items():
+        for model, seconds in _run("path:models/gold", "gold", settings).items():
             rows = query(f"select count(*) from warehouse.gold.{model}")[0][0]
             result.counts[model] = Counts(accepted=int(rows), seconds=seconds)
-            result.sources[model] = sources_of(model)
+            result.sources[model] = sources_of(model, settings.dbt_folder)
     return result
 
 
@@ -108,10 +108,10 @@ def _connected(context: Context) -> Iterator[Any]:
         plugin.release()
 
 
-def _run(select: str, layer: str) -> dict[str, float]:
+def _run(select: str, layer: str, settings: EngineSettings) -> dict[str, float]:
     from medallion.dbt_project.running import run_models
 
-    return run_models(select, layer)
+    return run_models(select, layer, settings.dbt_folder)
 
 
 def _is_known(partition: BronzePartition, snapshot: date | None) -> bool:
