@@ -50,11 +50,13 @@ def build_dimensions(
     snapshot: date,
     staging: Path,
     settings: EngineSettings,
+    known_keys: Mapping[str, Path] | None = None,
+    forgotten: Sequence[date] = (),
 ) -> BuildResult:
-    """Stages a snapshot of dimensions, their quarantine, and the keys that stand in Bronze.
+    """Stages a snapshot of dimensions, their quarantine, and the keys that are known.
 
     In the `ingest_dt` layout the snapshot is made of the partitions up to its day; the keys
-    are those of all partitions.
+    are those of all partitions, and those that were known before.
 
     Args:
         spec: The facts about the tables.
@@ -62,12 +64,22 @@ def build_dimensions(
         snapshot: The snapshot's day.
         staging: Where to write, laid out as the lake is.
         settings: What DuckDB may use.
+        known_keys: The file of the keys of each dimension that are known already.
+        forgotten: Days whose keys are not remembered once they have left Bronze.
 
     Raises:
         DbtError: A model failed.
     """
     names = list(partitions)
-    context = Context(spec, settings, staging, partitions, snapshot=snapshot)
+    context = Context(
+        spec,
+        settings,
+        staging,
+        partitions,
+        dimension_keys=known_keys or {},
+        forgotten=forgotten,
+        snapshot=snapshot,
+    )
     with _connected(context) as query:
         models = [f"int_{n}_scored stg_{n} quarantine_{n} keys_{n}" for n in names]
         return _result(context, names, _run(" ".join(models), "dims", settings), query)
@@ -130,6 +142,11 @@ def _result(
     return result
 
 
+def _keys_left(dimension: str, query: Any) -> int:
+    found = query(f"select count(*) from base_silver.keys_{dimension} where not is_in_bronze")
+    return int(found[0][0])
+
+
 def _counts(context: Context, table: str, seconds: Mapping[str, float], query: Any) -> Counts:
     partitions = [p for p in context.bronze.get(table, ()) if _is_known(p, context.snapshot)]
     is_event = context.spec.tables[table].kind == "event"
@@ -149,6 +166,7 @@ def _counts(context: Context, table: str, seconds: Mapping[str, float], query: A
         accepted=context.staged[f"{layer}/{table}"].rows,
         quarantined=context.staged[f"quarantine/{table}"].rows,
         superseded=int(superseded[0][0]),
+        keys_left=0 if is_event else _keys_left(table, query),
         nullified={column: int(n) for column, n in lost},
         reasons={code: int(n) for code, n in reasons},
         seconds=sum(
