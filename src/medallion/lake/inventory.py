@@ -100,6 +100,10 @@ class LakeInventory:
         """What the gate of a layer has validated, by table."""
         return _read_mapping(self.lake.root / _VALIDATED / f"{layer}.json")
 
+    def seen(self, layer: str, table: str) -> set[str]:
+        """The partitions of a table that the gate of its layer has validated, by value."""
+        return set(self.validated(layer).get(table, {}).get("partitions", {})) - {""}
+
     def newest_snapshots(self) -> dict[str, date]:
         """The newest snapshot of each dimension that stands.
 

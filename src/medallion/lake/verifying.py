@@ -68,10 +68,14 @@ def _incomplete(lake: LakeInventory, damaged: set[str]) -> Iterator[str]:
             places = {f"{layer}/{table}/ingestion_dt={day}" for layer in ("base", "quarantine")}
             if not made_from and not places & damaged:
                 yield f"{table} of {day}: some of its rows, accepted or put aside, are gone"
+        reached = {str(day) for day in LakeInventory(lake.lake, lake.spec).processed(table)}
+        for value in sorted(sound.seen("base_silver", table) - reached):
+            yield f"base/{table}/ingestion_dt={value}: is not there"
     for name in lake.spec.dimensions:
         if sound.newest_snapshots().get(name) and not sound.is_whole(name):
             yield f"dims/{name}: the key set or the rows put aside of the newest snapshot are gone"
     for name in lake.spec.transforms:
-        for value in sound.days_without_rows(name):
+        gone = sound.seen("enriched", name) - {str(day) for day in sound.enriched_days(name)}
+        for value in sorted({*sound.days_without_rows(name), *gone}):
             if f"enriched/{name}/ingestion_dt={value}" not in damaged:
                 yield f"enriched/{name}/ingestion_dt={value}: is not there"

@@ -173,6 +173,7 @@ def _findings(
         *bronze.findings,
         *held_findings(spec, bronze, waiting),
         *_vanished(spec, bronze, lake, reasons),
+        *_lost(spec, bronze, lake),
     )
 
 
@@ -418,6 +419,18 @@ def _vanished(
             f"is no longer in Bronze ({', '.join(tables)}); its Silver rows stay."
             f" `kedro {command}` takes them out",
         )
+
+
+def _lost(spec: Spec, bronze: BronzeInventory, lake: LakeInventory) -> Iterable[Finding]:
+    """Days that a gate has seen, and that neither the lake nor Bronze holds any more."""
+    delivered = delivered_days(spec, bronze)
+    for table in spec.events:
+        there = {str(day) for day in lake.processed(table)}
+        for value in sorted(lake.seen("base_silver", table) - there):
+            if table not in delivered.get(date.fromisoformat(value), ()):
+                message = "its Silver rows were deleted, and Bronze no longer holds them"
+                where = f"{BRONZE_DAY}={value}"
+                yield Finding("partition_lost", table, where, message, critical=True)
 
 
 def _dimension(

@@ -138,4 +138,11 @@ def _as_failure(found: Finding) -> Failure:
     return {**made, "severity": severity}
 
 
-_LAYOUT = ("known_table", "table_present", "partition_name", "partition_kept", "day_held_back")
+_LAYOUT = (
+    "known_table",
+    "table_present",
+    "partition_name",
+    "partition_kept",
+    "partition_lost",
+    "day_held_back",
+)
