@@ -10,7 +10,9 @@ from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.cli.utils import _split_params
 from kedro.framework.session import KedroSession
 from rich.console import Console
+from rich.markup import escape
 
+from medallion.commands.lake import forget, verify
 from medallion.commands.people import ForPeople
 from medallion.commands.quality import quality
 from medallion.commands.quarantine import quarantine
@@ -39,11 +41,18 @@ def lake() -> None:
     """Look at the lake and at what a run would do."""
 
 
+lake.add_command(verify)
+lake.add_command(forget)
+
+
 @lake.command("plan", cls=ForPeople)
 @click.option("--env", "-e", default=None, help="Configuration environment.")
 @click.option("--params", default="", callback=_split_params, help="As for `kedro run`.")
 def lake_plan(env: str | None, params: dict[str, Any]) -> None:
     """Show what a run would process, and why, without running."""
+    from medallion.lake.damage import find_damage
+    from medallion.lake.inventory import LakeInventory
+    from medallion.lake.store import Lake
     from medallion.pipelines.bronze import nodes
     from medallion.planning.showing import show_plan
 
@@ -52,7 +61,13 @@ def lake_plan(env: str | None, params: dict[str, Any]) -> None:
         catalog = session.load_context().catalog
         request = nodes.read_request(catalog.load("parameters"))
         spec, inventory = catalog.load("spec"), catalog.load("bronze.inventory")
-        show_plan(nodes.plan(request, spec, inventory, catalog.load("lake")), Console())
+        damaged = find_damage(catalog.load("lake").lake)
+        standing = LakeInventory(
+            Lake(catalog.load("lake").lake.root, {damage.path for damage in damaged}), spec
+        )
+        show_plan(nodes.plan(request, spec, inventory, standing), Console())
+        for damage in damaged:
+            Console(highlight=False).print(f"[yellow]note[/yellow] {escape(str(damage))}")
 
 
 @cli.group()

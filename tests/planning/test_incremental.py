@@ -71,11 +71,11 @@ class History:
         plan = self.plan(end)
         made = self.due(end)
         for name, planned in plan.transforms.items():
-            write_state(self.inventory.lake, name, planned.made_from)
             for d in planned.days:
                 folder = self.inventory.lake.root / "enriched" / name / f"ingestion_dt={d}"
                 folder.mkdir(parents=True, exist_ok=True)
                 seal(folder, f"enriched/{name}", {}, {})
+            write_state(self.inventory.lake, name, planned.made_from)
         return made
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from threading import RLock
+from threading import Lock, RLock
 from typing import Any
 
 import duckdb
@@ -22,6 +22,9 @@ from medallion.spec import INGESTION_DAY
 
 CURRENT = "current"
 _BATCH_ROWS = 1_500_000
+# Two transactions that create one schema at the same moment are a conflict to DuckDB, even
+# with `if not exists`, and dbt runs as many models at once as the profile has threads.
+_creating_schemas = Lock()
 _STATISTICS = "statistics_propagation"
 
 
@@ -175,7 +178,8 @@ class PartitionWriter:
 
     def _compute(self, batch: str, key: str, values: Sequence[str]) -> None:
         listed = ", ".join(f"'{value}'" for value in values)
-        self._execute("create schema if not exists staging")
+        with _creating_schemas:
+            self._execute("create schema if not exists staging")
         self._execute(
             f"create or replace table {batch} as"
             f" select * from ({self._query}) where {key} in ({listed})"

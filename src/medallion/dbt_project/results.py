@@ -61,6 +61,7 @@ class Counts:
         accepted: Rows that were accepted.
         quarantined: Rows that were put aside.
         superseded: Older versions of a dimension's rows.
+        keys_left: Known keys of a dimension that are no longer in Bronze.
         nullified: Optional values that could not be read, by column.
         reasons: Rows put aside, by reason code.
         seconds: How long dbt took for the table.
@@ -71,6 +72,7 @@ class Counts:
     accepted: int = 0
     quarantined: int = 0
     superseded: int = 0
+    keys_left: int = 0
     nullified: dict[str, int] = field(default_factory=dict)
     reasons: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0

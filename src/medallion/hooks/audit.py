@@ -24,6 +24,7 @@ from medallion.audit.recording import (
     of_commit,
     of_frames,
     of_mart,
+    of_recovered,
     table_counts,
     unrecorded,
 )
@@ -35,7 +36,7 @@ from medallion.lake.writes import BuiltTable, FrameWrite, StagedWrite
 from medallion.masking import MASKED, is_secret_name
 from medallion.spec import load_spec
 
-_DAYS = ("ingest_dt", "start", "end", "replay")
+_DAYS = ("ingest_dt", "start", "end", "replay", "forget")
 _PLAN = "run_plan"
 _NO_WORD = "The process ended without a word: it was killed, or the machine went down."
 
@@ -141,6 +142,7 @@ class RunAudit:
         """Ends the trail of a run that failed, with the reason."""
         self._end(self._collector.mask(_told(error)))
 
+    @harmless
     def _interrupted(self) -> None:
         self._collector.interrupted()
         self._end("Interrupted before the run had ended.")
@@ -189,7 +191,24 @@ class RunAudit:
             "error": error,
             "gates": {layer: _verdict(gate) for layer, gate in facts.gates.items()},
         }
-        self._close(run, at_work.records, facts.receipts, facts.gates)
+        left = self._left_behind(at_work) if error else []
+        self._close(run, [*at_work.records, *left], facts.receipts, facts.gates)
+
+    def _left_behind(self, at_work: _Run) -> list[AuditRecord]:
+        """Records of what a run that did not end well has put in place and not told.
+
+        A commit that was cut short is completed first: what is in place afterwards is this
+        run's, too.
+        """
+        made = self._of_run(at_work.run)
+        recovered = list(of_recovered(made, self._lake.recover(), self._lake))
+        told = {_place(record) for record in (*at_work.records, *recovered)}
+        others = unrecorded(made, self._lake, self._trail)
+        known = {_place(record) for record in at_work.records}
+        return [
+            *(record for record in recovered if _place(record) not in known),
+            *(record for record in others if _place(record) not in told),
+        ]
 
     def _end_killed(self) -> None:
         """Makes records of what runs that never ended have left, now that none is at work."""
@@ -222,6 +241,10 @@ class RunAudit:
         if is_secret_name(name):
             return MASKED
         return self._collector.mask(value) if isinstance(value, str) else value
+
+
+def _place(record: AuditRecord) -> tuple[str | None, ...]:
+    return record.layer, record.table_name, record.partition_value
 
 
 def _verdict(gate: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,8 +9,10 @@ from typing import Any
 
 from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog, MemoryDataset
+from kedro.pipeline import Pipeline
 
 from medallion.errors import RequestError
+from medallion.hooks.mending import mend
 from medallion.hooks.startup import spare_viz_statistics
 from medallion.lake.lock import LakeLock
 from medallion.lake.names import as_run_id
@@ -46,13 +48,14 @@ class RunGuard:
 
     # Before anyone tells of a run that may not start.
     @hook_impl(tryfirst=True)
-    def before_pipeline_run(self, run_params: dict[str, Any]) -> None:
+    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline) -> None:
         """Checks the suites, takes the lock, then mends what an earlier run has left.
 
         Raises:
             SuiteError: A suite says something that cannot be.
             RequestError: The runner would leave hooks out.
             LockedError: Another run is at work.
+            LakeError: The lake is damaged, and this run does not mend it.
         """
         if _WITHOUT_HOOKS in str(run_params.get("runner") or ""):
             raise RequestError(
@@ -72,6 +75,11 @@ class RunGuard:
                 "An earlier run was cut short; %d partitions of its commit were put in place.",
                 len(completed),
             )
+        try:
+            mend(self._catalog, pipeline.all_outputs())
+        except BaseException:
+            self._end()
+            raise
 
     @hook_impl
     def after_pipeline_run(self) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -33,10 +33,12 @@ class Lake:
 
     Args:
         root: The folder that holds `base/`, `quarantine/`, `dims/` and `enriched/`.
+        without: Partitions to leave out, by their path below the root.
     """
 
-    def __init__(self, root: str | Path) -> None:
+    def __init__(self, root: str | Path, without: Iterable[str] = ()) -> None:
         self.root = Path(root)
+        self._without = frozenset(without)
 
     def partitions(self, table: str) -> dict[str, PartitionManifest]:
         """The committed partitions of a table such as `base/orders`, by value, ascending.
@@ -49,9 +51,13 @@ class Lake:
             return {}
         with os.scandir(folder) as entries:
             names = sorted(
-                entry.name for entry in entries if "=" in entry.name and not is_hidden(entry.name)
+                entry.name
+                for entry in entries
+                if "=" in entry.name
+                and not is_hidden(entry.name)
+                and f"{table}/{entry.name}" not in self._without
             )
-        return {name.partition("=")[2]: _load_manifest(folder / name) for name in names}
+        return {name.partition("=")[2]: load_manifest(folder / name) for name in names}
 
     def files(self, table: str, values: set[str] | None = None) -> list[Path]:
         """The Parquet files of a table, or of some of its partitions, in a fixed order."""
@@ -78,6 +84,14 @@ class Lake:
             shutil.rmtree(folder)
         folder.mkdir(parents=True)
         return folder
+
+    def remove(self, partitions: Iterable[str]) -> None:
+        """Takes partitions away, by their path below the root; each goes in one step."""
+        aside = self.root / STAGING / "_removed"
+        for partition in partitions:
+            (aside / partition).parent.mkdir(parents=True, exist_ok=True)
+            (self.root / partition).rename(aside / partition)
+        shutil.rmtree(aside, ignore_errors=True)
 
     def recover(self) -> list[str]:
         """Completes commits that a crash cut short and clears what never became one.
@@ -181,7 +195,12 @@ def _read_text(path: Path) -> str | None:
     return path.read_text(encoding="utf-8") if path.is_file() else None
 
 
-def _load_manifest(folder: Path) -> PartitionManifest:
+def load_manifest(folder: Path) -> PartitionManifest:
+    """The manifest of a partition.
+
+    Raises:
+        LakeError: It is not there, or cannot be read.
+    """
     path = folder / MANIFEST
     try:
         stat = path.stat()

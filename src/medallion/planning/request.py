@@ -70,6 +70,8 @@ class RunRequest(_Model):
         end: Last ingest day of a window.
         replay: Score the partitions of quarantined rows again, and nothing else; of the
             window's days if one is given.
+        forget: Days that Bronze no longer holds, to be taken out of the lake; nothing else is
+            processed.
         snapshots: Which days the customer snapshots describe; the spec's choice if None.
         quality: How gates answer.
         engine: What DuckDB may use.
@@ -80,6 +82,7 @@ class RunRequest(_Model):
     start: date | None = None
     end: date | None = None
     replay: Replay | None = None
+    forget: tuple[date, ...] = ()
     snapshots: Literal["last", "all"] | None = None
     quality: Quality = Quality()
     engine: Engine = Engine()
@@ -90,8 +93,16 @@ class RunRequest(_Model):
     def _day(cls, value: object, info: Any) -> object:
         return value if value is None or isinstance(value, date) else as_day(value, info.field_name)
 
+    @field_validator("forget", mode="before")
+    @classmethod
+    def _days(cls, value: object) -> object:
+        days = value if isinstance(value, (list, tuple)) else [value] if value else []
+        return tuple(day if isinstance(day, date) else as_day(day, "forget") for day in days)
+
     @model_validator(mode="after")
     def _one_window(self) -> RunRequest:
+        if self.forget and (self.ingest_dt or self.start or self.end or self.replay):
+            raise RequestError("Days that are forgotten are given alone, without other days.")
         if self.ingest_dt and (self.start or self.end):
             raise RequestError("Give either ingest_dt or start and end, not both.")
         if bool(self.start) != bool(self.end):

@@ -198,6 +198,7 @@ class Spec(_Model):
 
     version: Literal[1]
     snapshots: Literal["last", "all"] = "last"
+    max_day_gap: Annotated[int, Field(ge=1)] = 31
     cleaning: Cleaning
     quality: Thresholds
     lineage: Mapping[Identifier, Column]

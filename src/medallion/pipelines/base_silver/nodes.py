@@ -122,7 +122,7 @@ def _widen(window: Window, more: Mapping[str, set[date]], inventory: BronzeInven
         raise GateError(
             "Rows of this run change older partitions, and Bronze no longer has these intact:",
             details=problems,
-            hint="have them delivered again.",
+            hint="have them delivered again, or take these days out, too (`kedro lake forget`).",
         )
     for table, partitions in opened.items():
         for partition in partitions:
