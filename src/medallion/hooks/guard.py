@@ -10,6 +10,7 @@ from typing import Any
 from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog, MemoryDataset
 
+from medallion import foreign
 from medallion.errors import RequestError
 from medallion.hooks.startup import spare_viz_statistics
 from medallion.lake.lock import LakeLock
@@ -35,7 +36,7 @@ class RunGuard:
         """Reads the spec, so that a wrong one fails before anything runs."""
         spare_viz_statistics(context._hook_manager)  # noqa: SLF001
         places = context.config_loader["globals"]
-        load_spec(places["spec"])
+        foreign.know(load_spec(places["spec"]).names)
         self._lake = Lake(Path(places["data_root"]) / "silver")
 
     @hook_impl

@@ -17,6 +17,7 @@ from typing import Any
 from fsspec.core import url_to_fs
 
 from medallion.errors import LakeError
+from medallion.foreign import disclosed
 from medallion.lake.names import is_day, is_partition_value
 from medallion.spec import BRONZE_DAY, Spec, Table
 
@@ -296,7 +297,7 @@ def _footers_one_by_one(
         except (duckdb.Error, OSError) as error:
             fs, local = url_to_fs(path)
             message = (
-                f"{_name(path)} cannot be read as Parquet ({_first_line(error)})"
+                f"{_name(path)} cannot be read as Parquet ({disclosed(error)})"
                 if fs.exists(local)
                 else f"{_name(path)} is listed in {MANIFEST} and is not there"
             )
@@ -340,10 +341,6 @@ def _top_level(elements: Sequence[tuple[str, str | None, int]]) -> dict[str, str
             columns[name] = kind if kind and not children else "NESTED"
             inside = children
     return columns
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:160]
 
 
 def _disagreements(listed: Listed, footers: Mapping[str, BronzeFile], root: str) -> list[Finding]:
