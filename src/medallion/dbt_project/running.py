@@ -10,7 +10,8 @@ from typing import Any
 from medallion import events
 from medallion.dbt_project.code import DBT
 from medallion.dbt_project.environment import shielded
-from medallion.errors import DbtError
+from medallion.errors import DbtError, MedallionError
+from medallion.foreign import advice, disclosed_text, known
 
 _QUIET = [
     "--quiet",
@@ -22,6 +23,7 @@ _QUIET = [
     "--no-use-colors",
     "--no-send-anonymous-usage-stats",
 ]
+_LOOK = "look at the model that is named first: the others may have failed because of it."
 # Whatever a variable or a file elsewhere says: this project, this profile, this target.
 _WHERE = [
     "--project-dir", str(DBT),
@@ -97,26 +99,29 @@ def _invoke(arguments: list[str], manifest: Any, callback: Callable[[Any], None]
     if isinstance(outcome.exception, KeyboardInterrupt):
         raise outcome.exception
     if not outcome.success:
-        raise DbtError(
-            "dbt could not build all models:",
-            details=list(_problems(outcome)) or [_shortened(str(outcome.exception))],
-            hint="if the disk is full, make room; otherwise look at the model and its rows.",
-        )
+        raise _failed(outcome)
     return outcome.result
 
 
-def _problems(outcome: Any) -> Iterable[str]:
-    for run in outcome.result or ():
-        if str(run.status) in ("error", "fail"):
-            where = getattr(run.node, "original_file_path", "")
-            yield f"{run.node.name} ({where}): {_shortened(run.message or '')}"
+def _failed(outcome: Any) -> MedallionError:
+    """What dbt says of the models that failed, or of what kept it from building any."""
+    texts = {_named(run): str(run.message or "") for run in _broken(outcome)}
+    if not texts and outcome.exception:
+        return known(outcome.exception)
+    return DbtError(
+        "dbt could not build all models:",
+        details=[f"{name}: {disclosed_text(text)}" for name, text in texts.items()],
+        hint=next(filter(None, map(advice, texts.values())), _LOOK),
+    )
 
 
-def _shortened(message: str) -> str:
-    """The lines of dbt's message that say what happened, without its frame."""
-    lines = [line.strip() for line in message.splitlines()]
-    told = [line for line in lines if line and not line.startswith(("Runtime Error in", "> in"))]
-    return " ".join(told)[:400]
+def _broken(outcome: Any) -> Iterable[Any]:
+    results = outcome.result if isinstance(outcome.result, Iterable) else ()
+    return [run for run in results if str(run.status) in ("error", "fail")]
+
+
+def _named(run: Any) -> str:
+    return f"{run.node.name} ({getattr(run.node, 'original_file_path', '')})"
 
 
 def _reporting(layer: str) -> Callable[[Any], None]:

@@ -30,6 +30,7 @@ from medallion.audit.recording import (
 )
 from medallion.audit.trail import KILLED
 from medallion.errors import MedallionError
+from medallion.foreign import chain, disclosed
 from medallion.hooks.collecting import RunCollector, harmless
 from medallion.lake.manifest import PartitionManifest
 from medallion.lake.writes import BuiltTable, FrameWrite, StagedWrite
@@ -252,15 +253,11 @@ def _verdict(gate: Mapping[str, Any]) -> dict[str, Any]:
     return {**told, "standing": len(gate["standing"])}
 
 
-def _told(error: BaseException | None) -> str:
-    """The error as a person is told it, wherever Kedro has wrapped it; else its kind and line."""
-    first = error
-    while error is not None:
-        if isinstance(error, MedallionError):
-            return error.message
-        error = error.__cause__ or error.__context__
-    line = (str(first).splitlines() or [""])[0]
-    return f"{type(first).__name__}: {line}"[:500]
+def _told(error: Exception) -> str:
+    """The error as a person is told it, without its details."""
+    links = (link for link in chain(error) if isinstance(link, MedallionError))
+    ours = next(links, None)
+    return ours.message if ours else disclosed(error)[:500]
 
 
 def _now() -> str:

@@ -10,6 +10,7 @@ from kedro.framework.hooks import hook_impl
 from medallion.audit.bigquery import BigQueryCopy
 from medallion.audit.delivery import RejectedError, deliver
 from medallion.errors import ConfigurationError
+from medallion.foreign import disclosed
 from medallion.hooks.collecting import RunCollector
 
 logger = logging.getLogger(__name__)
@@ -74,7 +75,7 @@ class RunAuditCopy:
 def _reason(error: Exception) -> str:
     if isinstance(error, RejectedError):
         return str(error)
-    return f"{type(error).__name__}: {error}".splitlines()[0]
+    return disclosed(error)
 
 
 def _is_installed() -> bool:

@@ -11,6 +11,7 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Pipeline
 
+from medallion import foreign
 from medallion.errors import RequestError
 from medallion.hooks.mending import mend
 from medallion.hooks.startup import spare_viz_statistics
@@ -37,7 +38,7 @@ class RunGuard:
         """Reads the spec, so that a wrong one fails before anything runs."""
         spare_viz_statistics(context._hook_manager)  # noqa: SLF001
         places = context.config_loader["globals"]
-        load_spec(places["spec"])
+        foreign.know(load_spec(places["spec"]).names)
         self._lake = Lake(Path(places["data_root"]) / "silver")
 
     @hook_impl

@@ -17,6 +17,7 @@ from typing import Any
 from fsspec.core import url_to_fs
 
 from medallion.errors import LakeError
+from medallion.foreign import disclosed
 from medallion.lake.delivery import ManifestError, read_manifest
 from medallion.lake.names import MISSING, is_day, is_hidden, is_utf8, partition_value, printable
 from medallion.lake.scans import literal_path
@@ -228,7 +229,7 @@ def _root_folders(root: str) -> tuple[Any, dict[str, str]]:
         fs, path = url_to_fs(root)
     except (ValueError, ImportError) as error:
         raise LakeError(
-            f"Bronze at {root} cannot be reached: {_first_line(error)}",
+            f"Bronze at {root} cannot be reached: {disclosed(error)}",
             hint="point MEDALLION_BRONZE_ROOT at a folder or at `gs://...`.",
         ) from error
     if not fs.isdir(path):
@@ -389,7 +390,7 @@ def _footers_one_by_one(
             fs, local = url_to_fs(path)
             name = printable(listed.below(path))
             message = (
-                f"{name} cannot be read as Parquet ({_first_line(error)})"
+                f"{name} cannot be read as Parquet ({disclosed(error)})"
                 if fs.exists(local)
                 else f"{name} is listed in {MANIFEST} and is not there"
             )
@@ -432,10 +433,6 @@ def _top_level(elements: Sequence[tuple[str, str | None, int]]) -> dict[str, str
             columns[name] = kind if kind and not children else "NESTED"
             inside = children
     return columns
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:160]
 
 
 def _disagreements(listed: Listed, footers: Mapping[str, BronzeFile], root: str) -> list[Finding]:

@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from medallion.errors import LakeError, RequestError
+from medallion.foreign import disclosed
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.manifest import PartitionManifest
 from medallion.lake.names import as_reason
@@ -159,7 +160,7 @@ def reading() -> Iterator[duckdb.DuckDBPyConnection]:
             yield connection
     except (duckdb.IOException, duckdb.InvalidInputException) as error:
         raise LakeError(
-            f"The quarantine cannot be read: {str(error).splitlines()[0]}",
+            f"The quarantine cannot be read: {disclosed(error)}",
             hint="if a run is at work, ask again when it has ended; else have the day made anew "
             "with `kedro run --params ingest_dt=...`.",
         ) from error

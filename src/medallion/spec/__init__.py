@@ -1,6 +1,6 @@
 """What is known about the tables, read once from `conf/base/spec.yml`."""
 
-from medallion.spec.loading import load_spec, parse_spec, read_yaml
+from medallion.spec.loading import load_spec, parse_spec, read_yaml, yaml_problem
 from medallion.spec.models import (
     BRONZE_DAY,
     INGESTION_DAY,
@@ -28,4 +28,5 @@ __all__ = [
     "load_spec",
     "parse_spec",
     "read_yaml",
+    "yaml_problem",
 ]

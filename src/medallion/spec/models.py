@@ -267,6 +267,13 @@ class Spec(_Model):
         """The dimension tables."""
         return {name: table for name, table in self.tables.items() if table.kind == "dimension"}
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of all tables, transforms and columns."""
+        held = {column for table in self.tables.values() for column in table.columns}
+        made = {column for one in self.transforms.values() for column in one.columns}
+        return frozenset({*self.tables, *self.transforms, *self.lineage, *held, *made})
+
     def contract(self, table: str) -> dict[str, Column]:
         """The columns of a table in Bronze order, lineage last."""
         return {**self.tables[table].columns, **self.lineage}
