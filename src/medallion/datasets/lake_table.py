@@ -9,8 +9,10 @@ from typing import Any
 
 import polars as pl
 from kedro.io import AbstractDataset
+from kedro_datasets._typing import TablePreview
 
-from medallion.datasets.schema import lake_schema, partition_day
+from medallion.datasets.previewing import hides_in_table, table_preview
+from medallion.datasets.schema import KEYS, lake_schema, partition_day
 from medallion.errors import LakeError
 from medallion.lake.inventory import move_pointer, write_state
 from medallion.lake.manifest import PartitionManifest
@@ -69,7 +71,7 @@ class LakeTableDataset(AbstractDataset[StagedWrite | FrameWrite, pl.LazyFrame]):
             for manifest in partitions.values()
             for file in manifest.files
         ]
-        return _scan(files, schema, day)
+        return _scan(files, schema, None if self._table.startswith(f"{KEYS}/") else day)
 
     def save(self, data: StagedWrite | FrameWrite) -> None:
         """Swaps in the new partitions of this table.
@@ -87,9 +89,10 @@ class LakeTableDataset(AbstractDataset[StagedWrite | FrameWrite, pl.LazyFrame]):
         if data.snapshot:
             move_pointer(self._lake, self._table.split("/")[1], data.snapshot)
 
-    def preview(self, nrows: int = 8) -> pl.DataFrame:
-        """The first rows, for a look."""
-        return self.load().head(nrows).collect()
+    def preview(self, nrows: int = 8) -> TablePreview:
+        """The first rows for kedro-viz, without personal data."""
+        hidden = hides_in_table(load_spec(self._spec_path), self._table)
+        return table_preview(lambda: self.load().head(nrows).collect(), hidden)
 
     def _only_newest(
         self, partitions: dict[str, PartitionManifest]
@@ -117,17 +120,18 @@ class LakeTableDataset(AbstractDataset[StagedWrite | FrameWrite, pl.LazyFrame]):
         return bool(self._lake.partitions(self._table))
 
     def _describe(self) -> dict[str, Any]:
-        return {"root": str(self._lake.root), "table": self._table, "newest": self._newest}
+        return {"filepath": self.place, "newest": self._newest}
 
 
-def _scan(files: list[Path], schema: pl.Schema, day: str) -> pl.LazyFrame:
+def _scan(files: list[Path], schema: pl.Schema, day: str | None) -> pl.LazyFrame:
+    days = {day: pl.Date()} if day else {}
     if not files:
-        return pl.LazyFrame(schema={**schema, day: pl.Date()})
+        return pl.LazyFrame(schema={**schema, **days})
     return pl.scan_parquet(
         files,
         schema=schema,
-        hive_partitioning=True,
-        hive_schema={day: pl.Date()},
+        hive_partitioning=bool(days),
+        hive_schema=days or None,
         missing_columns="insert",
         extra_columns="ignore",
     )
