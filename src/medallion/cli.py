@@ -9,8 +9,9 @@ import click
 from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.cli.utils import _split_params
 from kedro.framework.session import KedroSession
-from rich.console import Console
 
+from medallion import terminal
+from medallion.commands.choices import check_run
 from medallion.commands.people import ForPeople
 from medallion.commands.quality import quality
 from medallion.commands.quarantine import quarantine
@@ -25,8 +26,16 @@ def cli() -> None:
     """Bronze to Gold."""
 
 
+class _Run(ForPeople):
+    """`kedro run` that knows beforehand whether all it is asked for by name is there."""
+
+    def prepare(self, ctx: click.Context) -> None:
+        """Checks the names of pipelines, nodes, datasets, tags and the runner."""
+        check_run(ctx.params)
+
+
 cli.add_command(
-    ForPeople("run", params=kedro_run.params, callback=kedro_run.callback, help=kedro_run.help)
+    _Run("run", params=kedro_run.params, callback=kedro_run.callback, help=kedro_run.help)
 )
 
 cli.add_command(quality)
@@ -52,7 +61,7 @@ def lake_plan(env: str | None, params: dict[str, Any]) -> None:
         catalog = session.load_context().catalog
         request = nodes.read_request(catalog.load("parameters"))
         spec, inventory = catalog.load("spec"), catalog.load("bronze.inventory")
-        show_plan(nodes.plan(request, spec, inventory, catalog.load("lake")), Console())
+        show_plan(nodes.plan(request, spec, inventory, catalog.load("lake")), terminal.out())
 
 
 @cli.group()
@@ -97,4 +106,4 @@ def bronze_generate(
         defects=defects,
     )
     report = generate(request, spec=load_spec(_PROJECT / "conf" / "base" / "spec.yml"))
-    Console(highlight=False).print(str(report))
+    terminal.out().print(str(report))

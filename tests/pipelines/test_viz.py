@@ -45,7 +45,7 @@ def viz(shop: Shop) -> Iterator[TestClient]:
 def test_every_panel_answers_and_shows_nobodys_address(
     viz: TestClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.WARNING)
     nodes = viz.get("/api/main").json()["nodes"]
     answers = {node["name"]: viz.get(f"/api/nodes/{node['id']}") for node in nodes}
     assert len(nodes) > 100

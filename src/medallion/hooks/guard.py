@@ -10,7 +10,7 @@ from typing import Any
 from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog, MemoryDataset
 
-from medallion.errors import RequestError
+from medallion.errors import ConfigurationError, RequestError
 from medallion.hooks.startup import spare_viz_statistics
 from medallion.lake.lock import LakeLock
 from medallion.lake.names import as_run_id
@@ -32,9 +32,18 @@ class RunGuard:
 
     @hook_impl
     def after_context_created(self, context: Any) -> None:
-        """Reads the spec, so that a wrong one fails before anything runs."""
+        """Reads the spec, so that a wrong one fails before anything runs.
+
+        Raises:
+            ConfigurationError: The results would go to a place that cannot be written.
+        """
         spare_viz_statistics(context._hook_manager)  # noqa: SLF001
         places = context.config_loader["globals"]
+        if "://" in str(places["data_root"]):
+            raise ConfigurationError(
+                f"The data root {places['data_root']} is not a folder of this machine.",
+                hint="set MEDALLION_DATA_ROOT to a local folder; only Bronze can lie elsewhere.",
+            )
         load_spec(places["spec"])
         self._lake = Lake(Path(places["data_root"]) / "silver")
 

@@ -167,7 +167,7 @@ def list_bronze(root: str, spec: Spec) -> BronzeInventory:
     Raises:
         LakeError: There is no such folder, or it holds no table of the spec.
     """
-    fs, path = url_to_fs(root)
+    fs, path = _filesystem(root)
     if not fs.isdir(path):
         raise LakeError(
             f"There is no Bronze folder at {root}.",
@@ -191,6 +191,25 @@ def list_bronze(root: str, spec: Spec) -> BronzeInventory:
             hint=f"expected are folders named {', '.join(sorted(spec.tables))}.",
         )
     return BronzeInventory(root, tables, tuple(findings))
+
+
+def _filesystem(root: str) -> tuple[Any, str]:
+    """How the root is reached; `gs://` needs a package that not everyone installs."""
+    try:
+        filesystem: tuple[Any, str] = url_to_fs(root)
+    except ImportError as error:
+        raise LakeError(
+            f"The Bronze root {root} cannot be opened: a package for {root.partition(':')[0]}:// "
+            "is not installed.",
+            hint="for gs://, install the extra gcp: `uv sync --extra gcp`, or "
+            "`pip install '.[gcp]'` in the project's folder.",
+        ) from error
+    except ValueError as error:
+        raise LakeError(
+            f"The Bronze root {root} cannot be opened: {root.partition(':')[0]}:// is unknown.",
+            hint="name a folder, or a prefix such as gs://bucket/raw.",
+        ) from error
+    return filesystem
 
 
 def _name(path: str) -> str:
