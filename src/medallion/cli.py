@@ -9,9 +9,10 @@ import click
 from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.cli.utils import _split_params
 from kedro.framework.session import KedroSession
-from rich.console import Console
 from rich.markup import escape
 
+from medallion import terminal
+from medallion.commands.choices import check_run
 from medallion.commands.lake import forget, verify
 from medallion.commands.people import ForPeople
 from medallion.commands.quality import quality
@@ -27,8 +28,16 @@ def cli() -> None:
     """Bronze to Gold."""
 
 
+class _Run(ForPeople):
+    """`kedro run` that knows beforehand whether all it is asked for by name is there."""
+
+    def prepare(self, ctx: click.Context) -> None:
+        """Checks the names of pipelines, nodes, datasets, tags and the runner."""
+        check_run(ctx.params)
+
+
 cli.add_command(
-    ForPeople("run", params=kedro_run.params, callback=kedro_run.callback, help=kedro_run.help)
+    _Run("run", params=kedro_run.params, callback=kedro_run.callback, help=kedro_run.help)
 )
 
 cli.add_command(quality)
@@ -65,9 +74,9 @@ def lake_plan(env: str | None, params: dict[str, Any]) -> None:
         standing = LakeInventory(
             Lake(catalog.load("lake").lake.root, {damage.path for damage in damaged}), spec
         )
-        show_plan(nodes.plan(request, spec, inventory, standing), Console())
+        show_plan(nodes.plan(request, spec, inventory, standing), terminal.out())
         for damage in damaged:
-            Console(highlight=False).print(f"[yellow]note[/yellow] {escape(str(damage))}")
+            terminal.out().print(f"[yellow]note[/yellow] {escape(str(damage))}")
 
 
 @cli.group()
@@ -112,4 +121,4 @@ def bronze_generate(
         defects=defects,
     )
     report = generate(request, spec=load_spec(_PROJECT / "conf" / "base" / "spec.yml"))
-    Console(highlight=False).print(str(report))
+    terminal.out().print(str(report))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 
 class MedallionError(Exception):
     """Something the user can put right: says what, where, and what to do next.
@@ -43,6 +46,12 @@ class RequestError(MedallionError):
     """What was asked for on the command line cannot be."""
 
 
+class UsageError(RequestError):
+    """The command line names something that is not there; exit code 2, as click has it."""
+
+    exit_code = 2
+
+
 class LakeError(MedallionError):
     """The lake on disk cannot be read or written as it must be."""
 
@@ -61,3 +70,14 @@ class DbtError(MedallionError):
 
 class ConfigurationError(MedallionError):
     """A configuration file says something that cannot be."""
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """A question that names what is spelled most like a name; empty if nothing is.
+
+    >>> meant("sliver", ["silver", "gold"])
+    'did you mean silver? '
+    """
+    names = list(known)
+    near = get_close_matches(name, names, n=1) or [k for k in names if name and name in k][:1]
+    return f"did you mean {near[0]}? " if near else ""

@@ -8,6 +8,7 @@ from pathlib import Path
 from kedro.config import OmegaConfigLoader
 
 from medallion.hooks import (
+    RequestCheck,
     RunAlerts,
     RunAudit,
     RunAuditCopy,
@@ -48,6 +49,7 @@ HOOKS = (
     RunMetrics(_collector),
     RunReporter(_collector),
     _collector,
+    RequestCheck(),
 )
 CONFIG_LOADER_CLASS = OmegaConfigLoader
 CONFIG_LOADER_ARGS = {

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import polars as pl
+from kedro_datasets._typing import TablePreview
 
+from medallion.datasets.previewing import hides_in_table, table_preview
 from medallion.datasets.read_only import ReadOnlyDataset
 from medallion.datasets.schema import bronze_schema
 from medallion.lake.bronze import BronzeFile, BronzeInventory, BronzePartition, list_bronze
@@ -32,7 +34,7 @@ class _BronzeDataset(ReadOnlyDataset[Any]):
         return list_bronze(self._root, load_spec(self._spec_path))
 
     def _describe(self) -> dict[str, Any]:
-        return {"root": self._root}
+        return {"filepath": self._root}
 
 
 class BronzeInventoryDataset(_BronzeDataset):
@@ -78,12 +80,13 @@ class BronzeTableDataset(_BronzeDataset):
             return pl.LazyFrame(schema={**contract, BRONZE_DAY: pl.Date()})
         return pl.concat(scans, how="diagonal_relaxed")
 
-    def preview(self, nrows: int = 8) -> pl.DataFrame:
-        """The first rows, for a look."""
-        return self.load().head(nrows).collect()
+    def preview(self, nrows: int = 8) -> TablePreview:
+        """The first rows for kedro-viz, without personal data."""
+        hidden = hides_in_table(load_spec(self._spec_path), self._table)
+        return table_preview(lambda: self.load().head(nrows).collect(), hidden)
 
     def _describe(self) -> dict[str, Any]:
-        return {**super()._describe(), "table": self._table}
+        return {"filepath": self.place, "table": self._table}
 
 
 def _scans(partitions: list[BronzePartition], contract: Iterable[str]) -> list[pl.LazyFrame]:

@@ -9,8 +9,10 @@ from typing import Any
 
 import polars as pl
 from kedro.io import AbstractDataset
+from kedro_datasets._typing import TablePreview
 
-from medallion.datasets.schema import lake_schema, partition_day
+from medallion.datasets.previewing import hides_in_table, table_preview
+from medallion.datasets.schema import KEYS, lake_schema, partition_day
 from medallion.errors import LakeError
 from medallion.lake.inventory import move_pointer, write_state
 from medallion.lake.manifest import PartitionManifest
@@ -70,7 +72,7 @@ class LakeTableDataset(AbstractDataset[StagedWrite | FrameWrite, pl.LazyFrame]):
             for manifest in partitions.values()
             for file in manifest.files
         ]
-        return scan_days(files, schema, day)
+        return scan_days(files, schema, None if self._table.startswith(f"{KEYS}/") else day)
 
     def save(self, data: StagedWrite | FrameWrite) -> None:
         """Swaps in the new partitions of this table.
@@ -88,9 +90,10 @@ class LakeTableDataset(AbstractDataset[StagedWrite | FrameWrite, pl.LazyFrame]):
         if data.snapshot:
             move_pointer(self._lake, self._table.split("/")[1], data.snapshot)
 
-    def preview(self, nrows: int = 8) -> pl.DataFrame:
-        """The first rows, for a look."""
-        return self.load().head(nrows).collect()
+    def preview(self, nrows: int = 8) -> TablePreview:
+        """The first rows for kedro-viz, without personal data."""
+        hidden = hides_in_table(load_spec(self._spec_path), self._table)
+        return table_preview(lambda: self.load().head(nrows).collect(), hidden)
 
     def _only_newest(
         self, partitions: dict[str, PartitionManifest]
@@ -119,7 +122,7 @@ class LakeTableDataset(AbstractDataset[StagedWrite | FrameWrite, pl.LazyFrame]):
         return bool(self._lake.partitions(self._table))
 
     def _describe(self) -> dict[str, Any]:
-        return {"root": str(self._lake.root), "table": self._table, "newest": self._newest}
+        return {"filepath": self.place, "newest": self._newest}
 
 
 def _split(frame: pl.LazyFrame, days: tuple[date, ...]) -> Iterator[tuple[date, pl.DataFrame]]:

@@ -14,12 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kedro.io import AbstractDataset, DatasetError
+from kedro_datasets._typing import TablePreview
 
+from medallion.datasets.previewing import hides_personal_names, table_preview
 from medallion.datasets.read_only import ReadOnlyDataset
 from medallion.errors import LakeError
 from medallion.lake.inventory import read_json, write_json
 from medallion.lake.manifest import file_hash
 from medallion.lake.writes import BuiltTable
+from medallion.spec import load_spec
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -173,6 +176,7 @@ class GoldTableDataset(AbstractDataset[BuiltTable, Any]):
     Args:
         table: The model's name.
         connection: How ibis reaches the warehouse, `backend` and its arguments.
+        spec: Path of `spec.yml`.
         schema: The schema that holds it.
         metadata: For kedro-viz.
     """
@@ -182,11 +186,13 @@ class GoldTableDataset(AbstractDataset[BuiltTable, Any]):
         *,
         table: str,
         connection: Mapping[str, Any],
+        spec: str,
         schema: str = "gold",
         metadata: dict[str, Any] | None = None,
     ) -> None:
         self._table = table
         self._connection = dict(connection)
+        self._spec_path = spec
         self._schema = schema
         self.metadata = metadata
 
@@ -208,9 +214,10 @@ class GoldTableDataset(AbstractDataset[BuiltTable, Any]):
         if (data.schema, data.name) != (self._schema, self._table):
             raise DatasetError(f"{data.schema}.{data.name} is not {self._schema}.{self._table}.")
 
-    def preview(self, nrows: int = 8) -> Any:
-        """The first rows, for a look."""
-        return self.load().head(nrows).to_polars()
+    def preview(self, nrows: int = 8) -> TablePreview:
+        """The first rows for kedro-viz, without personal data."""
+        hidden = hides_personal_names(load_spec(self._spec_path))
+        return table_preview(lambda: self.load().head(nrows).to_polars(), hidden)
 
     def _dataset(self) -> Any:
         from kedro_datasets.ibis import TableDataset
@@ -224,4 +231,4 @@ class GoldTableDataset(AbstractDataset[BuiltTable, Any]):
         )
 
     def _describe(self) -> dict[str, Any]:
-        return {"table": f"{self._schema}.{self._table}"}
+        return {"filepath": self.place}

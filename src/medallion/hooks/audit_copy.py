@@ -38,7 +38,8 @@ class RunAuditCopy:
             raise ConfigurationError(
                 "observability.yml names a table of BigQuery for the audit trail, and "
                 "google-cloud-bigquery is not installed.",
-                hint="install it (`pip install 'medallion[gcp]'`), or set bigquery_table to null.",
+                hint="install it (`uv sync --extra gcp`, or `pip install '.[gcp]'`), or set "
+                "bigquery_table to null.",
             )
 
     @hook_impl

@@ -12,7 +12,7 @@ from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Pipeline
 
 from medallion import foreign
-from medallion.errors import RequestError
+from medallion.errors import ConfigurationError, RequestError
 from medallion.hooks.mending import mend
 from medallion.hooks.startup import spare_viz_statistics
 from medallion.lake.lock import LakeLock
@@ -35,9 +35,18 @@ class RunGuard:
 
     @hook_impl
     def after_context_created(self, context: Any) -> None:
-        """Reads the spec, so that a wrong one fails before anything runs."""
+        """Reads the spec, so that a wrong one fails before anything runs.
+
+        Raises:
+            ConfigurationError: The results would go to a place that cannot be written.
+        """
         spare_viz_statistics(context._hook_manager)  # noqa: SLF001
         places = context.config_loader["globals"]
+        if "://" in str(places["data_root"]):
+            raise ConfigurationError(
+                f"The data root {places['data_root']} is not a folder of this machine.",
+                hint="set MEDALLION_DATA_ROOT to a local folder; only Bronze can lie elsewhere.",
+            )
         foreign.know(load_spec(places["spec"]).names)
         self._lake = Lake(Path(places["data_root"]) / "silver")
 

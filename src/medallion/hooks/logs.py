@@ -15,7 +15,7 @@ from kedro.pipeline.node import Node
 from rich.console import Console
 from rich.markup import escape
 
-from medallion import events, foreign
+from medallion import events, foreign, terminal
 from medallion.hooks.collecting import RunCollector, harmless, layer_of
 from medallion.hooks.keeping import keep_newest
 from medallion.lake.writes import FrameWrite, StagedWrite
@@ -144,7 +144,7 @@ class RunLogs:
         seconds = round(facts.seconds, 3)
         _journal.log(level, "The run %s.", facts.status, exc_info=error, extra={"seconds": seconds})
         self._close()
-        repeat_warnings(facts.warnings, Console(stderr=True, highlight=False))
+        repeat_warnings(facts.warnings, terminal.err())
 
     def _close(self) -> None:
         self._unlisten()

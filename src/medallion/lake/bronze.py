@@ -225,13 +225,7 @@ def list_bronze(root: str, spec: Spec) -> BronzeInventory:
 
 def _root_folders(root: str) -> tuple[Any, dict[str, str]]:
     """The file system of the Bronze root, and what lies in the root by name."""
-    try:
-        fs, path = url_to_fs(root)
-    except (ValueError, ImportError) as error:
-        raise LakeError(
-            f"Bronze at {root} cannot be reached: {disclosed(error)}",
-            hint="point MEDALLION_BRONZE_ROOT at a folder or at `gs://...`.",
-        ) from error
+    fs, path = _filesystem(root)
     if not fs.isdir(path):
         raise LakeError(
             f"There is no Bronze folder at {root}.",
@@ -242,6 +236,25 @@ def _root_folders(root: str) -> tuple[Any, dict[str, str]]:
         return fs, {_name(entry): entry for entry in sorted(fs.ls(path, detail=False))}
     except OSError as error:
         raise LakeError(f"The Bronze folder {root} cannot be listed ({error.strerror}).") from error
+
+
+def _filesystem(root: str) -> tuple[Any, str]:
+    """How the root is reached; `gs://` needs a package that not everyone installs."""
+    try:
+        filesystem: tuple[Any, str] = url_to_fs(root)
+    except ImportError as error:
+        raise LakeError(
+            f"The Bronze root {root} cannot be opened: a package for {root.partition(':')[0]}:// "
+            "is not installed.",
+            hint="for gs://, install the extra gcp: `uv sync --extra gcp`, or "
+            "`pip install '.[gcp]'` in the project's folder.",
+        ) from error
+    except ValueError as error:
+        raise LakeError(
+            f"The Bronze root {root} cannot be opened: {root.partition(':')[0]}:// is unknown.",
+            hint="name a folder, or a prefix such as gs://bucket/raw.",
+        ) from error
+    return filesystem
 
 
 def _name(path: str) -> str:

@@ -92,18 +92,18 @@ def read_table(
     return _with_day(f"'{pattern}'", day, columns, union_by_name=union_by_name)
 
 
-def scan_days(paths: Sequence[Path], schema: pl.Schema, day: str) -> pl.LazyFrame:
+def scan_days(paths: Sequence[Path], schema: pl.Schema, day: str | None) -> pl.LazyFrame:
     """Scans Parquet files in folders `<day>=...`, with that day as last column.
 
     Args:
         paths: The files; all of them are below one root.
         schema: The columns to read; absent ones are null.
-        day: The partition column.
+        day: The partition column; None for a table without days.
     """
     import polars as pl
 
     if not paths:
-        return pl.LazyFrame(schema={**schema, day: pl.Date()})
+        return pl.LazyFrame(schema={**schema, **({day: pl.Date()} if day else {})})
     scan = partial(
         pl.scan_parquet,
         list(paths),
@@ -112,6 +112,8 @@ def scan_days(paths: Sequence[Path], schema: pl.Schema, day: str) -> pl.LazyFram
         missing_columns="insert",
         extra_columns="ignore",
     )
+    if day is None:
+        return scan(hive_partitioning=False)
     if not any("=" in folder for folder in paths[0].parts[:-2]):
         # Polars finds the day itself, and skips the files of days that nobody asks for.
         return scan(hive_partitioning=True, hive_schema={day: pl.Date()})
