@@ -63,4 +63,4 @@ viz: setup ## Open the graph in the browser (kedro-viz)
 	$(RUN) kedro viz run
 
 clean: ## Remove what runs have written, and the sample Bronze
-	rm -rf data/bronze data/silver data/warehouse data/metrics data/reports data/logs dbt/target dbt/logs
+	rm -rf data/bronze data/silver data/warehouse data/metrics data/reports data/logs data/dbt dbt/target dbt/logs

@@ -9,8 +9,11 @@ import click
 from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.cli.utils import _split_params
 from kedro.framework.session import KedroSession
-from rich.console import Console
+from rich.markup import escape
 
+from medallion import terminal
+from medallion.commands.choices import check_run
+from medallion.commands.lake import forget, verify
 from medallion.commands.people import ForPeople
 from medallion.commands.quality import quality
 from medallion.commands.quarantine import quarantine
@@ -24,8 +27,16 @@ def cli() -> None:
     """Bronze to Gold."""
 
 
+class _Run(ForPeople):
+    """`kedro run` that knows beforehand whether all it is asked for by name is there."""
+
+    def prepare(self, ctx: click.Context) -> None:
+        """Checks the names of pipelines, nodes, datasets, tags and the runner."""
+        check_run(ctx.params)
+
+
 cli.add_command(
-    ForPeople("run", params=kedro_run.params, callback=kedro_run.callback, help=kedro_run.help)
+    _Run("run", params=kedro_run.params, callback=kedro_run.callback, help=kedro_run.help)
 )
 
 cli.add_command(quality)
@@ -38,11 +49,18 @@ def lake() -> None:
     """Look at the lake and at what a run would do."""
 
 
+lake.add_command(verify)
+lake.add_command(forget)
+
+
 @lake.command("plan", cls=ForPeople)
 @click.option("--env", "-e", default=None, help="Configuration environment.")
 @click.option("--params", default="", callback=_split_params, help="As for `kedro run`.")
 def lake_plan(env: str | None, params: dict[str, Any]) -> None:
     """Show what a run would process, and why, without running."""
+    from medallion.lake.damage import find_damage
+    from medallion.lake.inventory import LakeInventory
+    from medallion.lake.store import Lake
     from medallion.pipelines.bronze import nodes
     from medallion.planning.showing import show_plan
 
@@ -51,7 +69,13 @@ def lake_plan(env: str | None, params: dict[str, Any]) -> None:
         catalog = session.load_context().catalog
         request = catalog.load("params:run")
         spec, inventory = catalog.load("spec"), catalog.load("bronze.inventory")
-        show_plan(nodes.plan(request, spec, inventory, catalog.load("lake")), Console())
+        damaged = find_damage(catalog.load("lake").lake)
+        standing = LakeInventory(
+            Lake(catalog.load("lake").lake.root, {damage.path for damage in damaged}), spec
+        )
+        show_plan(nodes.plan(request, spec, inventory, standing), terminal.out())
+        for damage in damaged:
+            terminal.out().print(f"[yellow]note[/yellow] {escape(str(damage))}")
 
 
 @cli.group()
@@ -96,4 +120,4 @@ def bronze_generate(
         defects=defects,
     )
     report = generate(request, spec=load_spec(CONF / "base" / "spec.yml"))
-    Console(highlight=False).print(str(report))
+    terminal.out().print(str(report))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 
 class MedallionError(Exception):
     """Something the user can put right: says what, where, and what to do next.
@@ -43,7 +46,13 @@ class RequestError(MedallionError):
     """What was asked for on the command line cannot be."""
 
 
-class StepError(MedallionError):
+class UsageError(RequestError):
+    """The command line names something that is not there; exit code 2, as click has it."""
+
+    exit_code = 2
+
+
+class StepError(UsageError):
     """A step of a run needs what another step has not made yet."""
 
 
@@ -81,3 +90,14 @@ class ExistsError(StorageError):
 
 class ChangedError(StorageError):
     """Somebody else has changed an object meanwhile."""
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """A question that names what is spelled most like a name; empty if nothing is.
+
+    >>> meant("sliver", ["silver", "gold"])
+    'did you mean silver? '
+    """
+    names = list(known)
+    near = get_close_matches(name, names, n=1) or [k for k in names if name and name in k][:1]
+    return f"did you mean {near[0]}? " if near else ""

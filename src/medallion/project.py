@@ -26,8 +26,3 @@ WORK = HOME if IS_CHECKOUT else Path.cwd()
 def resource(path: str) -> str:
     """A file of the project, such as `conf/base/spec.yml`."""
     return str(HOME / path)
-
-
-def place(path: str) -> str:
-    """A root for data, absolute; a root in an object store stays as it is."""
-    return path if "://" in path else str(WORK / Path(path).expanduser())

@@ -18,12 +18,13 @@ from medallion.hooks import (
     RunReporter,
     spare_imports,
 )
-from medallion.project import CONF, IS_CHECKOUT, place, resource
+from medallion.lake.names import root_path
+from medallion.project import CONF, IS_CHECKOUT, WORK, resource
 
 
 def _root(variable: str, default: str) -> str:
     """A root named by an environment variable, or its default."""
-    return place(os.environ.get(variable) or default)
+    return root_path(os.environ.get(variable) or default, WORK)
 
 
 spare_imports()

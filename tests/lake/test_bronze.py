@@ -62,17 +62,87 @@ def test_a_folder_without_any_table_is_an_error(tmp_path: Path, spec: Spec) -> N
         ("orders/ingest_dt=yesterday", "is no day of the calendar"),
         ("orders/day=2025-10-01", "is no partition (ingest_dt=... is expected)"),
         ("orders/2025-10-01", "is no partition"),
-        ("product_catalog/category=..", "has a value that no partition may have"),
+        ("orders/INGEST_DT=2025-10-01", "is no partition"),
+        ("orders/ingest_dt=__HIVE_DEFAULT_PARTITION__", "is no day of the calendar"),
+        ("orders/ingest_dt=2025-10-01/", "names the same day as ingest_dt=2025%2D10%2D01"),
+        ("product_catalog/category=%FF", "has a name that is not UTF-8"),
+        ("product_catalog/category=%00", "has a name that is not UTF-8"),
+        ("product_catalog/region=emea/category=Home", "is no partition"),
     ],
 )
-def test_a_folder_that_is_no_partition_is_reported_and_ignored(
+def test_a_folder_with_rows_that_is_no_partition_is_critical(
     tmp_path: Path, spec: Spec, name: str, expected: str
 ) -> None:
-    partition(tmp_path, "orders/ingest_dt=2025-10-01")
+    partition(tmp_path, "orders/ingest_dt=2025%2D10%2D01")
     partition(tmp_path, name)
     inventory = listed(tmp_path, spec)
-    assert any(expected in message for message in messages(tmp_path, spec))
+    (odd,) = [finding for finding in inventory.findings if finding.critical]
+    assert expected in str(odd)
+    assert str(odd).endswith("its rows are missing")
     assert sum(len(found) for found in inventory.tables.values()) == 1
+
+
+@pytest.mark.parametrize("name", ["tmp", "ingest_dt=never", "region=emea"])
+def test_a_folder_without_rows_that_is_no_partition_is_only_reported(
+    tmp_path: Path, spec: Spec, name: str
+) -> None:
+    partition(tmp_path, "orders/ingest_dt=2025-10-01")
+    (tmp_path / "orders" / name).mkdir()
+    (tmp_path / "orders" / name / "._part-0000.parquet").write_bytes(b"")
+    (odd,) = listed(tmp_path, spec).findings[:1]
+    assert (odd.partition, odd.critical) == (name, False)
+
+
+def test_a_file_beside_the_partitions_is_critical_if_it_holds_rows(
+    tmp_path: Path, spec: Spec
+) -> None:
+    folder = partition(tmp_path, "orders/ingest_dt=2025-10-01")
+    (tmp_path / "orders" / "README.txt").write_text("hello", encoding="utf-8")
+    (tmp_path / "orders" / "all.parquet").write_bytes((folder / "part-0000.parquet").read_bytes())
+    found = {odd.partition: odd.critical for odd in listed(tmp_path, spec).findings[:2]}
+    assert found == {"README.txt": False, "all.parquet": True}
+
+
+def test_a_table_that_is_a_file_is_critical(tmp_path: Path, spec: Spec) -> None:
+    partition(tmp_path, "orders/ingest_dt=2025-10-01")
+    (tmp_path / "customers").write_bytes(b"")
+    odd = [finding for finding in listed(tmp_path, spec).findings if finding.critical]
+    assert [str(one) for one in odd] == ["customers: is a file; a folder of partitions is expected"]
+
+
+@pytest.mark.parametrize(
+    ("folder", "value"),
+    [
+        ("Home%20%26%20Garden", "Home & Garden"),
+        ("Home & Garden", "Home & Garden"),
+        ("a+b", "a+b"),
+        ("100%", "100%"),
+        ("M\u00f6bel", "M\u00f6bel"),
+        ("M%C3%B6bel", "M\u00f6bel"),
+        ("\u5bb6\u5177", "\u5bb6\u5177"),
+        ("Kids' toys, [new] (50%25)", "Kids' toys, [new] (50%)"),
+        ("a%2Fb", "a/b"),
+        ("..", ".."),
+        ("", ""),
+        ("__HIVE_DEFAULT_PARTITION__", "__HIVE_DEFAULT_PARTITION__"),
+    ],
+)
+def test_the_name_of_a_partition_is_decoded(
+    tmp_path: Path, spec: Spec, folder: str, value: str
+) -> None:
+    partition(tmp_path, f"product_catalog/category={folder}")
+    inventory = listed(tmp_path, spec)
+    (found,) = inventory.tables["product_catalog"]
+    opened, findings = inventory.open([found])
+    assert (found.value, findings) == (value, [])
+    missing = value == "__HIVE_DEFAULT_PARTITION__"
+    assert opened["product_catalog"][0].files[0].named == {"category": None if missing else value}
+
+
+def test_a_dimension_may_have_rows_without_a_day(tmp_path: Path, spec: Spec) -> None:
+    partition(tmp_path, "customers/ingest_dt=__HIVE_DEFAULT_PARTITION__")
+    (found,) = listed(tmp_path, spec).tables["customers"]
+    assert found.day is None
 
 
 def test_an_unknown_table_is_reported_and_ignored(tmp_path: Path, spec: Spec) -> None:
@@ -96,7 +166,7 @@ def test_an_unreadable_manifest_is_named_and_critical(
     folder = partition(tmp_path, "orders/ingest_dt=2025-10-01")
     (folder / "_MANIFEST.json").write_text(content, encoding="utf-8")
     (message,) = messages(tmp_path, spec)
-    assert message.startswith("orders/ingest_dt=2025-10-01: _MANIFEST.json is not a manifest")
+    assert message.startswith("orders/ingest_dt=2025-10-01: _MANIFEST.json ")
 
 
 def test_a_truncated_file_is_named(tmp_path: Path, spec: Spec) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -132,7 +134,8 @@ def test_a_partition_that_left_bronze_keeps_its_silver_and_is_reported(
     plan = planned(spec, lake, listed("orders", 1))
     assert reasons(plan) == {}
     assert [str(finding) for finding in plan.findings] == [
-        f"orders/ingest_dt={day(0)}: was processed and is no longer in Bronze; its Silver rows stay"
+        f"ingest_dt={day(0)}: is no longer in Bronze (orders); its Silver rows stay."
+        f" `kedro lake forget {day(0)}` takes them out"
     ]
 
 
@@ -151,7 +154,9 @@ class TestFreshness:
         (folder / "snapshot.parquet").write_bytes(b"rows")
         rows = {"snapshot.parquet": 1}
         seal(folder, "dims/customers", rows, {}, inputs={"bronze": stamp})
-        move_pointer(lake.lake, "customers", day(n))
+        keys = lake.lake.root / "keys/customers/version=current"
+        keys.mkdir(parents=True)
+        seal(keys, "keys/customers", {}, {})
 
     def verdict(self, spec: Spec, lake: LakeInventory, n: int, delivery: str) -> tuple[bool, str]:
         plan = planned(
@@ -193,4 +198,10 @@ class TestFreshness:
     def test_the_pointer_never_moves_back(self, lake: LakeInventory) -> None:
         move_pointer(lake.lake, "customers", day(5))
         move_pointer(lake.lake, "customers", day(1))
-        assert lake.newest_snapshots() == {"customers": day(5)}
+        pointer = (lake.lake.root / "dims/_latest.json").read_text(encoding="utf-8")
+        assert json.loads(pointer) == {"customers": str(day(5))}
+
+    def test_without_its_key_set_it_is_stale(self, spec: Spec, lake: LakeInventory) -> None:
+        self.snapshot(lake, 0)
+        shutil.rmtree(lake.lake.root / "keys/customers")
+        assert self.verdict(spec, lake, 0, "first")[0] is True

@@ -366,7 +366,9 @@ from typed
   {%- endif %}
 {%- endmacro -%}
 
-{#- Every key that stands in Bronze, whatever becomes of its row. -#}
+{#- Every key that stands in Bronze, whatever becomes of its row, and every key that a run of
+    this lake has once seen there: erasing a customer deletes no sale. `last_seen_dt` is the
+    newest ingest day that had it (null in layouts without one), so that a day can be forgotten. -#}
 {%- macro known_keys(name) -%}
 {%- set facts = spec() -%}
 {%- set table = facts["tables"].get(name) -%}
@@ -380,11 +382,35 @@ source as not materialized (
 
 ),
 
-{{ typed_rows(table, facts["cleaning"], with_lineage=false) }}
+{{ typed_rows(table, facts["cleaning"], with_lineage=false) }},
 
-select distinct {{ key }}, 'current' as version
-from typed
-where {{ key }} is not null
+delivered as (
+
+  select {{ key }}, max(ingestion_dt) as last_seen_dt
+  from typed
+  where {{ key }} is not null
+  group by {{ key }}
+
+),
+
+remembered as (
+
+  select before.{{ key }}, before.last_seen_dt
+  from keys.{{ name }}_before as before
+  anti join delivered on before.{{ key }} = delivered.{{ key }}
+  {%- if facts["forgotten"] %}
+  where
+    before.last_seen_dt is null
+    or before.last_seen_dt::varchar not in ('{{ facts["forgotten"] | join("', '") }}')
+  {%- endif %}
+
+)
+
+select {{ key }}, last_seen_dt, true as is_in_bronze, 'current' as version
+from delivered
+union all
+select {{ key }}, last_seen_dt, false as is_in_bronze, 'current' as version
+from remembered
 {%- endif -%}
 {%- endmacro -%}
 

@@ -129,6 +129,24 @@ def of_partition(
     )
 
 
+def of_recovered(node: AuditRecord, partitions: Sequence[str], lake: Lake) -> Iterator[AuditRecord]:
+    """Partitions of a commit that was cut short and has been completed.
+
+    Args:
+        node: What is known of the run.
+        partitions: Their paths below the lake's root.
+        lake: The lake.
+    """
+    for path in partitions:
+        table, _, name = path.rpartition("/")
+        if table.split("/")[0] not in (*_LAYERS, _QUARANTINE):
+            continue
+        manifest = lake.partitions(table).get(name.partition("=")[2])
+        gone = PartitionManifest(table=table, partition=name, files=(), content_hash="")
+        status = "written" if manifest else "removed"
+        yield of_partition(node, table, manifest or gone, status)
+
+
 def unrecorded(node: AuditRecord, lake: Lake, trail: AuditTrail) -> Iterator[AuditRecord]:
     """Partitions that stand and that no run has recorded: a run was killed before it could.
 

@@ -16,6 +16,7 @@ from medallion.audit.record import AuditRecord, kinds
 from medallion.errors import RequestError
 from medallion.lake.inventory import replace_text, write_json
 from medallion.lake.names import as_run_id
+from medallion.lake.scans import literal_path
 
 STARTED = "started"
 KILLED = "killed"
@@ -100,7 +101,7 @@ class AuditTrail:
             columns = ", ".join(f"cast(null as {kind}) as {name}" for name, kind in types.items())
             return f"select {columns} where false"
         declared = ", ".join(f"{name}: '{kind}'" for name, kind in types.items())
-        pattern = str(self.folder / "*.json").replace("'", "''")
+        pattern = f"{literal_path(self.folder)}/[!._]*.json".replace("'", "''")
         return f"select * from read_json('{pattern}', format = 'array', columns = {{{declared}}})"
 
     def _write_records(self, run_id: str, records: Iterable[AuditRecord]) -> None:

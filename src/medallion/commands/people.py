@@ -6,51 +6,56 @@ import sys
 from typing import Any
 
 import click
-from rich.console import Console
+from kedro.config import MissingConfigException
+from omegaconf.errors import OmegaConfBaseException
 from rich.markup import escape
+from yaml.error import MarkedYAMLError
 
-from medallion.errors import MedallionError
+from medallion import foreign, terminal
+from medallion.commands.choices import check_environment
+from medallion.errors import ConfigurationError, MedallionError
 from medallion.hooks.startup import spare_collections
 
 _INTERRUPTED = 130
-# DuckDB and Polars have errors of their own for it.
-_DISK_FULL = "No space left on device"
+# What Kedro's loader says of a file below `conf/`: where, and what is wrong with it.
+_CONFIGURATION = (MissingConfigException, MarkedYAMLError, OmegaConfBaseException)
 
 
 class ForPeople(click.Command):
     """A command whose errors say what is wrong and what to do next."""
 
+    def prepare(self, ctx: click.Context) -> None:
+        """Checks what the command is asked for, before it begins."""
+
     def invoke(self, ctx: click.Context) -> Any:
         """Runs the command; a known error ends it with a message and an exit code."""
-        console = Console(stderr=True, highlight=False)
+        terminal.prepare()
         spare_collections()
         try:
+            check_environment(ctx.params.get("env"), ctx.params.get("conf_source"))
+            self.prepare(ctx)
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            console.print("Interrupted. Every partition is as it was before, or complete.")
+            terminal.print_error("Interrupted. Every partition is as it was before, or complete.")
             sys.exit(_INTERRUPTED)
         except Exception as error:
-            known = _known(error)
-            if known is None:
+            if isinstance(error, (click.ClickException, click.exceptions.Exit, click.Abort)):
                 raise
+            known = _of_configuration(error) or foreign.known(error)
             kind = type(known).__name__.removesuffix("Error").replace("Medallion", "Run")
-            console.print(f"[bold red]{kind} error[/bold red]: {escape(str(known))}")
+            terminal.print_error(f"[bold red]{kind} error[/bold red]: {escape(str(known))}")
             sys.exit(known.exit_code)
+        finally:
+            terminal.stop_status()
 
 
-def _known(error: BaseException | None) -> MedallionError | None:
-    """The error that a person can act on, wherever in the chain Kedro has wrapped it."""
-    while error is not None:
-        if isinstance(error, MedallionError):
-            return error
-        if isinstance(error, OSError) and error.errno is not None:
-            return _no_access(f"{error.filename or 'The disk'}: {error.strerror}.")
-        if _DISK_FULL in str(error):
-            return _no_access(str(error).splitlines()[-1])
-        error = error.__cause__ or error.__context__
+def _of_configuration(error: BaseException) -> MedallionError | None:
+    """An error of a file below `conf/`, wherever in the chain Kedro has wrapped it."""
+    for one in foreign.chain(error):
+        if isinstance(one, MedallionError):
+            return None
+        if isinstance(one, _CONFIGURATION):
+            return ConfigurationError(
+                f"The configuration cannot be read: {one}", hint="see the folder conf/."
+            )
     return None
-
-
-def _no_access(message: str) -> MedallionError:
-    hint = "make room or give access, then run again; nothing is half-written."
-    return MedallionError(message, hint=hint)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 from kedro.framework.session import KedroSession
-from rich.console import Console
 from rich.markup import escape
 
+from medallion import terminal
 from medallion.commands.people import ForPeople
 from medallion.errors import LakeError
 
@@ -34,7 +34,7 @@ def show(table: str, env: str | None) -> None:
 
     What a suite says and what follows from the spec are shown together, with their origin.
     """
-    console = Console()
+    console = terminal.out()
     session = KedroSession.create(env=env)
     with session:
         suites = session.load_context().catalog.load("suites")
@@ -56,7 +56,7 @@ def docs(env: str | None) -> None:
     if not results:
         raise LakeError("Nothing has been validated yet.", hint="run `kedro run` first.")
     page = write_docs(results, root / "data_docs")
-    Console(highlight=False).print(f"{page}: open it in a browser.", soft_wrap=True)
+    terminal.out().print(f"{page}: open it in a browser.", soft_wrap=True)
 
 
 def _as_text(suite: Suite) -> Iterable[str]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from kedro.framework.cli.utils import _split_params
 
+from medallion import terminal
 from medallion.commands.people import ForPeople
 from medallion.errors import RequestError
 from medallion.lake.names import as_day, as_identifier, as_reason
@@ -219,6 +220,4 @@ def _checked(asked: Selection, lake: LakeInventory) -> Selection:
 
 
 def _console() -> Any:
-    from rich.console import Console
-
-    return Console(highlight=False)
+    return terminal.out()

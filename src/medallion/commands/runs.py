@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from medallion import terminal
 from medallion.audit.trail import KILLED, STARTED
 from medallion.commands.people import ForPeople
 from medallion.errors import RequestError
@@ -43,7 +44,7 @@ def runs() -> None:
 @_ENV
 def list_runs(limit: int, env: str | None) -> None:
     """List the runs, the newest first."""
-    console = Console(highlight=False)
+    console = terminal.out()
     with _trail(env) as (trail, holder):
         found = trail.runs()
     if not found:
@@ -62,7 +63,7 @@ def list_runs(limit: int, env: str | None) -> None:
 @_ENV
 def show(run_id: str, env: str | None) -> None:
     """Show one run: verdict, window, tables, gates, code."""
-    console = Console(highlight=False)
+    console = terminal.out()
     with _trail(env) as (trail, holder):
         run = trail.run(as_run_id(run_id))
     status = _status(run, holder)
@@ -82,7 +83,7 @@ def show(run_id: str, env: str | None) -> None:
 @_ENV
 def diff(first: str, second: str, env: str | None) -> None:
     """Show what differs between two runs: configuration, code, rows, verdicts, time."""
-    console = Console(highlight=False)
+    console = terminal.out()
     with _trail(env) as (trail, _):
         one, other = (_flat(trail.run(as_run_id(name))) for name in (first, second))
     table = _table("what", escape(first), escape(second))
@@ -108,7 +109,7 @@ def why(table: str, day: str, env: str | None) -> None:
             hint=f"write <layer>.<table>, with one of {', '.join(_LAYERS)}.",
         )
     value = None if layer == "gold" else str(as_day(day))
-    console = Console(highlight=False)
+    console = terminal.out()
     with _trail(env) as (trail, _):
         found = list(islice(trail.writers(layer, as_identifier(name, "table"), value), 2))
     if not found:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import polars as pl
+from kedro_datasets._typing import TablePreview
 
 from medallion.audit.trail import AuditTrail
+from medallion.datasets.previewing import hides, table_preview
 from medallion.datasets.read_only import ReadOnlyDataset
 
 
@@ -40,3 +42,11 @@ class AuditRunsDataset(AuditTrailDataset):
         with duckdb.connect() as connection:
             records: pl.DataFrame = connection.sql(self._trail.view()).pl()
         return records.lazy().with_columns(pl.col(pl.Datetime).dt.replace_time_zone("UTC"))
+
+    def preview(self, nrows: int = 8) -> TablePreview:
+        """The newest records for kedro-viz."""
+        return table_preview(lambda: self._newest(nrows), hides("error"))
+
+    def _newest(self, rows: int) -> pl.DataFrame:
+        records = self.load().sort("timestamp", descending=True, nulls_last=True)
+        return records.head(rows).collect()

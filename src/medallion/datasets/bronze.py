@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import polars as pl
+from kedro_datasets._typing import TablePreview
 
+from medallion.datasets.previewing import hides_in_table, table_preview
 from medallion.datasets.read_only import ReadOnlyDataset
 from medallion.datasets.schema import bronze_schema
-from medallion.lake.bronze import BronzeInventory, BronzePartition, list_bronze
+from medallion.lake.bronze import BronzeFile, BronzeInventory, BronzePartition, list_bronze
 from medallion.spec import BRONZE_DAY, load_spec
 
 
@@ -31,7 +34,7 @@ class _BronzeDataset(ReadOnlyDataset[Any]):
         return list_bronze(self._root, load_spec(self._spec_path))
 
     def _describe(self) -> dict[str, Any]:
-        return {"root": self._root}
+        return {"filepath": self._root}
 
 
 class BronzeInventoryDataset(_BronzeDataset):
@@ -71,33 +74,47 @@ class BronzeTableDataset(_BronzeDataset):
     def load(self) -> pl.LazyFrame:
         """Scans the table, with its partition column; where files differ, types are widened."""
         opened, _ = self._inventory().open(self._inventory().tables[self._table])
-        scans = _scans(opened.get(self._table, []))
+        contract = bronze_schema(load_spec(self._spec_path), self._table)
+        scans = _scans(opened.get(self._table, []), contract)
         if not scans:
-            contract = bronze_schema(load_spec(self._spec_path), self._table)
             return pl.LazyFrame(schema={**contract, BRONZE_DAY: pl.Date()})
         return pl.concat(scans, how="diagonal_relaxed")
 
-    def preview(self, nrows: int = 8) -> pl.DataFrame:
-        """The first rows, for a look."""
-        return self.load().head(nrows).collect()
+    def preview(self, nrows: int = 8) -> TablePreview:
+        """The first rows for kedro-viz, without personal data."""
+        hidden = hides_in_table(load_spec(self._spec_path), self._table)
+        return table_preview(lambda: self.load().head(nrows).collect(), hidden)
 
     def _describe(self) -> dict[str, Any]:
-        return {**super()._describe(), "table": self._table}
+        return {"filepath": self.place, "table": self._table}
 
 
-def _scans(partitions: list[BronzePartition]) -> list[pl.LazyFrame]:
+def _scans(partitions: list[BronzePartition], contract: Iterable[str]) -> list[pl.LazyFrame]:
     """One scan for all files of one physical schema."""
-    groups: dict[tuple[Any, ...], list[str]] = defaultdict(list)
+    groups: dict[tuple[Any, ...], list[BronzeFile]] = defaultdict(list)
     for partition in partitions:
-        in_file = {key for file in partition.files for key in file.columns}
         for file in partition.files:
-            hive = "" if partition.key in in_file else partition.key
-            groups[hive, *file.columns.items()].append(file.path)
-    return [
-        pl.scan_parquet(
-            files,
-            hive_partitioning=bool(hive),
-            hive_schema={hive: pl.Date() if hive == BRONZE_DAY else pl.String()} if hive else None,
-        )
-        for (hive, *_), files in groups.items()
-    ]
+            filled = tuple(file.filled([partition.key, *contract]))
+            groups[filled, *file.columns.items()].append(file)
+    return [_scan(files, filled) for (filled, *_), files in groups.items()]
+
+
+def _scan(files: Sequence[BronzeFile], filled: Iterable[str]) -> pl.LazyFrame:
+    """Scans files, with the columns that only their folders hold."""
+    path = "path" + "_" * max((len(name) for name in files[0].columns), default=0)
+    scan = pl.scan_parquet(
+        [file.path for file in files],
+        glob=False,
+        hive_partitioning=False,
+        include_file_paths=path,
+    )
+    return scan.with_columns(_of_folders(name, path, files) for name in filled).drop(path)
+
+
+def _of_folders(name: str, path: str, files: Sequence[BronzeFile]) -> pl.Expr:
+    """A column whose values the folders of the files name."""
+    values = {file.path: file.named[name] for file in files}
+    column = pl.col(path).replace_strict(
+        list(values), list(values.values()), return_dtype=pl.String()
+    )
+    return (column.str.to_date("%Y-%m-%d") if name == BRONZE_DAY else column).alias(name)

@@ -30,7 +30,7 @@ class LakeInventoryDataset(ReadOnlyDataset[LakeInventory]):
         return LakeInventory(self._lake, load_spec(self._spec_path))
 
     def _describe(self) -> dict[str, Any]:
-        return {"root": str(self._lake.root)}
+        return {"filepath": str(self._lake.root)}
 
 
 class SpecDataset(ReadOnlyDataset[Spec]):

@@ -9,11 +9,14 @@ from typing import Any
 
 import polars as pl
 from kedro.io import AbstractDataset
+from kedro_datasets._typing import TablePreview
 
-from medallion.datasets.schema import lake_schema, partition_day
+from medallion.datasets.previewing import hides_in_table, table_preview
+from medallion.datasets.schema import KEYS, lake_schema, partition_day
 from medallion.errors import LakeError
 from medallion.lake.inventory import move_pointer, write_state
 from medallion.lake.manifest import Origin, PartitionManifest
+from medallion.lake.scans import scan_days
 from medallion.lake.sealing import seal
 from medallion.lake.store import Commit, Lake
 from medallion.lake.writes import FrameWrite, StagedWrite
@@ -69,7 +72,7 @@ class LakeTableDataset(AbstractDataset[StagedWrite | FrameWrite, pl.LazyFrame]):
             for manifest in partitions.values()
             for file in manifest.files
         ]
-        return _scan(files, schema, day)
+        return scan_days(files, schema, None if self._table.startswith(f"{KEYS}/") else day)
 
     def save(self, data: StagedWrite | FrameWrite) -> None:
         """Swaps in the new partitions of this table.
@@ -87,9 +90,10 @@ class LakeTableDataset(AbstractDataset[StagedWrite | FrameWrite, pl.LazyFrame]):
         if data.snapshot:
             move_pointer(self._lake, self._table.split("/")[1], data.snapshot)
 
-    def preview(self, nrows: int = 8) -> pl.DataFrame:
-        """The first rows, for a look."""
-        return self.load().head(nrows).collect()
+    def preview(self, nrows: int = 8) -> TablePreview:
+        """The first rows for kedro-viz, without personal data."""
+        hidden = hides_in_table(load_spec(self._spec_path), self._table)
+        return table_preview(lambda: self.load().head(nrows).collect(), hidden)
 
     def _only_newest(
         self, partitions: dict[str, PartitionManifest]
@@ -98,7 +102,8 @@ class LakeTableDataset(AbstractDataset[StagedWrite | FrameWrite, pl.LazyFrame]):
         from medallion.lake.inventory import LakeInventory
 
         day = LakeInventory(self._lake, spec).newest_snapshots().get(self._table.split("/")[1])
-        return {day.isoformat(): partitions[day.isoformat()]} if day else {}
+        value = str(day)
+        return {value: partitions[value]} if value in partitions else {}
 
     def _save_frames(self, write: FrameWrite) -> None:
         if not write.batches:
@@ -134,20 +139,7 @@ class LakeTableDataset(AbstractDataset[StagedWrite | FrameWrite, pl.LazyFrame]):
         return bool(self._lake.partitions(self._table))
 
     def _describe(self) -> dict[str, Any]:
-        return {"root": str(self._lake.root), "table": self._table, "newest": self._newest}
-
-
-def _scan(files: list[Path], schema: pl.Schema, day: str) -> pl.LazyFrame:
-    if not files:
-        return pl.LazyFrame(schema={**schema, day: pl.Date()})
-    return pl.scan_parquet(
-        files,
-        schema=schema,
-        hive_partitioning=True,
-        hive_schema={day: pl.Date()},
-        missing_columns="insert",
-        extra_columns="ignore",
-    )
+        return {"filepath": self.place, "newest": self._newest}
 
 
 def _split(frame: pl.LazyFrame, days: tuple[date, ...]) -> Iterator[tuple[date, pl.DataFrame]]:

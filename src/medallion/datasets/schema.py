@@ -6,6 +6,8 @@ import polars as pl
 
 from medallion.spec import INGESTION_DAY, SNAPSHOT_DAY, Spec
 
+# Every key of a dimension, in one partition without a day.
+KEYS = "keys"
 _POLARS: dict[str, pl.DataType] = {
     "text": pl.String(),
     "int": pl.Int64(),
@@ -63,7 +65,10 @@ def lake_schema(spec: Spec, table: str, extra: list[str]) -> pl.Schema:
         known = [*spec.contract(name), "invalid_reason"]
         unknown = [column for column in extra if column not in known]
         return text_schema([*known[:-1], *unknown, "invalid_reason"])
-    return silver_schema(spec, name)
+    schema = silver_schema(spec, name)
+    if layer == KEYS:
+        return pl.Schema({column: schema[column] for column in spec.tables[name].key})
+    return schema
 
 
 def partition_day(table: str, kind: str = "event") -> str:

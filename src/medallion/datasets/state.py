@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from kedro.io import AbstractDataset
+from kedro_datasets._typing import HTMLPreview, JSONPreview
 
+from medallion.datasets.previewing import json_preview, text_preview
 from medallion.errors import LakeError
 from medallion.lake.inventory import read_json, write_json
 
@@ -48,6 +50,10 @@ class StateDataset(AbstractDataset[Any, Any]):
         """Replaces the file; the order of keys is kept, as people read it."""
         write_json(self._path, data, sort_keys=False)
 
+    def preview(self) -> JSONPreview:
+        """The file for kedro-viz."""
+        return json_preview(self.load)
+
     def _exists(self) -> bool:
         return self._path.is_file()
 
@@ -78,6 +84,10 @@ class ReportDataset(AbstractDataset[str, str]):
             draft = self._path.with_name(self._path.name + ".draft")
             draft.write_text(data, encoding="utf-8")
             draft.replace(self._path)
+
+    def preview(self) -> HTMLPreview:
+        """The text for kedro-viz."""
+        return text_preview(self.load)
 
     def _exists(self) -> bool:
         return self._path.is_file()

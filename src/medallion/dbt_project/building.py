@@ -40,7 +40,7 @@ def build_base_silver(
     """
     context = Context(spec, settings, staging, window, history, dimension_keys)
     with _connected(context) as query:
-        seconds = _run("tag:base_silver", "base_silver")
+        seconds = _run("tag:base_silver", "base_silver", settings)
         return _result(context, list(spec.events), seconds, query)
 
 
@@ -50,11 +50,13 @@ def build_dimensions(
     snapshot: date,
     staging: Path,
     settings: EngineSettings,
+    known_keys: Mapping[str, Path] | None = None,
+    forgotten: Sequence[date] = (),
 ) -> BuildResult:
-    """Stages a snapshot of dimensions, their quarantine, and the keys that stand in Bronze.
+    """Stages a snapshot of dimensions, their quarantine, and the keys that are known.
 
     In the `ingest_dt` layout the snapshot is made of the partitions up to its day; the keys
-    are those of all partitions.
+    are those of all partitions, and those that were known before.
 
     Args:
         spec: The facts about the tables.
@@ -62,15 +64,25 @@ def build_dimensions(
         snapshot: The snapshot's day.
         staging: Where to write, laid out as the lake is.
         settings: What DuckDB may use.
+        known_keys: The file of the keys of each dimension that are known already.
+        forgotten: Days whose keys are not remembered once they have left Bronze.
 
     Raises:
         DbtError: A model failed.
     """
     names = list(partitions)
-    context = Context(spec, settings, staging, partitions, snapshot=snapshot)
+    context = Context(
+        spec,
+        settings,
+        staging,
+        partitions,
+        dimension_keys=known_keys or {},
+        forgotten=forgotten,
+        snapshot=snapshot,
+    )
     with _connected(context) as query:
         models = [f"int_{n}_scored stg_{n} quarantine_{n} keys_{n}" for n in names]
-        return _result(context, names, _run(" ".join(models), "dims"), query)
+        return _result(context, names, _run(" ".join(models), "dims", settings), query)
 
 
 def build_gold(spec: Spec, warehouse: Path, settings: EngineSettings) -> BuildResult:
@@ -89,10 +101,10 @@ def build_gold(spec: Spec, warehouse: Path, settings: EngineSettings) -> BuildRe
     context = Context(spec, settings, warehouse.parent, warehouse=warehouse)
     result = BuildResult()
     with _connected(context) as query:
-        for model, seconds in _run("path:models/gold", "gold").items():
+        for model, seconds in _run("path:models/gold", "gold", settings).items():
             rows = query(f"select count(*) from warehouse.gold.{model}")[0][0]
             result.counts[model] = Counts(accepted=int(rows), seconds=seconds)
-            result.sources[model] = sources_of(model)
+            result.sources[model] = sources_of(model, settings.dbt_folder)
     return result
 
 
@@ -108,10 +120,10 @@ def _connected(context: Context) -> Iterator[Any]:
         plugin.release()
 
 
-def _run(select: str, layer: str) -> dict[str, float]:
+def _run(select: str, layer: str, settings: EngineSettings) -> dict[str, float]:
     from medallion.dbt_project.running import run_models
 
-    return run_models(select, layer)
+    return run_models(select, layer, settings.dbt_folder)
 
 
 def _is_known(partition: BronzePartition, snapshot: date | None) -> bool:
@@ -128,6 +140,11 @@ def _result(
         if partitions or table in {p.split("/")[1] for p in context.staged}:
             result.counts[table] = _counts(context, table, seconds, query)
     return result
+
+
+def _keys_left(dimension: str, query: Any) -> int:
+    found = query(f"select count(*) from base_silver.keys_{dimension} where not is_in_bronze")
+    return int(found[0][0])
 
 
 def _counts(context: Context, table: str, seconds: Mapping[str, float], query: Any) -> Counts:
@@ -149,6 +166,7 @@ def _counts(context: Context, table: str, seconds: Mapping[str, float], query: A
         accepted=context.staged[f"{layer}/{table}"].rows,
         quarantined=context.staged[f"quarantine/{table}"].rows,
         superseded=int(superseded[0][0]),
+        keys_left=0 if is_event else _keys_left(table, query),
         nullified={column: int(n) for column, n in lost},
         reasons={code: int(n) for code, n in reasons},
         seconds=sum(

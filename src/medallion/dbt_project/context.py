@@ -17,6 +17,7 @@ from medallion.dbt_project.results import StagedTable
 from medallion.dbt_project.settings import EngineSettings
 from medallion.dbt_project.sources import BronzeView
 from medallion.lake.bronze import BronzePartition
+from medallion.lake.scans import read_days, read_files
 from medallion.lake.views import DUCKDB_TYPES, silver_columns
 from medallion.spec import INGESTION_DAY, Spec
 
@@ -32,6 +33,7 @@ class Context:
         bronze: The window's partitions by table.
         history: Accepted files outside the window, by event table.
         dimension_keys: The file of keys of each dimension.
+        forgotten: Days whose keys are not remembered.
         snapshot: The day of the snapshots that are built.
         warehouse: A DuckDB file to attach for Gold.
         staged: What has been written so far; the plugin fills it.
@@ -43,6 +45,7 @@ class Context:
     bronze: Mapping[str, Sequence[BronzePartition]] = field(default_factory=dict)
     history: Mapping[str, Sequence[Path]] = field(default_factory=dict)
     dimension_keys: Mapping[str, Path] = field(default_factory=dict)
+    forgotten: Sequence[date] = ()
     snapshot: date | None = None
     warehouse: Path | None = None
     staged: dict[str, StagedTable] = field(default_factory=dict)
@@ -57,6 +60,7 @@ class Context:
             **{f"bronze.{table}": view.statement for table, view in views.items()},
             **{f"history.{table}": self._history(table) for table in self.spec.events},
             **{f"keys.{name}": self._keys(name) for name in self.spec.dimensions},
+            **{f"keys.{name}_before": self._keys(name) for name in self.spec.dimensions},
         }
         return made + [f"create or replace view {name} as {q}" for name, q in shown.items()]
 
@@ -75,7 +79,11 @@ class Context:
                 table["columns"][column]["physical"] = held
             table["unknown"] = list(views[name].unknown.values())
             table["has_history"] = bool(self.history.get(name))
-        return {**facts, "snapshot": str(self.snapshot) if self.snapshot else None}
+        return {
+            **facts,
+            "snapshot": str(self.snapshot) if self.snapshot else None,
+            "forgotten": [str(day) for day in self.forgotten],
+        }
 
     def _history(self, table: str) -> str:
         columns = {**silver_columns(self.spec, table), INGESTION_DAY: "date"}
@@ -83,19 +91,14 @@ class Context:
         if not files:
             nulls = ", ".join(f"null::{kind} as {name}" for name, kind in columns.items())
             return f"select {nulls} where false"
-        paths = ", ".join(f"'{_escaped(path)}'" for path in files)
-        return (
-            f"select * from read_parquet([{paths}], hive_partitioning = true,"
-            f" hive_types = {{'{INGESTION_DAY}': DATE}})"
-        )
+        return read_days(files, INGESTION_DAY)
 
     def _keys(self, name: str) -> str:
+        """The keys that are known; a set of an earlier version has fewer columns."""
         (key,) = self.spec.tables[name].key
+        kind = DUCKDB_TYPES[self.spec.tables[name].columns[key].silver]
+        none = f"select null::{kind} as {key}, null::date as last_seen_dt where false"
         if name not in self.dimension_keys:
-            kind = DUCKDB_TYPES[self.spec.tables[name].columns[key].silver]
-            return f"select null::{kind} as {key} where false"
-        return f"select {key} from read_parquet('{_escaped(self.dimension_keys[name])}')"
-
-
-def _escaped(path: Path) -> str:
-    return str(path).replace("'", "''")
+            return none
+        known = f"select * from {read_files([self.dimension_keys[name]])}"
+        return f"select {key}, last_seen_dt from ({known} union all by name {none})"

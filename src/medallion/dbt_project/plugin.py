@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from threading import RLock
+from threading import Lock, RLock
 from typing import Any
 
 import duckdb
@@ -17,10 +17,14 @@ from medallion.dbt_project.context import Context
 from medallion.dbt_project.results import StagedPartition, StagedTable
 from medallion.dbt_project.sources import BronzeView
 from medallion.dbt_project.standalone import standalone_context
+from medallion.lake.scans import read_days
 from medallion.spec import INGESTION_DAY
 
 CURRENT = "current"
 _BATCH_ROWS = 1_500_000
+# Two transactions that create one schema at the same moment are a conflict to DuckDB, even
+# with `if not exists`, and dbt runs as many models at once as the profile has threads.
+_creating_schemas = Lock()
 _STATISTICS = "statistics_propagation"
 
 
@@ -118,6 +122,7 @@ class PartitionWriter:
         """Writes all partitions of a table such as `base/orders`."""
         columns = self._columns()
         *_, key = columns
+        layer = table.split("/", maxsplit=1)[0]
         order = ", ".join(order_by) or "all"
         batch = f"staging.{table.replace('/', '_')}"
         folder = self._context.staging / table
@@ -128,7 +133,8 @@ class PartitionWriter:
             stored = {name: kind for name, kind in columns.items() if name not in absent}
             selected = ", ".join(_quoted(name) for name in stored)
             rows = f"select {selected} from {batch} where {key} = '{value}' order by {order}"
-            return self._copy(folder / f"{key}={value}", value, rows, stored)
+            partition = folder / f"{key}={value}"
+            return self._copy(partition, value, rows, stored, keep_empty=layer == "dims")
 
         partitions: list[StagedPartition] = []
         with ThreadPoolExecutor(self._context.settings.workers) as pool:
@@ -172,7 +178,8 @@ class PartitionWriter:
 
     def _compute(self, batch: str, key: str, values: Sequence[str]) -> None:
         listed = ", ".join(f"'{value}'" for value in values)
-        self._execute("create schema if not exists staging")
+        with _creating_schemas:
+            self._execute("create schema if not exists staging")
         self._execute(
             f"create or replace table {batch} as"
             f" select * from ({self._query}) where {key} in ({listed})"
@@ -200,8 +207,12 @@ class PartitionWriter:
         return sorted({partition.value for partition in self._context.bronze.get(name, ())})
 
     def _copy(
-        self, folder: Path, value: str, query: str, columns: dict[str, str]
+        self, folder: Path, value: str, query: str, columns: dict[str, str], *, keep_empty: bool
     ) -> StagedPartition | None:
+        """Writes one partition; without rows it is left out, unless it is to be kept.
+
+        A snapshot is kept, because an empty dimension is a fact about its day, too.
+        """
         folder.mkdir(parents=True)
         file = folder / "part-0000.parquet"
         copied = self._execute(
@@ -209,7 +220,7 @@ class PartitionWriter:
             " compression_level 1)"
         )
         rows = int(copied[0][0])
-        if rows:
+        if rows or keep_empty:
             return StagedPartition(value, {file: rows}, columns)
         shutil.rmtree(folder)
         return None
@@ -244,13 +255,12 @@ def _attach(warehouse: Path | None, cursor: Any) -> Iterable[str]:
 
 def _reading(staged: StagedTable, query: str) -> str:
     """The model as its files show it."""
-    paths = [f"'{_escaped(file)}'" for partition in staged.partitions for file in partition.files]
-    if not paths:
+    files = [file for partition in staged.partitions for file in partition.files]
+    if not files:
         return f"select * from ({query}) where false"
-    return (
-        f"select * from read_parquet([{', '.join(paths)}], hive_partitioning = true,"
-        f" hive_types_autocast = true)"
-    )
+    key = files[0].parent.name.partition("=")[0]
+    kind = "varchar" if staged.table.startswith("keys/") else "date"
+    return read_days(files, key, kind=kind)
 
 
 def _quoted(name: str) -> str:

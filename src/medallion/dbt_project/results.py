@@ -42,7 +42,7 @@ class StagedTable:
 
     Attributes:
         table: Layer and name.
-        partitions: Its partitions that have rows.
+        partitions: Its partitions that have rows, and of a dimension its snapshot in any case.
     """
 
     table: str
@@ -64,6 +64,7 @@ class Counts:
         accepted: Rows that were accepted.
         quarantined: Rows that were put aside.
         superseded: Older versions of a dimension's rows.
+        keys_left: Known keys of a dimension that are no longer in Bronze.
         nullified: Optional values that could not be read, by column.
         reasons: Rows put aside, by reason code.
         seconds: How long dbt took for the table.
@@ -74,6 +75,7 @@ class Counts:
     accepted: int = 0
     quarantined: int = 0
     superseded: int = 0
+    keys_left: int = 0
     nullified: dict[str, int] = field(default_factory=dict)
     reasons: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0

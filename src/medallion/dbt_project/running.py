@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import cache
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from medallion import events
-from medallion.errors import DbtError
+from medallion.dbt_project.environment import shielded
+from medallion.errors import DbtError, MedallionError
+from medallion.foreign import advice, disclosed_text, known
 from medallion.project import DBT
 
 _QUIET = [
@@ -20,15 +23,33 @@ _QUIET = [
     "--no-use-colors",
     "--no-send-anonymous-usage-stats",
 ]
-_WHERE = ["--project-dir", str(DBT), "--profiles-dir", str(DBT)]
+_LOOK = "look at the model that is named first: the others may have failed because of it."
+# Whatever a variable or a file elsewhere says: this project, this profile, this target.
+_WHERE = [
+    "--project-dir", str(DBT),
+    "--profiles-dir", str(DBT),
+    "--profile", "medallion",
+    "--target", "duckdb",
+]  # fmt: skip
 
 
-def run_models(select: str, layer: str) -> dict[str, float]:
+@dataclass
+class _Parsed:
+    """The project as dbt has parsed it, once in a process."""
+
+    manifest: Any = None
+
+
+_parsed = _Parsed()
+
+
+def run_models(select: str, layer: str, folder: Path) -> dict[str, float]:
     """Runs the models that a selector names.
 
     Args:
         select: As dbt's `--select`.
         layer: The layer that progress is reported under.
+        folder: Where dbt keeps its own files.
 
     Returns:
         Seconds by model.
@@ -36,14 +57,15 @@ def run_models(select: str, layer: str) -> dict[str, float]:
     Raises:
         DbtError: A model failed.
     """
-    arguments = ["run", *_QUIET, "--no-write-json", *_WHERE, "--select", select]
-    result = _invoke(arguments, _manifest(), _reporting(layer))
+    arguments = ["run", *_QUIET, "--no-write-json", *_where(folder), "--select", select]
+    result = _invoke(arguments, _manifest(folder), _reporting(layer))
     return {run.node.name: float(run.execution_time) for run in result}
 
 
-def sources_of(model: str) -> tuple[str, ...]:
+def sources_of(model: str, folder: Path) -> tuple[str, ...]:
     """The tables that a model reads, also through other models, such as `base_silver.orders`."""
-    nodes, sources = _manifest().nodes, _manifest().sources
+    manifest = _manifest(folder)
+    nodes, sources = manifest.nodes, manifest.sources
     found: set[str] = set()
     waiting = [f"model.medallion.{model}"]
     while waiting:
@@ -55,39 +77,51 @@ def sources_of(model: str) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-@cache
-def _manifest() -> Any:
-    return _invoke(["parse", *_QUIET, "--no-write-json", *_WHERE], None, None)
+def _where(folder: Path) -> list[str]:
+    """The project, and folders for what dbt writes: the checkout may be read-only."""
+    return [*_WHERE, "--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
+
+
+def _manifest(folder: Path) -> Any:
+    if _parsed.manifest is None:
+        parse = ["parse", *_QUIET, "--no-write-json", *_where(folder)]
+        _parsed.manifest = _invoke(parse, None, None)
+    return _parsed.manifest
 
 
 def _invoke(arguments: list[str], manifest: Any, callback: Callable[[Any], None] | None) -> Any:
-    from dbt.cli.main import dbtRunner
+    with shielded():
+        # dbt reads some variables when it is imported.
+        from dbt.cli.main import dbtRunner
 
-    runner = dbtRunner(manifest=manifest, callbacks=[callback] if callback else [])
-    outcome = runner.invoke(arguments)
+        runner = dbtRunner(manifest=manifest, callbacks=[callback] if callback else [])
+        outcome = runner.invoke(arguments)
     if isinstance(outcome.exception, KeyboardInterrupt):
         raise outcome.exception
     if not outcome.success:
-        raise DbtError(
-            "dbt could not build all models:",
-            details=list(_problems(outcome)) or [_shortened(str(outcome.exception))],
-            hint="if the disk is full, make room; otherwise look at the model and its rows.",
-        )
+        raise _failed(outcome)
     return outcome.result
 
 
-def _problems(outcome: Any) -> Iterable[str]:
-    for run in outcome.result or ():
-        if str(run.status) in ("error", "fail"):
-            where = getattr(run.node, "original_file_path", "")
-            yield f"{run.node.name} ({where}): {_shortened(run.message or '')}"
+def _failed(outcome: Any) -> MedallionError:
+    """What dbt says of the models that failed, or of what kept it from building any."""
+    texts = {_named(run): str(run.message or "") for run in _broken(outcome)}
+    if not texts and outcome.exception:
+        return known(outcome.exception)
+    return DbtError(
+        "dbt could not build all models:",
+        details=[f"{name}: {disclosed_text(text)}" for name, text in texts.items()],
+        hint=next(filter(None, map(advice, texts.values())), _LOOK),
+    )
 
 
-def _shortened(message: str) -> str:
-    """The lines of dbt's message that say what happened, without its frame."""
-    lines = [line.strip() for line in message.splitlines()]
-    told = [line for line in lines if line and not line.startswith(("Runtime Error in", "> in"))]
-    return " ".join(told)[:400]
+def _broken(outcome: Any) -> Iterable[Any]:
+    results = outcome.result if isinstance(outcome.result, Iterable) else ()
+    return [run for run in results if str(run.status) in ("error", "fail")]
+
+
+def _named(run: Any) -> str:
+    return f"{run.node.name} ({getattr(run.node, 'original_file_path', '')})"
 
 
 def _reporting(layer: str) -> Callable[[Any], None]:

@@ -13,11 +13,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from medallion.lake.bronze import BronzeFile, BronzePartition
+from medallion.lake.names import MISSING
+from medallion.lake.scans import FILE_COLUMN, file_list
 from medallion.spec import BRONZE_DAY, INGESTION_DAY, SNAPSHOT_DAY, Spec
 
 FILE, ROW = "_file", "_row"
 _NATIVE = ("VARCHAR", "BIGINT", "DOUBLE", "BOOLEAN")
-_ADDED = (INGESTION_DAY, SNAPSHOT_DAY, "invalid_reason", FILE, ROW)
+_ADDED = (INGESTION_DAY, SNAPSHOT_DAY, "invalid_reason", FILE, ROW, FILE_COLUMN)
 
 
 @dataclass(frozen=True)
@@ -36,12 +38,18 @@ class BronzeView:
 
     @cached_property
     def groups(self) -> dict[tuple[object, ...], list[BronzeFile]]:
-        """Files by where their day comes from and what they hold."""
+        """Files by their partition key, the columns that folders fill, and what they hold."""
         groups: dict[tuple[object, ...], list[BronzeFile]] = defaultdict(list)
         for partition in self.partitions:
             for file in partition.files:
-                groups[_day_from(partition, file), *file.columns.items()].append(file)
+                filled = tuple(file.filled(self.spec.contract(self.table)))
+                groups[partition.key, filled, *file.columns.items()].append(file)
         return dict(groups)
+
+    def _kind(self, file: BronzeFile, column: str) -> str | None:
+        """How a file holds a column; what only its folder holds is text."""
+        filled = column in file.filled([column])
+        return "VARCHAR" if filled else file.columns.get(column)
 
     @cached_property
     def physical(self) -> dict[str, str]:
@@ -49,9 +57,8 @@ class BronzeView:
         return {name: self._physical(name) for name in self.spec.contract(self.table)}
 
     def _physical(self, column: str) -> str:
-        held = {
-            files[0].columns[column] for files in self.groups.values() if column in files[0].columns
-        }
+        kinds = [self._kind(files[0], column) for files in self.groups.values()]
+        held = {kind for kind in kinds if kind}
         if not held:
             return "ABSENT"
         if len(held) == 1 and (kind := held.pop()) in _NATIVE:
@@ -79,27 +86,22 @@ class BronzeView:
         return "\nunion all by name\n".join(scans) or self._nothing()
 
     def _scan(self, key: tuple[object, ...], files: Sequence[BronzeFile]) -> str:
-        held = _Held(files[0].columns)
+        filled = files[0].filled(self.spec.contract(self.table))
+        path = _free_name(files[0].columns)
+        held = _Held(files[0].columns, {name: _in_path(name, path, files[0]) for name in filled})
         selected = [*self._contract_columns(held), *self._unknown_columns(held)]
-        path = held.free_name
-        day = {
-            "hive": BRONZE_DAY,
-            "name": f"cast(regexp_extract({path}, '{BRONZE_DAY}=([0-9-]+)', 1) as date)",
-            "none": "cast(null as date)",
-        }[str(key[0])]
-        paths = ", ".join(_literal(file.path) for file in files)
-        hive = f", hive_types = {{'{BRONZE_DAY}': DATE}}" if key[0] == "hive" else ""
+        day = _in_path(BRONZE_DAY, path, files[0]) if key[0] == BRONZE_DAY else "null"
         return (
-            f"select {', '.join(selected)}, {day} as {INGESTION_DAY},"
+            f"select {', '.join(selected)}, cast({day} as date) as {INGESTION_DAY},"
             f" {path} as {FILE}, {held.row_number} as {ROW}"
-            f" from read_parquet([{paths}], filename = '{path}',"
-            f" hive_partitioning = {str(key[0] == 'hive').lower()}{hive}){held.alias}"
+            f" from read_parquet({file_list(file.path for file in files)},"
+            f" filename = '{path}', hive_partitioning = false){held.alias}"
         )
 
     def _contract_columns(self, held: _Held) -> Iterable[str]:
         for name, kind in self.physical.items():
             quoted = _quoted(name)
-            if name not in held.types:
+            if held.kind(name) is None:
                 yield (
                     f"null::varchar as {quoted}"
                     if kind in ("MIXED", "ABSENT")
@@ -110,7 +112,7 @@ class BronzeView:
             else:
                 yield f"{held.reference(name)} as {quoted}"
             if kind == "MIXED":
-                is_text = held.types.get(name) == "VARCHAR"
+                is_text = held.kind(name) == "VARCHAR"
                 yield f"{str(is_text).lower()} as {_quoted(_flag(name))}"
 
     def _unknown_columns(self, held: _Held) -> Iterable[str]:
@@ -132,22 +134,33 @@ class _Held:
 
     DuckDB does not tell names apart by case, and refuses to number the rows of a file that has
     a column of the number's name; Bronze may hold both.
+
+    Attributes:
+        types: The columns of the files, in their order.
+        filled: The columns that only the folders hold, as text, and how to read them there.
     """
 
     types: Mapping[str, str]
+    filled: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def _clash(self) -> bool:
         return len({name.lower() for name in self.types}) < len(self.types)
 
+    def kind(self, name: str) -> str | None:
+        """How a column is held, if it is."""
+        return "VARCHAR" if name in self.filled else self.types.get(name)
+
     def reference(self, name: str) -> str:
         """A column's name, or its place where names differ in case only."""
+        if name in self.filled:
+            return self.filled[name]
         return f"c{list(self.types).index(name)}" if self._clash else _quoted(name)
 
     def text(self, name: str) -> str:
         """A column's values as text; the sign of a NaN means nothing."""
         text = f"cast({self.reference(name)} as varchar)"
-        is_float = self.types[name] in ("FLOAT", "DOUBLE")
+        is_float = self.kind(name) in ("FLOAT", "DOUBLE")
         return f"replace({text}, '-nan', 'nan')" if is_float else text
 
     @property
@@ -156,11 +169,6 @@ class _Held:
         if not self._clash:
             return ""
         return f" as held({', '.join(f'c{place}' for place in range(len(self.types)))})"
-
-    @property
-    def free_name(self) -> str:
-        """A name for the path that no column can have, being longer than all of them."""
-        return "path" + "_" * max((len(name) for name in self.types), default=0)
 
     @property
     def row_number(self) -> str:
@@ -174,17 +182,23 @@ def _flag(name: str) -> str:
     return f"{name}__is_text"
 
 
-def _day_from(partition: BronzePartition, file: BronzeFile) -> str:
-    """Where the day of a file's rows comes from."""
-    if partition.key != BRONZE_DAY:
-        return "none"
-    shadowed = any(name.lower() == BRONZE_DAY for name in file.columns)
-    return "name" if shadowed else "hive"
+def _free_name(columns: Mapping[str, str]) -> str:
+    """A name for the path that no column can have, being longer than all of them."""
+    return "path" + "_" * max((len(name) for name in columns), default=0)
+
+
+def _in_path(key: str, path: str, file: BronzeFile) -> str:
+    """SQL of the value that a folder below the table's folder gives a key.
+
+    Args:
+        key: The key, in plain letters.
+        path: The column that holds the paths.
+        file: A file of the table; all of them lie below one folder.
+    """
+    inside = f"substr({path}, {len(file.path) - len(file.inside) + 1})"
+    written = f"regexp_extract({inside}, '(?:^|/){key}=([^/]*)/', 1)"
+    return f"url_decode(nullif({written}, '{MISSING}'))"
 
 
 def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
-
-
-def _literal(text: object) -> str:
-    return "'" + str(text).replace("'", "''") + "'"

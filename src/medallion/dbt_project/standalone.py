@@ -10,9 +10,10 @@ from medallion.dbt_project.context import Context
 from medallion.dbt_project.settings import EngineSettings
 from medallion.lake.bronze import BronzePartition, list_bronze
 from medallion.lake.inventory import LakeInventory
+from medallion.lake.names import root_path
 from medallion.lake.store import Lake
 from medallion.lake.views import lake_views
-from medallion.project import DBT, place, resource
+from medallion.project import DBT, WORK, resource
 from medallion.spec import Spec, load_spec
 
 _SCRATCH = DBT / "target" / "standalone"
@@ -50,7 +51,7 @@ def _bronze(spec: Spec) -> dict[str, list[BronzePartition]]:
 
 
 def _root(variable: str, default: str) -> Path:
-    return Path(place(os.environ.get(variable) or default))
+    return Path(root_path(os.environ.get(variable) or default, WORK))
 
 
 def _scratch_warehouse(spec: Spec) -> Path:

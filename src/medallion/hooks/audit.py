@@ -24,18 +24,20 @@ from medallion.audit.recording import (
     of_commit,
     of_frames,
     of_mart,
+    of_recovered,
     table_counts,
     unrecorded,
 )
 from medallion.audit.trail import KILLED
 from medallion.errors import MedallionError
+from medallion.foreign import chain, disclosed
 from medallion.hooks.collecting import RunCollector, harmless
 from medallion.lake.manifest import PartitionManifest
 from medallion.lake.writes import BuiltTable, FrameWrite, StagedWrite
 from medallion.masking import MASKED, is_secret_name
 from medallion.spec import load_spec
 
-_DAYS = ("run_id", "ingest_dt", "start", "end", "replay")
+_DAYS = ("run_id", "ingest_dt", "start", "end", "replay", "forget")
 _PLAN = "run_plan"
 _NO_WORD = "The process ended without a word: it was killed, or the machine went down."
 
@@ -141,6 +143,7 @@ class RunAudit:
         """Ends the trail of a run that failed, with the reason."""
         self._end(self._collector.mask(_told(error)))
 
+    @harmless
     def _interrupted(self) -> None:
         self._collector.interrupted()
         self._end("Interrupted before the run had ended.")
@@ -189,7 +192,24 @@ class RunAudit:
             "error": error,
             "gates": {layer: _verdict(gate) for layer, gate in facts.gates.items()},
         }
-        self._close(run, at_work.records, facts.receipts, facts.gates)
+        left = self._left_behind(at_work) if error else []
+        self._close(run, [*at_work.records, *left], facts.receipts, facts.gates)
+
+    def _left_behind(self, at_work: _Run) -> list[AuditRecord]:
+        """Records of what a run that did not end well has put in place and not told.
+
+        A commit that was cut short is completed first: what is in place afterwards is this
+        run's, too.
+        """
+        made = self._of_run(at_work.run)
+        recovered = list(of_recovered(made, self._lake.recover(), self._lake))
+        told = {_place(record) for record in (*at_work.records, *recovered)}
+        others = unrecorded(made, self._lake, self._trail)
+        known = {_place(record) for record in at_work.records}
+        return [
+            *(record for record in recovered if _place(record) not in known),
+            *(record for record in others if _place(record) not in told),
+        ]
 
     def _end_killed(self) -> None:
         """Makes records of what runs that never ended have left, now that none is at work."""
@@ -224,20 +244,20 @@ class RunAudit:
         return self._collector.mask(value) if isinstance(value, str) else value
 
 
+def _place(record: AuditRecord) -> tuple[str | None, ...]:
+    return record.layer, record.table_name, record.partition_value
+
+
 def _verdict(gate: Mapping[str, Any]) -> dict[str, Any]:
     told = {name: gate[name] for name in ("verdict", "mode", "evaluated", "failed")}
     return {**told, "standing": len(gate["standing"])}
 
 
-def _told(error: BaseException | None) -> str:
-    """The error as a person is told it, wherever Kedro has wrapped it; else its kind and line."""
-    first = error
-    while error is not None:
-        if isinstance(error, MedallionError):
-            return error.message
-        error = error.__cause__ or error.__context__
-    line = (str(first).splitlines() or [""])[0]
-    return f"{type(first).__name__}: {line}"[:500]
+def _told(error: Exception) -> str:
+    """The error as a person is told it, without its details."""
+    links = (link for link in chain(error) if isinstance(link, MedallionError))
+    ours = next(links, None)
+    return ours.message if ours else disclosed(error)[:500]
 
 
 def _now() -> str:

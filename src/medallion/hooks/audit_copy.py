@@ -10,6 +10,7 @@ from kedro.framework.hooks import hook_impl
 from medallion.audit.bigquery import BigQueryCopy
 from medallion.audit.delivery import RejectedError, deliver
 from medallion.errors import ConfigurationError
+from medallion.foreign import disclosed
 from medallion.hooks.collecting import RunCollector
 
 logger = logging.getLogger(__name__)
@@ -37,7 +38,8 @@ class RunAuditCopy:
             raise ConfigurationError(
                 "observability.yml names a table of BigQuery for the audit trail, and "
                 "google-cloud-bigquery is not installed.",
-                hint="install it (`pip install 'medallion[gcp]'`), or set bigquery_table to null.",
+                hint="install it (`uv sync --extra gcp`, or `pip install '.[gcp]'`), or set "
+                "bigquery_table to null.",
             )
 
     @hook_impl
@@ -74,7 +76,7 @@ class RunAuditCopy:
 def _reason(error: Exception) -> str:
     if isinstance(error, RejectedError):
         return str(error)
-    return f"{type(error).__name__}: {error}".splitlines()[0]
+    return disclosed(error)
 
 
 def _is_installed() -> bool:

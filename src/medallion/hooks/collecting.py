@@ -18,6 +18,7 @@ from kedro.pipeline.node import Node
 
 from medallion.audit.trail import AuditTrail
 from medallion.errors import MedallionError
+from medallion.foreign import disclosed
 from medallion.hooks.configuration import Observability, parse_observability
 from medallion.hooks.summary import RunFacts, Stage
 from medallion.lake.names import as_run_id
@@ -245,7 +246,7 @@ class RunCollector:
 
     def _finish(self, status: str, error: Exception | None = None) -> None:
         self.facts.status = status
-        self.facts.error = self.mask(str(error)) if error else None
+        self.facts.error = self.mask(disclosed(error)) if error else None
         self.facts.error_kind = type(error).__name__ if error else None
         self.facts.seconds = time.perf_counter() - self._start.wall
         self.facts.cpu_seconds = time.process_time() - self._start.cpu

@@ -10,13 +10,17 @@ from typing import Any
 from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog
 from kedro.io.core import generate_timestamp
+from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
-from medallion.errors import RequestError
+from medallion import foreign
+from medallion.datasets.run_document import RunDocumentDataset
+from medallion.errors import ConfigurationError, RequestError
+from medallion.hooks.mending import mend
 from medallion.hooks.startup import spare_viz_statistics
 from medallion.lake.names import as_run_id
 from medallion.lake.store import Lake
-from medallion.planning.request import parse_request
+from medallion.planning.request import check_transforms, parse_request
 from medallion.runs.folder import RunFolder
 from medallion.runs.lifecycle import Run, Status
 from medallion.spec import load_spec
@@ -42,12 +46,20 @@ class RunGuard:
         Raises:
             RequestError: A parameter is unknown or has a value it cannot have.
             SpecError: The spec says what cannot be.
+            ConfigurationError: The results would go to a place that cannot be written.
         """
         spare_viz_statistics(context._hook_manager)  # noqa: SLF001
         places = context.config_loader["globals"]
-        load_spec(places["spec"])
+        if "://" in str(places["data_root"]):
+            raise ConfigurationError(
+                f"The data root {places['data_root']} is not a folder of this machine.",
+                hint="set MEDALLION_DATA_ROOT to a local folder; only Bronze can lie elsewhere.",
+            )
+        spec = load_spec(places["spec"])
+        foreign.know(spec.names)
         self._asked = dict(context.config_loader.runtime_params or {})
         request = parse_request(self._asked)
+        check_transforms(request, spec)
         is_shared = "run_id" in self._asked
         run_id = request.run_id if is_shared else as_run_id(generate_timestamp())
         folder = RunFolder(LocalStorage(places["runs_root"]), run_id)
@@ -61,7 +73,9 @@ class RunGuard:
         context.config_loader.runtime_params = {**began, **self._asked, "run_id": run_id}
 
     @hook_impl(tryfirst=True)
-    def before_pipeline_run(self, run_params: dict[str, Any], catalog: DataCatalog) -> None:
+    def before_pipeline_run(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog
+    ) -> None:
         """Checks the suites, takes the lease, then mends what a dead run has left.
 
         Raises:
@@ -69,6 +83,7 @@ class RunGuard:
             RequestError: The runner would leave hooks out, or the run was asked for something
                 else when it began.
             LockedError: Another run is at work.
+            LakeError: The lake is damaged, and this run does not mend it.
         """
         if _WITHOUT_HOOKS in str(run_params.get("runner") or ""):
             raise RequestError(
@@ -76,8 +91,10 @@ class RunGuard:
                 "leave no record.",
                 hint="use the SequentialRunner or the ThreadRunner.",
             )
+        _check_inputs(pipeline, catalog)
         catalog.load("suites")
         self._unsaved = {}
+        is_joined = self.run.folder.request() is not None
         completed = self.run.begin(self._asked)
         atexit.register(self._interrupted)
         if completed:
@@ -85,6 +102,15 @@ class RunGuard:
                 "An earlier run was cut short; %d partitions of its commit were put in place.",
                 completed,
             )
+        if not is_joined:
+            self._mend(catalog, pipeline)
+
+    def _mend(self, catalog: DataCatalog, pipeline: Pipeline) -> None:
+        try:
+            mend(catalog, pipeline.all_outputs())
+        except BaseException:
+            self._end("failed")
+            raise
 
     def _ended_step(self, node: Node) -> None:
         self._unsaved[node.name] -= 1
@@ -123,6 +149,14 @@ class RunGuard:
     def _end(self, status: Status, error: Exception | None = None) -> None:
         atexit.unregister(self._interrupted)
         self.run.end(status, _steps_of_a_run(), error)
+
+
+def _check_inputs(pipeline: Pipeline, catalog: DataCatalog) -> None:
+    """Whether what the chosen nodes read, and do not make themselves, is there."""
+    for name in sorted(pipeline.inputs()):
+        dataset = catalog.get(name)
+        if isinstance(dataset, RunDocumentDataset):
+            dataset.load()
 
 
 def _steps_of_a_run() -> set[str]:

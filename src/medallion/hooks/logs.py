@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ from kedro.pipeline.node import Node
 from rich.console import Console
 from rich.markup import escape
 
-from medallion import events
+from medallion import events, foreign, terminal
 from medallion.hooks.collecting import RunCollector, harmless, layer_of
 from medallion.hooks.keeping import keep_newest
 from medallion.lake.writes import FrameWrite, StagedWrite
@@ -62,7 +63,7 @@ class RunLogs:
         if settings.file:
             self._open_file()
             self._levels.lower()
-        self._add(_Warnings(self._collector), [self._levels.as_before])
+        self._add(_Warnings(self._collector), [self._levels.as_before, disclose])
         self._unlisten = events.listen(_write_progress)
         _journal.info("The run starts.")
 
@@ -72,7 +73,7 @@ class RunLogs:
         keep_newest(folder, "*.jsonl", self._collector.settings.logs.keep - 1)
         file = logging.FileHandler(folder / f"{self._collector.file_name}.jsonl", encoding="utf-8")
         file.setFormatter(_AsJson(self._collector))
-        self._add(file, [self._levels.for_file])
+        self._add(file, [self._levels.for_file, disclose])
         _journal.addHandler(file)
 
     def _add(self, handler: logging.Handler, filters: Iterable[Callable[..., bool]]) -> None:
@@ -143,7 +144,7 @@ class RunLogs:
         seconds = round(facts.seconds, 3)
         _journal.log(level, "The run %s.", facts.status, exc_info=error, extra={"seconds": seconds})
         self._close()
-        repeat_warnings(facts.warnings, Console(stderr=True, highlight=False))
+        repeat_warnings(facts.warnings, terminal.err())
 
     def _close(self) -> None:
         self._unlisten()
@@ -209,8 +210,8 @@ class _AsJson(logging.Formatter):
             value = getattr(record, name, None)
             if value is not None:
                 line[name] = mask(value) if isinstance(value, str) else value
-        if record.exc_info:
-            line["exception"] = mask(self.formatException(record.exc_info))
+        if record.exc_text:
+            line["exception"] = mask(record.exc_text)
         return json.dumps(line, ensure_ascii=False, default=str)
 
     def _of_node(self) -> dict[str, str]:
@@ -223,6 +224,24 @@ class _AsJson(logging.Formatter):
         return running[0] if len(running) == 1 else None
 
 
+def disclose(record: logging.LogRecord) -> bool:
+    """Takes out of a record what errors of other software quote; the record stays.
+
+    What an engine logs is treated as what it raises. An error that is being handled is
+    replaced wherever its text stands, and its trace becomes one without data.
+    """
+    error = record.exc_info[1] if record.exc_info else None
+    if error is not None:
+        record.exc_text, record.exc_info = foreign.trace(error), None
+    message = record.getMessage()
+    said = foreign.without_values(message, error or sys.exc_info()[1])
+    if record.name.partition(".")[0] in foreign.ENGINES and record.levelno >= logging.WARNING:
+        said = foreign.disclosed_text(said)
+    if said != message:
+        record.msg, record.args = said, ()
+    return True
+
+
 class _Masking(logging.Filter):
     """Masks what goes to the console."""
 
@@ -231,6 +250,7 @@ class _Masking(logging.Filter):
         self._mask = mask
 
     def filter(self, record: logging.LogRecord) -> bool:
+        disclose(record)
         message = record.getMessage()
         masked = self._mask(message)
         if masked != message:
@@ -300,13 +320,15 @@ def _set_journal_apart() -> None:
         _journal.addHandler(logging.NullHandler())
 
 
-def _write_progress(progress: events.Progress) -> None:
-    extra = {"layer": progress.layer, "table": progress.step}
+def _write_progress(progress: events.Event) -> None:
+    if not isinstance(progress, events.Progress):
+        return
+    extra = {"layer": progress.layer, "table": progress.item}
     if not progress.done:
-        _journal.debug("%s.%s starts.", progress.layer, progress.step, extra=extra)
+        _journal.debug("%s.%s starts.", progress.layer, progress.item, extra=extra)
         return
     measured = {"rows": progress.rows, "seconds": progress.seconds}
-    _journal.info("%s.%s is done.", progress.layer, progress.step, extra={**extra, **measured})
+    _journal.info("%s.%s is done.", progress.layer, progress.item, extra={**extra, **measured})
 
 
 def _write_receipt(layer: str, receipt: Iterable[Mapping[str, Any]]) -> None:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from kedro.framework.hooks import hook_impl
 from kedro.pipeline.node import Node
-from rich.console import Console
 
-from medallion import events
+from medallion import events, terminal
 from medallion.hooks.collecting import LAYERS, RunCollector
 from medallion.hooks.summary import print_summary
 from medallion.lake.inventory import write_json
@@ -25,35 +23,32 @@ class RunReporter:
 
     def __init__(self, collector: RunCollector) -> None:
         self._collector = collector
-        self._console = Console(stderr=True)
         self._reset()
 
     def _reset(self) -> None:
         self._unlisten: Callable[[], None] = lambda: None
-        self._status: Any = None
 
     @hook_impl
     def before_pipeline_run(self) -> None:
         """Starts, on a terminal, the display."""
         self._reset()
-        self._unlisten = events.listen(self._on_progress)
-        if self._console.is_terminal:
-            self._status = self._console.status("planning")
-            self._status.start()
+        self._unlisten = events.listen(_on_progress)
+        if terminal.err().is_terminal:
+            terminal.share_with_log()
+        terminal.start_status("planning")
 
     @hook_impl
     def before_node_run(self, node: Node) -> None:
         """Shows which node starts."""
-        if self._status:
-            layer = node.namespace or "run"
-            position = f"{LAYERS.index(layer) + 1}/{len(LAYERS)}" if layer in LAYERS else ""
-            self._status.update(f"[bold]{layer}[/bold] {position} {node.short_name}")
+        layer = node.namespace or "run"
+        position = f"{LAYERS.index(layer) + 1}/{len(LAYERS)}" if layer in LAYERS else ""
+        terminal.update_status(f"[bold]{layer}[/bold] {position} {node.short_name}")
 
     @hook_impl
     def after_pipeline_run(self) -> None:
         """Prints the summary and writes the report."""
         self._finish()
-        print_summary(self._collector.facts, self._collector.data_root, Console())
+        print_summary(self._collector.facts, self._collector.data_root, terminal.out())
 
     @hook_impl
     def on_pipeline_error(self) -> None:
@@ -62,8 +57,7 @@ class RunReporter:
 
     def _finish(self) -> None:
         self._unlisten()
-        if self._status:
-            self._status.stop()
+        terminal.stop_status()
         report = self._collector.data_root / "reports" / "run.json"
         write_json(report, self._collector.facts.as_json())
         self._write_page()
@@ -80,14 +74,15 @@ class RunReporter:
         content = page(facts.as_json(), facts.gates)
         (folder / "index.html").write_text(content, encoding="utf-8")
 
-    def _on_progress(self, progress: events.Progress) -> None:
-        if not self._status:
-            return
-        if progress.done:
-            rows = "" if progress.rows is None else f"{progress.rows:,} rows "
-            seconds = "" if progress.seconds is None else f"{progress.seconds:.1f} s"
-            self._console.print(
-                f"  [dim]{progress.layer}[/dim] {progress.step} [dim]{rows}{seconds}[/dim]"
-            )
-        else:
-            self._status.update(f"[bold]{progress.layer}[/bold] {progress.step}")
+
+def _on_progress(progress: events.Event) -> None:
+    if not isinstance(progress, events.Progress):
+        return
+    named = f"[bold]{progress.layer}[/bold] {progress.item}"
+    if not terminal.update_status(named) or not progress.done:
+        return
+    rows = "" if progress.rows is None else f"{progress.rows:,} rows "
+    seconds = "" if progress.seconds is None else f"{progress.seconds:.1f} s"
+    terminal.err().print(
+        f"  [dim]{progress.layer}[/dim] {progress.item} [dim]{rows}{seconds}[/dim]"
+    )

@@ -7,17 +7,20 @@ the pipeline does for the partitions of a run and for no others.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import partial
 from typing import Any
 
 from fsspec.core import url_to_fs
 
 from medallion.errors import LakeError
-from medallion.lake.names import is_day, is_partition_value
+from medallion.foreign import disclosed
+from medallion.lake.delivery import ManifestError, read_manifest
+from medallion.lake.names import MISSING, is_day, is_hidden, is_utf8, partition_value, printable
+from medallion.lake.scans import literal_path
 from medallion.spec import BRONZE_DAY, Spec, Table
 
 MANIFEST = "_MANIFEST.json"
@@ -33,11 +36,31 @@ class BronzeFile:
         path: Where it is.
         rows: Rows as its footer says.
         columns: Physical columns in file order, name to DuckDB type (`VARCHAR`, `BIGINT`, ...).
+        inside: The path below the table's folder; only these folders name partition values.
     """
 
     path: str
     rows: int
     columns: Mapping[str, str] = field(hash=False)
+    inside: str = ""
+
+    @property
+    def named(self) -> dict[str, str | None]:
+        """What the folders below the table's folder say, by key; None is a missing value."""
+        values: dict[str, str | None] = {}
+        for folder in self.inside.split("/")[:-1]:
+            key, separator, written = folder.partition("=")
+            if separator:
+                value = partition_value(written)
+                values.setdefault(key, None if value == MISSING else value)
+        return values
+
+    def filled(self, contract: Iterable[str]) -> list[str]:
+        """The columns of a contract that the file lacks and that a folder names, in order."""
+        if "=" not in self.inside:
+            return []
+        named = self.named
+        return [name for name in contract if name in named and name not in self.columns]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +70,7 @@ class BronzePartition:
     Attributes:
         table: The table.
         key: The partition key found on disk, such as `ingest_dt` or `signup_date`.
-        value: The partition value as on disk.
+        value: The partition value, or `MISSING`.
         fingerprint: SHA-256 of the manifest; it changes whenever the partition is delivered again.
         files: The files the manifest lists.
     """
@@ -60,8 +83,8 @@ class BronzePartition:
 
     @property
     def day(self) -> date | None:
-        """The ingest day, or None in the layouts that have none."""
-        return date.fromisoformat(self.value) if self.key == BRONZE_DAY else None
+        """The ingest day; None in the layouts that have none, and where it is missing."""
+        return _day(self.key, self.value)
 
     @property
     def rows(self) -> int:
@@ -98,7 +121,11 @@ class Listed:
     """A partition as its manifest describes it; no data file has been opened.
 
     Attributes:
+        value: The partition value, or `MISSING`.
+        folder: Where it is.
         rows: Rows the manifest claims per file path, in the manifest's order.
+        problem: Why it cannot be processed.
+        name: The folder's name as it is on disk; derived from key and value where not given.
     """
 
     table: str
@@ -108,11 +135,21 @@ class Listed:
     fingerprint: str
     rows: Mapping[str, int] = field(hash=False)
     problem: Finding | None = None
+    name: str = ""
 
     @property
     def day(self) -> date | None:
-        """The ingest day, or None in the layouts that have none."""
-        return date.fromisoformat(self.value) if self.key == BRONZE_DAY else None
+        """The ingest day; None in the layouts that have none, and where it is missing."""
+        return _day(self.key, self.value)
+
+    @property
+    def partition(self) -> str:
+        """The folder's name, for people."""
+        return printable(self.name or f"{self.key}={self.value}")
+
+    def below(self, path: str) -> str:
+        """The path of one of its files below its folder."""
+        return path.removeprefix(f"{self.folder}/")
 
     @property
     def total_rows(self) -> int:
@@ -167,19 +204,12 @@ def list_bronze(root: str, spec: Spec) -> BronzeInventory:
     Raises:
         LakeError: There is no such folder, or it holds no table of the spec.
     """
-    fs, path = url_to_fs(root)
-    if not fs.isdir(path):
-        raise LakeError(
-            f"There is no Bronze folder at {root}.",
-            hint="make sample data with `kedro bronze generate`, or point "
-            "MEDALLION_BRONZE_ROOT at your own.",
-        )
-    folders = {_name(entry): entry for entry in sorted(fs.ls(path, detail=False))}
+    fs, folders = _root_folders(root)
     tables: dict[str, tuple[Listed, ...]] = {}
     findings = [
-        Finding("known_table", name, "", "is no table of the spec; ignored")
+        Finding("known_table", printable(name), "", "is no table of the spec; ignored")
         for name, folder in folders.items()
-        if name not in spec.tables and name[:1] not in "._" and fs.isdir(folder)
+        if name not in spec.tables and not is_hidden(name) and fs.isdir(folder)
     ]
     for name, table in spec.tables.items():
         listed, odd = _list_table(fs, folders.get(name), name, table)
@@ -193,8 +223,46 @@ def list_bronze(root: str, spec: Spec) -> BronzeInventory:
     return BronzeInventory(root, tables, tuple(findings))
 
 
+def _root_folders(root: str) -> tuple[Any, dict[str, str]]:
+    """The file system of the Bronze root, and what lies in the root by name."""
+    fs, path = _filesystem(root)
+    if not fs.isdir(path):
+        raise LakeError(
+            f"There is no Bronze folder at {root}.",
+            hint="make sample data with `kedro bronze generate`, or point "
+            "MEDALLION_BRONZE_ROOT at your own.",
+        )
+    try:
+        return fs, {_name(entry): entry for entry in sorted(fs.ls(path, detail=False))}
+    except OSError as error:
+        raise LakeError(f"The Bronze folder {root} cannot be listed ({error.strerror}).") from error
+
+
+def _filesystem(root: str) -> tuple[Any, str]:
+    """How the root is reached; `gs://` needs a package that not everyone installs."""
+    try:
+        filesystem: tuple[Any, str] = url_to_fs(root)
+    except ImportError as error:
+        raise LakeError(
+            f"The Bronze root {root} cannot be opened: a package for {root.partition(':')[0]}:// "
+            "is not installed.",
+            hint="for gs://, install the extra gcp: `uv sync --extra gcp`, or "
+            "`pip install '.[gcp]'` in the project's folder.",
+        ) from error
+    except ValueError as error:
+        raise LakeError(
+            f"The Bronze root {root} cannot be opened: {root.partition(':')[0]}:// is unknown.",
+            hint="name a folder, or a prefix such as gs://bucket/raw.",
+        ) from error
+    return filesystem
+
+
 def _name(path: str) -> str:
     return path.rstrip("/").rsplit("/", 1)[-1]
+
+
+def _day(key: str, value: str) -> date | None:
+    return date.fromisoformat(value) if key == BRONZE_DAY and value != MISSING else None
 
 
 def _list_table(
@@ -202,66 +270,100 @@ def _list_table(
 ) -> tuple[list[Listed], list[Finding]]:
     if folder is None:
         return [], [Finding("table_present", name, "", "there is no such folder in Bronze")]
-    listed: list[Listed] = []
-    findings: list[Finding] = []
-    for entry in sorted(fs.ls(folder, detail=False)):
-        key, separator, value = _name(entry).partition("=")
-        if key[:1] in "._":
-            continue
-        odd = _odd_partition(table, key, separator, value)
-        if odd:
-            findings.append(Finding("partition_name", name, _name(entry), odd))
-            continue
-        found = _read_manifest(fs, entry, name, key, value)
-        if isinstance(found, Finding):
-            findings.append(found)
-        else:
-            listed.append(found)
-    return listed, findings
+    try:
+        entries = sorted(fs.ls(folder, detail=False)) if fs.isdir(folder) else None
+    except OSError as error:
+        said = f"the folder cannot be listed ({error.strerror})"
+        return [], [Finding("partition_name", name, "", said, critical=True)]
+    if entries is None:
+        said = "is a file; a folder of partitions is expected"
+        return [], [Finding("partition_name", name, "", said, critical=True)]
+    found = [
+        _list_entry(fs, entry, name, table) for entry in entries if not is_hidden(_name(entry))
+    ]
+    listed = [one for one in found if isinstance(one, Listed)]
+    repeated = list(_repeated_days(listed)) if table.kind == "event" else []
+    findings = [one for one in found if isinstance(one, Finding)]
+    told = {finding.partition for finding in repeated}
+    return [one for one in listed if one.partition not in told], [*findings, *repeated]
 
 
-def _odd_partition(table: Table, key: str, separator: str, value: str) -> str:
-    if not separator or key not in table.partition_keys:
+def _list_entry(fs: Any, entry: str, table: str, facts: Table) -> Listed | Finding:
+    """A partition, or what is odd about something that lies where only partitions should."""
+    name = _name(entry)
+    key, separator, written = name.partition("=")
+    value = partition_value(written) if separator else None
+    odd = _odd_partition(facts, key, value)
+    if odd:
+        lost = _holds_rows(fs, entry)
+        so = "its rows are missing" if lost else "ignored, as it holds no Parquet file"
+        return Finding("partition_name", table, printable(name), f"{odd}; {so}", critical=lost)
+    return _read_manifest(fs, entry, table, key, str(value))
+
+
+def _odd_partition(table: Table, key: str, value: str | None) -> str:
+    """Why a name is not that of a partition of the table; nothing if it is."""
+    if key not in table.partition_keys:
         wanted = " or ".join(f"{key}=..." for key in table.partition_keys)
-        return f"is no partition ({wanted} is expected); ignored"
-    if key == BRONZE_DAY and not is_day(value):
-        return "is no day of the calendar (YYYY-MM-DD is expected); ignored"
-    if not is_partition_value(value):
-        return "has a value that no partition may have; ignored"
-    return ""
+        return f"is no partition ({wanted} is expected)"
+    if value is None:
+        return "has a name that is not UTF-8, once %XX is decoded as Hive escapes it"
+    if key != BRONZE_DAY or (value == MISSING and table.kind == "dimension"):
+        return ""
+    return "" if is_day(value) else "is no day of the calendar (YYYY-MM-DD is expected)"
+
+
+def _holds_rows(fs: Any, entry: str) -> bool:
+    """Whether there is a Parquet file in a folder, or it is one itself."""
+    try:
+        files = fs.find(entry) if fs.isdir(entry) else [entry]
+    except OSError:
+        return True
+    outside = entry.rpartition("/")[0]
+    return any(_is_data(path.removeprefix(f"{outside}/")) for path in files)
+
+
+def _is_data(path: str) -> bool:
+    """Whether a path below a partition is that of a Parquet file, and somebody's."""
+    hidden = any(is_hidden(part) for part in path.split("/"))
+    return path.lower().endswith(".parquet") and not hidden
+
+
+def _repeated_days(listed: Iterable[Listed]) -> Iterable[Finding]:
+    """Folders that name a day which another folder of the table has named before."""
+    first: dict[str, str] = {}
+    for one in listed:
+        other = first.setdefault(one.value, one.partition)
+        if other != one.partition:
+            said = f"names the same day as {other}; its rows are missing"
+            yield Finding("partition_name", one.table, one.partition, said, critical=True)
 
 
 def _read_manifest(fs: Any, folder: str, table: str, key: str, value: str) -> Listed | Finding:
-    partition = f"{key}={value}"
+    name = _name(folder)
+    listed = partial(Listed, table, key, value, folder, name=name)
     try:
         content = fs.cat_file(f"{folder}/{MANIFEST}")
     except FileNotFoundError:
-        return Finding(
-            "manifest_present", table, partition, f"has no {MANIFEST}, so it is not complete yet"
-        )
+        said = f"has no {MANIFEST}, so it is not complete yet"
+        return Finding("manifest_present", table, printable(name), said)
     except OSError as error:
-        return _unreadable(folder, table, key, value, b"", f"cannot be read ({error.strerror})")
+        return _unreadable(listed, b"", f"cannot be read ({error.strerror})")
+    if not is_utf8(folder):
+        return _unreadable(listed, content, "lies in a folder whose path is not UTF-8")
     try:
-        manifest = json.loads(content)
-        rows = {
-            f"{folder}/{_name(str(file['path']))}": int(file["rows"]) for file in manifest["files"]
-        }
-    except (ValueError, TypeError, KeyError) as error:
-        reason = f"is not a manifest ({type(error).__name__}: {error})"
-        return _unreadable(folder, table, key, value, content, reason)
-    if sum(rows.values()) != manifest.get("total_rows"):
-        reason = "says total_rows that are not the sum of its files' rows"
-        return _unreadable(folder, table, key, value, content, reason)
-    return Listed(table, key, value, folder, _sha256(content), rows)
+        rows = read_manifest(content, name, lambda file: bool(fs.isfile(f"{folder}/{file}")))
+    except ManifestError as error:
+        return _unreadable(listed, content, error.message)
+    paths = {f"{folder}/{file}": count for file, count in rows.items()}
+    return listed(fingerprint=_sha256(content), rows=paths)
 
 
-def _unreadable(
-    folder: str, table: str, key: str, value: str, content: bytes, reason: str
-) -> Listed:
-    problem = Finding(
-        "manifest_readable", table, f"{key}={value}", f"{MANIFEST} {reason}", critical=True
-    )
-    return Listed(table, key, value, folder, _sha256(content), {}, problem)
+def _unreadable(listed: Callable[..., Listed], content: bytes, reason: str) -> Listed:
+    whole = listed(fingerprint=_sha256(content), rows={})
+    message = f"{MANIFEST} {reason}"
+    problem = Finding("manifest_readable", whole.table, whole.partition, message, critical=True)
+    return replace(whole, problem=problem)
 
 
 def _sha256(content: bytes) -> str:
@@ -269,7 +371,11 @@ def _sha256(content: bytes) -> str:
 
 
 def _opened(listed: Listed, footers: Mapping[str, BronzeFile]) -> BronzePartition:
-    files = tuple(footers[path] for path in listed.rows)
+    above = f"{listed.folder.rpartition('/')[0]}/"
+    files = tuple(
+        replace(footers[path], inside=path.removeprefix(above) if listed.folder else "")
+        for path in listed.rows
+    )
     return BronzePartition(listed.table, listed.key, listed.value, listed.fingerprint, files)
 
 
@@ -279,7 +385,7 @@ def _read_footers(partitions: Iterable[Listed]) -> tuple[dict[str, BronzeFile], 
     placed = {path: listed for listed in partitions for path in listed.rows}
     try:
         return _footers(list(placed)), []
-    except (duckdb.Error, OSError):
+    except (duckdb.Error, OSError, LakeError):
         return _footers_one_by_one(placed)
 
 
@@ -293,17 +399,16 @@ def _footers_one_by_one(
     for path, listed in placed.items():
         try:
             footers |= _footers([path])
-        except (duckdb.Error, OSError) as error:
+        except (duckdb.Error, OSError, LakeError) as error:
             fs, local = url_to_fs(path)
+            name = printable(listed.below(path))
             message = (
-                f"{_name(path)} cannot be read as Parquet ({_first_line(error)})"
+                f"{name} cannot be read as Parquet ({disclosed(error)})"
                 if fs.exists(local)
-                else f"{_name(path)} is listed in {MANIFEST} and is not there"
+                else f"{name} is listed in {MANIFEST} and is not there"
             )
             findings.append(
-                Finding(
-                    "file_readable", listed.table, f"{listed.key}={listed.value}", message, True
-                )
+                Finding("file_readable", listed.table, listed.partition, message, critical=True)
             )
     return footers, findings
 
@@ -313,15 +418,16 @@ def _footers(paths: list[str]) -> dict[str, BronzeFile]:
 
     if not paths:
         return {}
+    literal = [literal_path(path) for path in paths]
     with duckdb.connect() as connection:
         rows = dict(
             connection.execute(
-                "select file_name, num_rows from parquet_file_metadata(?)", [paths]
+                "select file_name, num_rows from parquet_file_metadata(?)", [literal]
             ).fetchall()
         )
         described = connection.execute(
             "select file_name, name, duckdb_type, coalesce(num_children, 0) from parquet_schema(?)",
-            [paths],
+            [literal],
         ).fetchall()
     elements: dict[str, list[tuple[str, str, int]]] = defaultdict(list)
     for path, name, kind, children in described:
@@ -342,29 +448,22 @@ def _top_level(elements: Sequence[tuple[str, str | None, int]]) -> dict[str, str
     return columns
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:160]
-
-
 def _disagreements(listed: Listed, footers: Mapping[str, BronzeFile], root: str) -> list[Finding]:
     fs, _ = url_to_fs(root)
-    partition = f"{listed.key}={listed.value}"
+    finding = partial(Finding, table=listed.table, partition=listed.partition, critical=True)
     findings = [
-        Finding(
+        finding(
             "manifest_rows",
-            listed.table,
-            partition,
-            f"{_name(path)} has {footers[path].rows:,} rows, {MANIFEST} says {rows:,}",
-            critical=True,
+            message=f"{printable(listed.below(path))} has {footers[path].rows:,} rows,"
+            f" {MANIFEST} says {rows:,}",
         )
         for path, rows in listed.rows.items()
         if footers[path].rows != rows
     ]
-    there = {_name(path) for path in fs.ls(listed.folder, detail=False)}
-    unlisted = sorted(
-        name for name in there - {_name(path) for path in listed.rows} if name.endswith(".parquet")
-    )
-    if unlisted:
-        message = f"{', '.join(unlisted)} not listed in {MANIFEST}; not read"
-        findings.append(Finding("files_listed", listed.table, partition, message, critical=True))
+    there = {listed.below(path) for path in fs.find(listed.folder)}
+    unlisted = sorted(there - {listed.below(path) for path in listed.rows})
+    if names := ", ".join(printable(name) for name in unlisted if _is_data(name)):
+        findings.append(
+            finding("files_listed", message=f"{names} not listed in {MANIFEST}; not read")
+        )
     return findings

@@ -8,6 +8,9 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from medallion.lake.scans import read_days
+from medallion.spec import INGESTION_DAY
+
 if TYPE_CHECKING:
     import duckdb
 
@@ -76,12 +79,4 @@ def days_holding(
 
 def scan(files: Sequence[Partition], columns: Sequence[str]) -> str:
     """SQL that reads columns of Parquet files of known days, with `ingestion_dt`."""
-    listed = ", ".join(f"'{_quoted(path)}'" for _, path in files)
-    return (
-        f"select {', '.join(columns)}, ingestion_dt from read_parquet([{listed}],"
-        " hive_partitioning = true, hive_types = {'ingestion_dt': DATE})"
-    )
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")
+    return read_days([path for _, path in files], INGESTION_DAY, columns)

@@ -16,6 +16,7 @@ from medallion.spec import Spec
 _POINTER = "dims/_latest.json"
 _STATE = "enriched/_state"
 _VALIDATED = "_validated"
+_CONTENT = "content"
 _T = TypeVar("_T")
 
 
@@ -43,6 +44,11 @@ class LakeInventory:
         """All days that any event table of Base Silver has, ascending."""
         return sorted({day for table in self.spec.events for day in self.base(table)})
 
+    def reached_days(self) -> set[date]:
+        """All days that an event table has rows of, accepted or put aside."""
+        tables = self.spec.events
+        return {day for table in tables for day in (*self.base(table), *self.quarantine(table))}
+
     def days(self) -> list[date]:
         """All days that a run has reached: those of Base Silver and of Enriched, ascending."""
         enriched = {
@@ -54,49 +60,131 @@ class LakeInventory:
         return sorted({*self.base_days(), *enriched})
 
     def processed(self, table: str) -> dict[date, str]:
-        """The fingerprint of the Bronze partition that each day was made from."""
-        both = {**self.quarantine(table), **self.base(table)}
-        return {day: manifest.inputs.get("bronze", "") for day, manifest in both.items()}
+        """The fingerprint of the Bronze partition that each day was made from.
+
+        A day of which rows are gone was made from nothing: Bronze rows are Silver rows and
+        quarantined rows together, so a folder that was deleted is noticed.
+        """
+        accepted, aside = self.base(table), self.quarantine(table)
+        return {
+            day: manifests[0].inputs.get("bronze", "") if _is_whole(manifests) else ""
+            for day in sorted({*accepted, *aside})
+            for manifests in [[m for m in (accepted.get(day), aside.get(day)) if m]]
+        }
 
     def enriched_days(self, transform: str) -> list[date]:
         """The days of an enriched table, ascending."""
         return list(_by_day(self.lake.partitions(f"enriched/{transform}")))
 
     def enriched_state(self, transform: str) -> dict[str, dict[str, str]]:
-        """What each day of an enriched table was made from, by ISO day."""
-        state: dict[str, dict[str, str]] = read_json(
-            self.lake.root / _STATE / f"{transform}.json", {}
-        )
-        return state
+        """What each day of an enriched table was made from, by ISO day.
+
+        It counts as long as the rows that were made of it stand; a day may have none.
+        """
+        state = _read_mapping(self.lake.root / _STATE / f"{transform}.json")
+        standing = self.lake.partitions(f"enriched/{transform}")
+        return {
+            day: made_from
+            for day, made_from in state.items()
+            if _content(standing.get(day))
+            == made_from.get(_CONTENT, _content(standing.get(day)) or None)
+        }
+
+    def days_without_rows(self, transform: str) -> list[str]:
+        """Days whose rows were made and do not stand, by ISO day, ascending."""
+        state = _read_mapping(self.lake.root / _STATE / f"{transform}.json")
+        standing = self.lake.partitions(f"enriched/{transform}")
+        return sorted(d for d, f in state.items() if f.get(_CONTENT) and d not in standing)
 
     def validated(self, layer: str) -> dict[str, Any]:
         """What the gate of a layer has validated, by table."""
-        ledger: dict[str, Any] = read_json(self.lake.root / _VALIDATED / f"{layer}.json", {})
-        return ledger
+        return _read_mapping(self.lake.root / _VALIDATED / f"{layer}.json")
+
+    def seen(self, layer: str, table: str) -> set[str]:
+        """The partitions of a table that the gate of its layer has validated, by value."""
+        return set(self.validated(layer).get(table, {}).get("partitions", {})) - {""}
 
     def newest_snapshots(self) -> dict[str, date]:
-        """The newest snapshot of each dimension, as the pointer names it."""
-        pointer: dict[str, str] = read_json(self.lake.root / _POINTER, {})
-        return {name: date.fromisoformat(day) for name, day in pointer.items()}
+        """The newest snapshot of each dimension that stands.
+
+        The pointer says the same for others; here the snapshots themselves count, because a
+        pointer may be lost, or outlive what it names.
+        """
+        newest = {name: self.newest_snapshot(name) for name in self.spec.dimensions}
+        return {name: date.fromisoformat(one.value) for name, one in newest.items() if one}
 
     def newest_snapshot(self, dimension: str) -> PartitionManifest | None:
         """The manifest of the newest snapshot of a dimension."""
-        day = self.newest_snapshots().get(dimension)
         snapshots = self.lake.partitions(f"dims/{dimension}")
-        return snapshots.get(day.isoformat()) if day else None
+        return snapshots[max(snapshots)] if snapshots else None
+
+    def is_whole(self, dimension: str) -> bool:
+        """Whether the newest snapshot has beside it what belongs to it.
+
+        That is the key set, and all rows that were put aside.
+        """
+        newest = self.newest_snapshot(dimension)
+        if newest is None or not self.lake.partitions(f"keys/{dimension}"):
+            return False
+        aside = self.lake.partitions(f"quarantine/{dimension}").get(newest.value)
+        return _is_whole([m for m in (newest, aside) if m])
+
+
+def write_pointer(lake: LakeInventory) -> None:
+    """Lets the pointer name the newest snapshots that stand."""
+    newest = {name: day.isoformat() for name, day in lake.newest_snapshots().items()}
+    path = lake.lake.root / _POINTER
+    if newest or path.exists():
+        write_json(path, newest)
+
+
+def unreadable_state(lake: LakeInventory) -> list[str]:
+    """Files of state that cannot be read, and a pointer that names other snapshots, a line each."""
+    root = lake.lake.root
+    files = [*sorted((root / _STATE).glob("*.json")), *sorted((root / _VALIDATED).glob("*.json"))]
+    found = [f"{_below(file, root)}: cannot be read" for file in files if not _read_mapping(file)]
+    newest = {name: day.isoformat() for name, day in lake.newest_snapshots().items()}
+    if _read_mapping(root / _POINTER) != newest:
+        found.append(f"{_POINTER}: does not name the newest snapshots")
+    return found
+
+
+def _below(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix()
 
 
 def move_pointer(lake: Lake, dimension: str, day: date) -> None:
     """Lets the pointer name a newer snapshot; it never moves back."""
-    pointer: dict[str, str] = read_json(lake.root / _POINTER, {})
+    pointer = _read_mapping(lake.root / _POINTER)
     if pointer.get(dimension, "") < day.isoformat():
         write_json(lake.root / _POINTER, {**pointer, dimension: day.isoformat()})
 
 
 def write_state(lake: Lake, transform: str, made_from: Mapping[str, Mapping[str, str]]) -> None:
-    """Records what days of an enriched table were made from."""
+    """Records what days of an enriched table were made from, and that they stand."""
     path = lake.root / _STATE / f"{transform}.json"
-    write_json(path, {**read_json(path, {}), **made_from})
+    standing = lake.partitions(f"enriched/{transform}")
+    made = {day: {**f, _CONTENT: _content(standing.get(day))} for day, f in made_from.items()}
+    write_json(path, {**_read_mapping(path), **made})
+
+
+def drop_state(lake: Lake, transform: str, days: set[str]) -> None:
+    """Forgets what days of an enriched table were made from."""
+    path = lake.root / _STATE / f"{transform}.json"
+    state = _read_mapping(path)
+    if days & state.keys():
+        write_json(path, {day: made for day, made in state.items() if day not in days})
+
+
+def _content(manifest: PartitionManifest | None) -> str:
+    return manifest.content_hash if manifest else ""
+
+
+def _is_whole(manifests: list[PartitionManifest]) -> bool:
+    """Whether all rows that came in are there: accepted, put aside or superseded."""
+    counts = manifests[0].counts
+    rows = sum(manifest.rows for manifest in manifests) + counts.get("superseded", 0)
+    return rows == counts.get("bronze_rows", rows)
 
 
 def write_json(path: Path, content: object, *, sort_keys: bool = True) -> None:
@@ -116,6 +204,16 @@ def replace_text(path: Path, text: str) -> None:
 
 def _by_day(partitions: Mapping[str, PartitionManifest]) -> dict[date, PartitionManifest]:
     return {date.fromisoformat(value): manifest for value, manifest in partitions.items()}
+
+
+def _read_mapping(path: Path) -> dict[str, Any]:
+    """Reads a file of state; one that cannot be read says nothing, so its work is done again."""
+    nothing: dict[str, Any] = {}
+    try:
+        content = read_json(path, nothing)
+    except LakeError:
+        return nothing
+    return content if isinstance(content, dict) else {}
 
 
 def read_json(path: Path, default: _T) -> _T:

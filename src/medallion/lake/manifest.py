@@ -93,7 +93,7 @@ def describe_files(folder: Path, rows: Mapping[str, int]) -> tuple[FileEntry, ..
             path=name,
             rows=count,
             bytes=(folder / name).stat().st_size,
-            sha256=_file_hash(folder / name),
+            sha256=file_hash(folder / name),
         )
         for name, count in sorted(rows.items())
     )
@@ -110,6 +110,7 @@ def write_manifest(folder: Path, manifest: PartitionManifest) -> None:
     (folder / MANIFEST).write_text(text, encoding="utf-8")
 
 
-def _file_hash(path: Path) -> str:
+def file_hash(path: Path) -> str:
+    """The SHA-256 of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

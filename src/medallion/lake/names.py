@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from pathlib import Path
+from urllib.parse import unquote
 
 from medallion.errors import RequestError
 
+# How Hive and Spark name the partition of a missing value.
+MISSING = "__HIVE_DEFAULT_PARTITION__"
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+-]{0,79}")
-_PARTITION_VALUE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.&+-]{0,79}")
 _REASON = re.compile(r"[a-z][a-z0-9_]{0,62}(:[a-z0-9_+]{1,200}){0,2}")
+_FILE_URL = re.compile(r"file:(?://(?:localhost)?)?(/.*)", re.IGNORECASE)
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -74,6 +78,44 @@ def as_run_id(value: str) -> str:
     return value.replace(":", ".")
 
 
-def is_partition_value(value: str) -> bool:
-    """Whether a Bronze partition value holds nothing that could leave its folder."""
-    return bool(_PARTITION_VALUE.fullmatch(value)) and ".." not in value
+def root_path(root: str, project: Path) -> str:
+    """A root as an absolute path: relative ones start at the project, `gs://` ones stay.
+
+    In a `file://` URL `%20` may stand for a blank; a folder that is named so is found, too.
+    """
+    if url := _FILE_URL.fullmatch(root):
+        decoded = unquote(url[1])
+        return decoded if Path(decoded).exists() or not Path(url[1]).exists() else url[1]
+    return root if "://" in root else str(project / Path(root).expanduser())
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file or a folder is nobody's data: its name begins with `.` or `_`."""
+    return name.startswith((".", "_"))
+
+
+def is_utf8(text: str) -> bool:
+    """Whether a name can be written as UTF-8: a file system may hold names that cannot."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
+def printable(text: str) -> str:
+    """A name on one line that every console can show: odd characters become escapes."""
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return shown.encode("utf-8", "backslashreplace").decode()
+
+
+def partition_value(written: str) -> str | None:
+    """The value that the name of a partition folder writes after the `=`.
+
+    Hive and Spark escape what a folder's name may not hold as `%20`; other writers leave
+    everything as it is. A `%` that begins no escape stands for itself.
+
+    Returns:
+        The value, `MISSING` for a missing one, or None if no text can be read from the name.
+    """
+    try:
+        value = unquote(written, errors="strict")
+    except UnicodeDecodeError:
+        return None
+    return value if is_utf8(value) and "\0" not in value else None

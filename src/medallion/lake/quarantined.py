@@ -8,13 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from difflib import get_close_matches
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medallion.errors import LakeError, RequestError
+from medallion.foreign import disclosed
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.manifest import PartitionManifest
 from medallion.lake.names import as_reason
+from medallion.lake.scans import read_days
 from medallion.spec import INGESTION_DAY, SNAPSHOT_DAY, Spec
 from medallion.spec.reasons import SEPARATOR, is_kind_of, reason_codes
 
@@ -159,7 +160,7 @@ def reading() -> Iterator[duckdb.DuckDBPyConnection]:
             yield connection
     except (duckdb.IOException, duckdb.InvalidInputException) as error:
         raise LakeError(
-            f"The quarantine cannot be read: {str(error).splitlines()[0]}",
+            f"The quarantine cannot be read: {disclosed(error)}",
             hint="if a run is at work, ask again when it has ended; else have the day made anew "
             "with `kedro run --params ingest_dt=...`.",
         ) from error
@@ -168,18 +169,15 @@ def reading() -> Iterator[duckdb.DuckDBPyConnection]:
 def select_rows(lake: LakeInventory, table: str, selection: Selection) -> str:
     """The SQL of the rows asked for, with their partition day; nothing if no file holds any."""
     files = [
-        f"'{_quoted(lake.lake.root / 'quarantine' / table / manifest.partition / file.path)}'"
+        lake.lake.root / "quarantine" / table / manifest.partition / file.path
         for manifest in standing(lake, table, selection).values()
         for file in manifest.files
         if file.rows
     ]
     if not files:
         return ""
-    return (
-        f"select * from read_parquet([{', '.join(files)}], union_by_name = true,"
-        f" hive_partitioning = true, hive_types = {{'{day_column(lake.spec, table)}': DATE}})"
-        f"{_condition(selection.reasons)}"
-    )
+    rows = read_days(files, day_column(lake.spec, table), union_by_name=True)
+    return f"{rows}{_condition(selection.reasons)}"
 
 
 def day_column(spec: Spec, table: str) -> str:
@@ -215,7 +213,3 @@ def _check_reason(reason: str, selection: Selection, lake: LakeInventory) -> Non
         f"No row of {', '.join(selection.tables)} can have the reason {reason!r}.",
         hint=f"{meant}`kedro quarantine summary` lists the reasons there are.",
     )
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")

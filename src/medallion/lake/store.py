@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,8 +21,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from medallion.errors import LakeError
 from medallion.events import PartitionChange, TableWritten, announce
 from medallion.lake.manifest import MANIFEST, Origin, PartitionManifest, describe_files
-from medallion.lake.names import as_run_id
-from medallion.lake.swap import replace_folder
+from medallion.lake.names import as_run_id, is_hidden
+from medallion.lake.swap import clear_beside, remove_folder, replace_folder
 
 STAGING = "_staging"
 _JOURNAL = "_JOURNAL.json"
@@ -34,10 +34,12 @@ class Lake:
 
     Args:
         root: The folder that holds `base/`, `quarantine/`, `dims/` and `enriched/`.
+        without: Partitions to leave out, by their path below the root.
     """
 
-    def __init__(self, root: str | Path) -> None:
+    def __init__(self, root: str | Path, without: Iterable[str] = ()) -> None:
         self.root = Path(root)
+        self._without = frozenset(without)
 
     def partitions(self, table: str) -> dict[str, PartitionManifest]:
         """The committed partitions of a table such as `base/orders`, by value, ascending.
@@ -49,8 +51,14 @@ class Lake:
         if not folder.is_dir():
             return {}
         with os.scandir(folder) as entries:
-            names = sorted(entry.name for entry in entries if "=" in entry.name)
-        return {name.partition("=")[2]: _load_manifest(folder / name) for name in names}
+            names = sorted(
+                entry.name
+                for entry in entries
+                if "=" in entry.name
+                and not is_hidden(entry.name)
+                and f"{table}/{entry.name}" not in self._without
+            )
+        return {name.partition("=")[2]: load_manifest(folder / name) for name in names}
 
     def files(self, table: str, values: set[str] | None = None) -> list[Path]:
         """The Parquet files of a table, or of some of its partitions, in a fixed order."""
@@ -83,6 +91,14 @@ class Lake:
             shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         return folder
+
+    def remove(self, partitions: Iterable[str]) -> None:
+        """Takes partitions away, by their path below the root; each goes in one step."""
+        aside = self.root / STAGING / "_removed"
+        for partition in partitions:
+            (aside / partition).parent.mkdir(parents=True, exist_ok=True)
+            (self.root / partition).rename(aside / partition)
+        shutil.rmtree(aside, ignore_errors=True)
 
     def recover(self, *, only: str | None = None, living: str | None = None) -> list[str]:
         """Completes commits that a crash cut short and clears what never became one.
@@ -250,18 +266,22 @@ class Commit:
             return
         if partition not in self.journal.replace:
             if live.exists():
-                aside = self.folder / "_removed" / partition
-                aside.parent.mkdir(parents=True, exist_ok=True)
-                live.rename(aside)
+                remove_folder(live, self.folder / "_removed" / partition)
         elif _read_text(live / MANIFEST) != self.journal.replace[partition]:
             replace_folder(staged, live)
+        clear_beside(live)
 
 
 def _read_text(path: Path) -> str | None:
     return path.read_text(encoding="utf-8") if path.is_file() else None
 
 
-def _load_manifest(folder: Path) -> PartitionManifest:
+def load_manifest(folder: Path) -> PartitionManifest:
+    """The manifest of a partition.
+
+    Raises:
+        LakeError: It is not there, or cannot be read.
+    """
     path = folder / MANIFEST
     try:
         stat = path.stat()

@@ -3,23 +3,77 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
+import shutil
 import sys
 from functools import cache
 from pathlib import Path
 
+from medallion.errors import LakeError
+
+# Beside a partition, for as long as its content is on its way between two file systems.
+_COMING, _GOING = "_coming.", "_going."
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2  # linux/fs.h
 _RENAME_SWAP = 2  # macOS: sys/stdio.h
 
 
 def replace_folder(new: Path, live: Path) -> None:
-    """Puts `new` in the place of `live`; the old content is afterwards at `new`, if any.
+    """Puts the content of `new` in the place of `live`.
 
-    Both must be on one file system. Linux and macOS exchange the two names in one step;
-    elsewhere there is an instant without `live`, which the journal of a commit covers.
+    Linux and macOS exchange the two names in one step; elsewhere there is an instant without
+    `live`, which the journal of a commit covers. If `live` is on another file system, the
+    content is first copied to its side.
+
+    Raises:
+        LakeError: A folder above `live` is no folder, such as a link to a disk that is gone.
     """
-    live.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        live.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise LakeError(
+            f"{live.parent} cannot be written: a folder of that path is no folder, or a link to "
+            "a place that is not there.",
+            hint="mount the disk it is on, or put the link right.",
+        ) from error
+    try:
+        _replace(new, live)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        _replace(_copied_beside(new, live), live)
+
+
+def remove_folder(live: Path, aside: Path) -> None:
+    """Takes a folder away in one step; its content is afterwards at `aside`, or gone."""
+    try:
+        aside.parent.mkdir(parents=True, exist_ok=True)
+        live.rename(aside)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        live.rename(live.with_name(f"{_GOING}{live.name}"))
+
+
+def clear_beside(live: Path) -> None:
+    """Removes what a replacement or a removal has left beside a folder."""
+    for prefix in (_COMING, _GOING):
+        left = live.with_name(f"{prefix}{live.name}")
+        if left.is_symlink():
+            left.unlink()
+        elif left.exists():
+            shutil.rmtree(left)
+
+
+def _copied_beside(new: Path, live: Path) -> Path:
+    clear_beside(live)
+    copy = live.with_name(f"{_COMING}{live.name}")
+    shutil.copytree(new, copy)
+    return copy
+
+
+def _replace(new: Path, live: Path) -> None:
     if not live.exists():
         new.rename(live)
     elif not _exchange(new, live):

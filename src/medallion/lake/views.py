@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
 from medallion.lake.inventory import LakeInventory
+from medallion.lake.scans import read_table
 from medallion.spec import INGESTION_DAY, SNAPSHOT_DAY, Spec
 
 DUCKDB_TYPES = {
@@ -39,9 +39,8 @@ def _views(spec: Spec, lake: LakeInventory) -> Iterable[tuple[str, str]]:
         yield f"enriched.{name}", _view(lake, f"enriched/{name}", columns, INGESTION_DAY)
     for name in spec.dimensions:
         columns = silver_columns(spec, name)
-        newest = lake.newest_snapshots().get(name)
-        only = f"{SNAPSHOT_DAY}={newest}" if newest else "*"
-        yield f"dims.{name}", _view(lake, f"dims/{name}", columns, SNAPSHOT_DAY, only)
+        newest = str(lake.newest_snapshots().get(name))
+        yield f"dims.{name}", _view(lake, f"dims/{name}", columns, SNAPSHOT_DAY, newest)
         yield f"dims.{name}_history", _view(lake, f"dims/{name}", columns, SNAPSHOT_DAY)
     for name, facts in spec.tables.items():
         day = INGESTION_DAY if facts.kind == "event" else SNAPSHOT_DAY
@@ -63,6 +62,8 @@ def _view(
     lake: LakeInventory, table: str, columns: Mapping[str, str], day: str, only: str = "*"
 ) -> str:
     standing = lake.lake.partitions(table)
+    if only != "*":
+        standing = {value: manifest for value, manifest in standing.items() if value == only}
     if not standing:
         nulls = [f"cast(null as {kind}) as {name}" for name, kind in columns.items()]
         return f"select {', '.join([*nulls, f'cast(null as date) as {day}'])} where false"
@@ -73,12 +74,5 @@ def _view(
         for name, kind in columns.items()
     ]
     differ = any(columns != held[0] for columns in held)
-    return (
-        f"select {', '.join([*named, day])} from read_parquet("
-        f"'{_quoted(lake.lake.root / table / only / '*.parquet')}', hive_partitioning = true,"
-        f" hive_types = {{'{day}': DATE}}, union_by_name = {str(differ).lower()})"
-    )
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")
+    folder = lake.lake.root / table
+    return read_table(folder, day, named, only=only, union_by_name=differ)

@@ -59,6 +59,7 @@ def validate_layer(
     house: Gatehouse,
     standing: Mapping[str, Mapping[str, str]],
     measure: Measure,
+    findings: Sequence[Failure] = (),
 ) -> dict[str, Any]:
     """Validates what is new in a layer.
 
@@ -70,16 +71,24 @@ def validate_layer(
         house: What every gate needs to know.
         standing: Fingerprints of the partitions that stand, by table and value.
         measure: Makes the batches of the tables that are due.
+        findings: What was found without a suite.
 
     Returns:
         The result, its report, and the ledger for the next run.
     """
-    ledger = house.lake.validated(layer)
+    ledger = house.lake.validated(layer) if _is_reported(layer, house.lake) else {}
     due = due_tables(ledger, house.suites.of(layer), standing)
     kept = standing_failures(ledger, due)
-    result = validate_due(layer, house, due, measure, standing=kept)
+    result = validate_due(layer, house, due, measure, standing=kept, findings=findings)
     failures = result["quality"]["failures"]
     return {**result, "validated": updated(ledger, due, standing, failures)}
+
+
+def _is_reported(layer: str, lake: LakeInventory) -> bool:
+    """Whether the reports of the verdicts are there; without them a verdict is given again."""
+    reports = lake.lake.root.parent / "reports"
+    files = (reports / REPORTS[layer], reports / "quality" / f"{layer}.json")
+    return all(file.is_file() and file.stat().st_size for file in files)
 
 
 def validate_due(

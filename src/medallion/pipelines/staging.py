@@ -19,7 +19,7 @@ Facts = Callable[[str, str], Mapping[str, Any]]
 
 
 def engine_settings(request: RunRequest, lake: LakeInventory) -> EngineSettings:
-    """What DuckDB may use, spilling into the run's staging folder."""
+    """What DuckDB may use, spilling into the run's staging folder; dbt writes nowhere else."""
     from medallion.dbt_project import EngineSettings
 
     spill = lake.lake.root / STAGING / request.run_id / "_spill"
@@ -27,6 +27,7 @@ def engine_settings(request: RunRequest, lake: LakeInventory) -> EngineSettings:
         memory_limit=request.engine.memory_limit,
         threads=request.engine.threads,
         temp_directory=spill,
+        dbt_folder=lake.lake.root.parent / "dbt",
     )
 
 

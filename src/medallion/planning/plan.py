@@ -12,6 +12,7 @@ from medallion.lake.bronze import BronzeInventory, Finding, Listed
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.manifest import fingerprint
 from medallion.lake.quarantined import Selection, check_selection, selected_rows
+from medallion.planning.held_back import delivered_days, held_back, held_findings
 from medallion.planning.request import RunRequest
 from medallion.spec import BRONZE_DAY, Spec
 
@@ -55,7 +56,8 @@ class RunPlan:
     """What a run processes.
 
     Attributes:
-        mode: `window` if days were asked for, `replay` if quarantined rows were, else `pending`.
+        mode: `window` if days were asked for, `replay` if quarantined rows were, `forget` if
+            days go, else `pending`.
         start: First day of the window; None when nothing is pending.
         end: Last day of the window; the horizon when nothing is pending.
         horizon: The later of `end` and the newest Base Silver day.
@@ -65,7 +67,7 @@ class RunPlan:
         snapshots: Which days the customer snapshots describe.
     """
 
-    mode: Literal["window", "replay", "pending"]
+    mode: Literal["window", "replay", "forget", "pending"]
     start: date | None
     end: date
     horizon: date
@@ -133,12 +135,15 @@ def plan_run(
     """
     if request.replay:
         return _plan_replay(request, spec, bronze, lake)
-    reasons = _reasons(request, spec, bronze, lake)
+    if request.forget:
+        return _plan_forgetting(request, spec, bronze, lake)
+    held = held_back(spec, bronze, lake)
+    reasons = _reasons(request, spec, bronze, lake, held)
     planned = tuple(_planned(spec, bronze, lake, reasons))
     if request.window and not planned:
-        raise _no_data(request, bronze)
+        raise _no_data(request, spec, bronze)
     days = [partition.day for partition in planned]
-    known = _known_days(days, bronze, lake)
+    known = _known_days(days, held, spec, bronze, lake)
     start, end = request.window or (min(days, default=None), max(days or known))
     return RunPlan(
         mode="window" if request.window else "pending",
@@ -150,13 +155,39 @@ def plan_run(
             _dimension(spec, name, end, bronze, lake, pending=not request.window)
             for name in spec.dimensions
         ),
-        findings=bronze.findings + tuple(_vanished(spec, bronze, lake, reasons)),
+        findings=_findings(spec, bronze, lake, held, reasons),
         snapshots=request.snapshots or spec.snapshots,
     )
 
 
-def _known_days(days: list[date], bronze: BronzeInventory, lake: LakeInventory) -> list[date]:
-    known = [*days, *lake.days()] or bronze.days()
+def _findings(
+    spec: Spec,
+    bronze: BronzeInventory,
+    lake: LakeInventory,
+    held: Mapping[date, str],
+    reasons: Mapping[date, Any],
+) -> tuple[Finding, ...]:
+    """What a person should know of Bronze, and of days that this run leaves as they are."""
+    waiting = {day: why for day, why in held.items() if day not in reasons}
+    return (
+        *bronze.findings,
+        *held_findings(spec, bronze, waiting),
+        *_vanished(spec, bronze, lake, reasons),
+        *_lost(spec, bronze, lake),
+    )
+
+
+def _known_days(
+    days: list[date],
+    held: Mapping[date, str],
+    spec: Spec,
+    bronze: BronzeInventory,
+    lake: LakeInventory,
+) -> list[date]:
+    known = [*days, *lake.days()]
+    if not known:
+        delivered = delivered_days(spec, bronze)
+        known = [day for day in delivered if day not in held] or list(delivered)
     if not known:
         raise RequestError(
             f"Bronze at {bronze.root} has no complete partition of an event table.",
@@ -179,7 +210,8 @@ def _plan_replay(
         if (listed := listed_days.get(day))
     )
     days = [partition.day for partition in planned]
-    end = max(_known_days(days, bronze, lake))
+    held = held_back(spec, bronze, lake)
+    end = max(_known_days(days, held, spec, bronze, lake))
     return RunPlan(
         mode="replay",
         start=min(days, default=None),
@@ -194,9 +226,72 @@ def _plan_replay(
             )
             for name in spec.dimensions
         ),
-        findings=bronze.findings + tuple(_left_in_quarantine(waiting, bronze, spec)),
+        findings=(
+            *bronze.findings,
+            *held_findings(spec, bronze, held),
+            *_left_in_quarantine(waiting, bronze, spec),
+        ),
         snapshots=request.snapshots or spec.snapshots,
     )
+
+
+def _plan_forgetting(
+    request: RunRequest, spec: Spec, bronze: BronzeInventory, lake: LakeInventory
+) -> RunPlan:
+    """Plans days that go: no partition is delivered for them. Its end is what remains.
+
+    Raises:
+        RequestError: Bronze holds such a day, or the lake does not.
+    """
+    check_forgettable(request.forget, spec, bronze, lake)
+    gone = sorted(set(request.forget))
+    remaining = [day for day in lake.days() if day not in gone]
+    end = max(remaining or gone)
+    return RunPlan(
+        mode="forget",
+        start=gone[0],
+        end=end,
+        horizon=end,
+        partitions=tuple(
+            PlannedPartition(table, day, "is forgotten")
+            for table in spec.events
+            for day in gone
+            if day in {**lake.base(table), **lake.quarantine(table)}
+        ),
+        dimensions=tuple(
+            replace(planned, stale=True, reason="days are forgotten")
+            if planned.partitions
+            else planned
+            for name in spec.dimensions
+            for planned in [_dimension(spec, name, end, bronze, lake, pending=True)]
+        ),
+        findings=_findings(spec, bronze, lake, {}, dict.fromkeys(gone)),
+        snapshots=request.snapshots or spec.snapshots,
+    )
+
+
+def check_forgettable(
+    days: Iterable[date], spec: Spec, bronze: BronzeInventory, lake: LakeInventory
+) -> None:
+    """Makes sure that Bronze no longer holds days, and that the lake does.
+
+    Raises:
+        RequestError: It is otherwise.
+    """
+    reached, delivered = lake.reached_days(), delivered_days(spec, bronze)
+    for day in sorted(set(days)):
+        incomplete = [f.table for f in bronze.findings if f.partition == f"{BRONZE_DAY}={day}"]
+        if there := sorted({*delivered.get(day, ()), *incomplete}):
+            raise RequestError(
+                f"Bronze at {bronze.root} still holds {day}: {', '.join(there)}.",
+                hint="take it out of Bronze first; otherwise the next run would process it again.",
+            )
+        if day not in reached:
+            held = f"{min(reached)} to {max(reached)}" if reached else "no day"
+            raise RequestError(
+                f"The lake holds nothing of {day}; it has {held}.",
+                hint="`kedro lake plan` names the days that are no longer in Bronze.",
+            )
 
 
 def _waiting(request: RunRequest, lake: LakeInventory) -> dict[str, dict[date, int]]:
@@ -239,24 +334,33 @@ def _left_in_quarantine(
 
 
 def _reasons(
-    request: RunRequest, spec: Spec, bronze: BronzeInventory, lake: LakeInventory
+    request: RunRequest,
+    spec: Spec,
+    bronze: BronzeInventory,
+    lake: LakeInventory,
+    held: Mapping[date, str],
 ) -> dict[date, dict[str, str]]:
     """Why each day is processed: per day, the tables that ask for it."""
     if request.window:
         first, last = request.window
-        known = {*bronze.days(), *lake.base_days()}
-        return {day: {} for day in sorted(known) if first <= day <= last}
+        return {day: {} for day in delivered_days(spec, bronze) if first <= day <= last}
     reasons: dict[date, dict[str, str]] = {}
     for table in spec.events:
         processed = lake.processed(table)
         for listed in bronze.tables.get(table, ()):
             day = listed.day
-            if day is None or _is_empty_and_unknown(listed, processed):
+            if day is None or day in held or _is_empty_and_unknown(listed, processed):
                 continue
             if processed.get(day) != listed.fingerprint:
-                reason = "delivered again" if day in processed else "new"
-                reasons.setdefault(day, {})[table] = reason
+                reasons.setdefault(day, {})[table] = _reason(processed.get(day))
     return dict(sorted(reasons.items()))
+
+
+def _reason(made_from: str | None) -> str:
+    """Why a partition is pending, by what its day in the lake was made from."""
+    if made_from is None:
+        return "new"
+    return "delivered again" if made_from else "incomplete in the lake"
 
 
 def _is_empty_and_unknown(listed: Listed, processed: dict[date, str]) -> bool:
@@ -282,9 +386,9 @@ def _shared_reason(asking: dict[str, str]) -> str:
     return f"{', '.join(asking)} of the day changed" if asking else "asked for"
 
 
-def _no_data(request: RunRequest, bronze: BronzeInventory) -> RequestError:
+def _no_data(request: RunRequest, spec: Spec, bronze: BronzeInventory) -> RequestError:
     first, last = request.window or (None, None)
-    days = bronze.days()
+    days = list(delivered_days(spec, bronze))
     there = f"it has {days[0]} to {days[-1]}" if days else "it has no complete partition"
     window = f"on {first}" if first == last else f"from {first} to {last}"
     return RequestError(
@@ -297,18 +401,36 @@ def _vanished(
     spec: Spec,
     bronze: BronzeInventory,
     lake: LakeInventory,
-    reasons: dict[date, dict[str, str]],
+    reasons: Mapping[date, Any],
 ) -> Iterable[Finding]:
+    """One finding for each day that was processed and is no longer in Bronze."""
+    delivered = delivered_days(spec, bronze)
+    gone: dict[date, list[str]] = {}
     for table in spec.events:
-        there = {listed.day for listed in bronze.tables.get(table, ())}
         for day in lake.processed(table):
-            if day not in there and day not in reasons:
-                yield Finding(
-                    "partition_kept",
-                    table,
-                    f"{BRONZE_DAY}={day}",
-                    "was processed and is no longer in Bronze; its Silver rows stay",
-                )
+            if table not in delivered.get(day, ()) and day not in reasons:
+                gone.setdefault(day, []).append(table)
+    for day, tables in sorted(gone.items()):
+        command = f"run --params ingest_dt={day}" if day in delivered else f"lake forget {day}"
+        yield Finding(
+            "partition_kept",
+            "",
+            f"{BRONZE_DAY}={day}",
+            f"is no longer in Bronze ({', '.join(tables)}); its Silver rows stay."
+            f" `kedro {command}` takes them out",
+        )
+
+
+def _lost(spec: Spec, bronze: BronzeInventory, lake: LakeInventory) -> Iterable[Finding]:
+    """Days that a gate has seen, and that neither the lake nor Bronze holds any more."""
+    delivered = delivered_days(spec, bronze)
+    for table in spec.events:
+        there = {str(day) for day in lake.processed(table)}
+        for value in sorted(lake.seen("base_silver", table) - there):
+            if table not in delivered.get(date.fromisoformat(value), ()):
+                message = "its Silver rows were deleted, and Bronze no longer holds them"
+                where = f"{BRONZE_DAY}={value}"
+                yield Finding("partition_lost", table, where, message, critical=True)
 
 
 def _dimension(
@@ -340,4 +462,6 @@ def _freshness(
         return True, "Bronze has new or changed partitions of it"
     if not lake.lake.verifies(f"dims/{name}", newest):
         return True, f"the snapshot of {newest.value} is damaged"
+    if not lake.is_whole(name):
+        return True, f"the key set or rows beside the snapshot of {newest.value} are gone"
     return False, f"fresh: the snapshot of {newest.value} still stands"

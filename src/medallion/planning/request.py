@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from medallion.errors import RequestError
+from medallion.errors import RequestError, UsageError, meant
 from medallion.lake.names import as_day, as_identifier, as_reason, as_run_id
+from medallion.spec import Spec
 
 
 class _Model(BaseModel):
@@ -71,6 +72,8 @@ class RunRequest(_Model):
         end: Last ingest day of a window.
         replay: Score the partitions of quarantined rows again, and nothing else; of the
             window's days if one is given.
+        forget: Days that Bronze no longer holds, to be taken out of the lake; nothing else is
+            processed.
         snapshots: Which days the customer snapshots describe; the spec's choice if None.
         quality: How gates answer.
         engine: What DuckDB may use.
@@ -82,6 +85,7 @@ class RunRequest(_Model):
     start: date | None = None
     end: date | None = None
     replay: Replay | None = None
+    forget: tuple[date, ...] = ()
     snapshots: Literal["last", "all"] | None = None
     quality: Quality = Quality()
     engine: Engine = Engine()
@@ -97,8 +101,16 @@ class RunRequest(_Model):
     def _day(cls, value: object, info: Any) -> object:
         return value if value is None or isinstance(value, date) else as_day(value, info.field_name)
 
+    @field_validator("forget", mode="before")
+    @classmethod
+    def _days(cls, value: object) -> object:
+        days = value if isinstance(value, (list, tuple)) else [value] if value else []
+        return tuple(day if isinstance(day, date) else as_day(day, "forget") for day in days)
+
     @model_validator(mode="after")
     def _one_window(self) -> RunRequest:
+        if self.forget and (self.ingest_dt or self.start or self.end or self.replay):
+            raise RequestError("Days that are forgotten are given alone, without other days.")
         if self.ingest_dt and (self.start or self.end):
             raise RequestError("Give either ingest_dt or start and end, not both.")
         if bool(self.start) != bool(self.end):
@@ -124,12 +136,48 @@ def parse_request(parameters: Mapping[str, Any]) -> RunRequest:
     try:
         return RunRequest.model_validate(parameters)
     except ValidationError as error:
-        allowed = ", ".join(sorted(RunRequest.model_fields))
-        raise RequestError(
+        problems = error.errors(include_url=False)
+        raise UsageError(
             "These parameters cannot be:",
-            details=[
-                f"{'.'.join(map(str, problem['loc']))}={problem['input']!r}: {problem['msg']}"
-                for problem in error.errors()
-            ],
-            hint=f"allowed are {allowed} (see conf/base/parameters.yml).",
+            details=[_told(problem) for problem in problems],
+            hint=f"allowed are {', '.join(sorted(RunRequest.model_fields))} "
+            "(see conf/base/parameters.yml).",
         ) from error
+
+
+def check_transforms(request: RunRequest, spec: Spec) -> None:
+    """Checks which parameters of which transforms shall differ from the spec.
+
+    Raises:
+        UsageError: There is no such transform, or it has no such parameter.
+    """
+    for name, parameters in request.transforms.items():
+        if name not in spec.transforms:
+            raise UsageError(
+                f"transforms.{name}: there is no such transform.",
+                hint=f"{meant(name, spec.transforms)}there are {', '.join(spec.transforms)}.",
+            )
+        known = spec.transforms[name].parameters
+        for parameter in parameters:
+            if parameter not in known:
+                raise UsageError(
+                    f"transforms.{name}.{parameter}: the transform has no such parameter.",
+                    hint=f"{meant(parameter, known)}it has {', '.join(known) or 'none'}.",
+                )
+
+
+def _told(problem: Any) -> str:
+    """What is wrong with a parameter; for an unknown one, what may have been meant."""
+    place = [str(part) for part in problem["loc"]]
+    given = f"{'.'.join(place)}={problem['input']!r}"
+    if problem["type"] != "extra_forbidden":
+        return f"{given}: {problem['msg']}"
+    known = _allowed(place[:-1])
+    return f"{given}: there is no such parameter; {meant(place[-1], known)}".rstrip("; ")
+
+
+def _allowed(place: list[str]) -> list[str]:
+    """The parameters below a place, such as those of `quality`."""
+    sections: dict[str, type[BaseModel]] = {"quality": Quality, "engine": Engine, "replay": Replay}
+    model = sections.get(place[0], RunRequest) if place else RunRequest
+    return sorted(model.model_fields)

@@ -15,9 +15,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from medallion.lake.bronze import BRONZE_TYPES, BronzePartition, Finding, Listed
+from medallion.lake.bronze import BRONZE_TYPES, BronzeFile, BronzePartition, Finding, Listed
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.manifest import PartitionManifest
+from medallion.lake.names import printable
+from medallion.lake.scans import read_files
 from medallion.quality.expectation import Expectation
 from medallion.quality.gate import Due
 from medallion.quality.relations import (
@@ -31,7 +33,7 @@ from medallion.quality.relations import (
 from medallion.quality.subjects import GoldModel, key_of, schemas
 from medallion.quality.suites import Suite
 from medallion.quality.validating import Batch
-from medallion.spec import INGESTION_DAY, SNAPSHOT_DAY, Spec
+from medallion.spec import INGESTION_DAY, SNAPSHOT_DAY, Column, Spec
 
 if TYPE_CHECKING:
     import duckdb
@@ -202,11 +204,10 @@ class Measurer:
             )
         if not put_aside or (column not in _EXPLAINED and not column.endswith(_FOUND)):
             return []
-        listed = ", ".join(quoted(file) for file in put_aside)
         about = f"fk:{column.removesuffix(_FOUND)}" if column.endswith(_FOUND) else ""
         columns = ", ".join(self._spec.tables[suite.table].key)
         return self._few(
-            f"select {columns}, invalid_reason from read_parquet([{listed}], union_by_name = true)"
+            f"select {columns}, invalid_reason from {read_files(put_aside, union_by_name=True)}"
             f" where contains('|' || invalid_reason, '|{about}')"
             f" qualify row_number() over (partition by invalid_reason order by {columns}) = 1"
             f" order by count(*) over (partition by invalid_reason) desc, invalid_reason"
@@ -301,9 +302,8 @@ class Measurer:
         )[0][0]
         if not others:
             return int(inside)
-        listed = ", ".join(quoted(file) for file in others)
         outside = self._ask(
-            f"select count(*) from (select {key} as k from read_parquet([{listed}]))"
+            f"select count(*) from (select {key} as k from {read_files(others)})"
             f" semi join (select {key} as k from {rows}) using (k)"
         )[0][0]
         return int(inside) + int(outside)
@@ -329,11 +329,11 @@ class Measurer:
     def _reasons(self, put_aside: Sequence[Path]) -> dict[str, int]:
         if not put_aside:
             return {}
-        listed = ", ".join(quoted(file) for file in put_aside)
+        rows = read_files(put_aside, union_by_name=True)
         return dict(
             self._ask(
                 "select reason, count(*) from (select unnest(string_split(invalid_reason, '|'))"
-                f" as reason from read_parquet([{listed}], union_by_name = true)) group by reason"
+                f" as reason from {rows}) group by reason"
             )
         )
 
@@ -363,8 +363,8 @@ class Measurer:
         for listed in delivered.listed:
             for path, rows in listed.rows.items():
                 footer = footers.get(path)
-                partition, name = f"{listed.key}={listed.value}", path.rsplit("/", 1)[-1]
-                drift = self._drift(table, footer.columns) if footer else {}
+                partition, name = listed.partition, printable(listed.below(path))
+                drift = self._drift(table, footer) if footer else {}
                 yield {
                     "partition": partition,
                     "file": name,
@@ -374,11 +374,12 @@ class Measurer:
                     **{column: drift.get(column) for column in _DRIFT},
                 }
 
-    def _drift(self, table: str, columns: Mapping[str, str]) -> Row:
-        """How a file's columns differ from the contract's, by name."""
+    def _drift(self, table: str, file: BronzeFile) -> Row:
+        """How a file's columns differ from the contract's, by name; folders fill columns, too."""
         contract = self._spec.contract(table)
+        columns = {**file.columns, **{n: _declared(contract[n]) for n in file.filled(contract)}}
         required = {n for n, column in contract.items() if column.required}
-        declared = {n: BRONZE_TYPES[column.bronze] for n, column in contract.items()}
+        declared = {n: _declared(column) for n, column in contract.items()}
         return {
             "missing_required_columns": named(n for n in required if n not in columns),
             "schema_drift": differences(
@@ -408,6 +409,10 @@ class Measurer:
         return self._connection.execute(query).fetchall()
 
 
+def _declared(column: Column) -> str:
+    return BRONZE_TYPES[column.bronze]
+
+
 _DRIFT = ("missing_required_columns", "schema_drift")
 
 
@@ -422,12 +427,11 @@ def _share(part: int, whole: int) -> float | None:
 def _partition_rows(delivered: Delivered) -> Iterable[Row]:
     unlisted = {f.partition: f.message for f in delivered.findings if f.check == "files_listed"}
     for listed in delivered.listed:
-        partition = f"{listed.key}={listed.value}"
         yield {
-            "partition": partition,
+            "partition": listed.partition,
             "has_manifest": True,
             "manifest_problem": listed.problem.message if listed.problem else None,
-            "unlisted_files": unlisted.get(partition),
+            "unlisted_files": unlisted.get(listed.partition),
         }
     for found in delivered.findings:
         if found.check == "manifest_present":
@@ -442,7 +446,11 @@ def _partition_rows(delivered: Delivered) -> Iterable[Row]:
 def _problem(unreadable: Iterable[Finding], partition: str, file: str) -> str | None:
     """Why a file could not be read; null where only a neighbour of it could not be."""
     return next(
-        (f.message for f in unreadable if f.partition == partition and f.message.startswith(file)),
+        (
+            found.message
+            for found in unreadable
+            if found.partition == partition and found.message.startswith(f"{file} ")
+        ),
         None,
     )
 

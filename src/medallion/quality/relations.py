@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medallion.lake.inventory import LakeInventory
+from medallion.lake.scans import literal_path, read_days
 from medallion.lake.views import lake_views
 from medallion.quality.suites import Suite
 from medallion.spec import Spec
@@ -54,11 +55,8 @@ def view_files(
     Files that are alike need not all be opened to know what the view holds.
     """
     if files:
-        listed = ", ".join(quoted(file) for file in files)
-        connection.execute(
-            f"create or replace view {name} as from read_parquet([{listed}], union_by_name ="
-            f" {str(not alike).lower()}, hive_partitioning = true, hive_types = {{'{day}': DATE}})"
-        )
+        rows = read_days(files, day, union_by_name=not alike)
+        connection.execute(f"create or replace view {name} as {rows}")
         return
     nulls = ", ".join(f"cast(null as {kind}) as {column}" for column, kind in columns.items())
     connection.execute(f"create or replace view {name} as select {nulls} where false")
@@ -111,7 +109,7 @@ def stored_columns(
     return connection.execute(
         "select distinct name, duckdb_type from parquet_schema(?)"
         " where coalesce(num_children, 0) = 0",
-        [[str(file) for file in files]],
+        [[literal_path(file) for file in files]],
     ).fetchall()
 
 

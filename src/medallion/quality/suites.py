@@ -25,7 +25,7 @@ from medallion.quality.subjects import (
     load_gold_models,
     tables_of,
 )
-from medallion.spec import Spec, read_yaml
+from medallion.spec import Spec, read_yaml, yaml_problem
 
 _SEVERITIES: tuple[str, ...] = get_args(Severity)
 _SAID_OF_ALL = {"severity", "note"}
@@ -180,7 +180,7 @@ def _read(
     try:
         content = read_yaml(text)
     except yaml.YAMLError as error:
-        return {}, [f"is not valid YAML ({' '.join(str(error).split())})"]
+        return {}, [yaml_problem(error)]
     if not isinstance(content, dict) or not content:
         return {}, ["holds no expectations"]
     found: dict[str, list[Expectation]] = {}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from medallion.foreign import disclosed, disclosed_text
 from medallion.quality import vocabulary
 from medallion.quality.expectation import Expectation
 
@@ -188,23 +189,70 @@ def _run(
         )
         for number, expectation in enumerate(expectations)
     ]
-    with spared_lookups():
+
+    def evaluate(chosen: Sequence[Any]) -> list[dict[str, Any]]:
         results = _quiet_validator()(execution_engine=engine).graph_validate(
-            configurations=configurations,
+            configurations=list(chosen),
             runtime_configuration={"result_format": result_format, "catch_exceptions": True},
         )
-    return _in_order(results, len(expectations))
+        return [as_plain_json(result.to_json_dict()) for result in results]
+
+    with spared_lookups():
+        results = _each_if_not_all(evaluate, configurations)
+    return _in_order(results, configurations)
 
 
-def _in_order(results: Iterable[Any], count: int) -> list[dict[str, Any]]:
+def _each_if_not_all(
+    evaluate: Callable[[Sequence[Any]], list[dict[str, Any]]], configurations: Sequence[Any]
+) -> list[dict[str, Any]]:
+    """The results of all; if one ends them all, that one alone has failed.
+
+    Great Expectations catches what metrics raise, and not what expectations do.
+    """
+    try:
+        return evaluate(configurations)
+    # Whatever it is, it becomes a critical failure of the expectation that raised it.
+    except Exception as error:  # noqa: BLE001
+        if len(configurations) == 1:
+            return [_raised(configurations[0], disclosed(error))]
+        return [r for one in configurations for r in _each_if_not_all(evaluate, [one])]
+
+
+def _raised(configuration: Any, message: str) -> dict[str, Any]:
+    return {
+        "success": False,
+        "expectation_config": as_plain_json(configuration.to_json_dict()),
+        "result": {},
+        "meta": {},
+        "exception_info": {"raised_exception": True, "exception_message": message},
+    }
+
+
+def _in_order(
+    results: Iterable[dict[str, Any]], configurations: Sequence[Any]
+) -> list[dict[str, Any]]:
     """By number; an expectation without exactly one result has failed."""
-    by_number: dict[int, dict[str, Any]] = {}
-    for result in results:
-        plain = result.to_json_dict()
-        by_number[plain["expectation_config"]["meta"].pop("number")] = plain
-    missing = {"success": False, "result": {}, "exception_info": {"raised_exception": True,
-               "exception_message": "Great Expectations gave no result"}}  # fmt: skip
-    return [by_number.get(number, missing) for number in range(count)]
+    by_number = {result["expectation_config"]["meta"]["number"]: result for result in results}
+    found = [
+        by_number.get(number) or _raised(one, "Great Expectations gave no result")
+        for number, one in enumerate(configurations)
+    ]
+    for result in found:
+        result["expectation_config"]["meta"].pop("number")
+    return found
+
+
+def as_plain_json(value: Any) -> Any:
+    """A value as JSON can hold it: NumPy's scalars as Python's, what JSON lacks as text."""
+    if isinstance(value, Mapping):
+        return {str(key): as_plain_json(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [as_plain_json(part) for part in value]
+    if hasattr(value, "item") and not getattr(value, "shape", ()):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
 
 
 @lru_cache(maxsize=1)
@@ -230,7 +278,9 @@ def _exception(result: Mapping[str, Any]) -> str | None:
     entries = [info] if "raised_exception" in info else list(info.values())
     for entry in entries:
         if entry.get("raised_exception"):
-            return str(entry.get("exception_message") or "unknown")
+            arguments = (result.get("expectation_config") or {}).get("kwargs") or {}
+            names = vocabulary.columns_named(arguments)
+            return disclosed_text(str(entry.get("exception_message") or "unknown"), names)
     return None
 
 
@@ -241,15 +291,12 @@ def _outcome(batch: Batch, expectation: Expectation, result: dict[str, Any]) -> 
     examples = () if success else tuple(_examples(batch, expectation, details))
     observed = "as expected"
     if raised is not None:
-        observed = f"could not be evaluated: {_first_line(raised)}"
+        # Nobody knows whether it holds, so it counts as what must never pass.
+        expectation = replace(expectation, severity="critical")
+        observed = f"could not be evaluated: {raised}"
     elif not success:
         observed = _observed(batch, expectation, details)
     return Outcome(batch, expectation, success, observed, examples, _disclosable(result, batch))
-
-
-def _first_line(message: str) -> str:
-    line = (message.strip().splitlines() or [""])[0]
-    return re.sub(r"^\(\S+\)\s*", "", line)[:200]
 
 
 _NOUNS = {"files": "files", "partitions": "partitions", "days": "days"}
@@ -257,20 +304,30 @@ _NOUNS = {"files": "files", "partitions": "partitions", "days": "days"}
 
 def _observed(batch: Batch, expectation: Expectation, details: Mapping[str, Any]) -> str:
     if "unexpected_count" in details:
-        count, of = details["unexpected_count"], details["element_count"]
-        values = details.get("partial_unexpected_list")
-        if values and _tells_what(batch, expectation):
-            more = f" (and {count - 1:,} more {_NOUNS[batch.subject]})" if count > 1 else ""
-            return f"{values[0]}{more}"
-        if of == 1 and values and not set(_columns(expectation)) & batch.hidden:
-            return f"{_named(expectation)} {_value(values[0])}"
-        if of == 1 and not values:
-            return f"there is no {expectation.arguments.get('column')}"
-        return f"{count:,} of {of:,} {_NOUNS.get(batch.subject, 'rows')}"
+        return _counted(batch, expectation, details)
     observed = details.get("observed_value", "not as expected")
     if "unexpected_rows_query" in expectation.arguments:
         return f"{observed:,} rows"
+    if set(_columns(expectation)) & batch.hidden:
+        return "not as expected (hidden)"
     return _value(observed)
+
+
+def _counted(batch: Batch, expectation: Expectation, details: Mapping[str, Any]) -> str:
+    """How many rows break it, or the only value that does."""
+    count, of = details["unexpected_count"], details.get("element_count")
+    values = details.get("partial_unexpected_list")
+    if of is None:
+        # Distinct values were counted, not rows.
+        return f"{count:,} other value{'' if count == 1 else 's'}"
+    if values and _tells_what(batch, expectation):
+        more = f" (and {count - 1:,} more {_NOUNS[batch.subject]})" if count > 1 else ""
+        return f"{values[0]}{more}"
+    if of == 1 and values and not set(_columns(expectation)) & batch.hidden:
+        return f"{_named(expectation)} {_value(values[0])}"
+    if of == 1 and not values:
+        return f"there is no {expectation.arguments.get('column')}"
+    return f"{count:,} of {of:,} {_NOUNS.get(batch.subject, 'rows')}"
 
 
 def _tells_what(batch: Batch, expectation: Expectation) -> bool:
@@ -336,7 +393,7 @@ def _disclosable(result: dict[str, Any], batch: Batch) -> dict[str, Any]:
     return {
         **result,
         "result": details,
-        "exception_info": {**info, "exception_message": raised and _first_line(raised)},
+        "exception_info": {**info, "exception_message": raised},
     }
 
 

@@ -7,8 +7,10 @@ process whose step was the last one, before the lake is free again.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -145,6 +147,36 @@ class Run:
 
     def _lock_of(self, step: str) -> Path:
         return self.locks / f"{self.folder.run_id}~~{step}.step"
+
+
+def processes(context: Any) -> Path:
+    """The folder on this machine for the locks of living processes.
+
+    Args:
+        context: The Kedro context.
+    """
+    return Path(context.config_loader["globals"]["runs_root"]) / "_processes"
+
+
+@contextmanager
+def alone(lake: Lake, locks: Path, name: str) -> Iterator[None]:
+    """Keeps runs away for as long as a command looks at the lake, or changes it.
+
+    Args:
+        lake: The lake.
+        locks: A folder on this machine for the locks of living processes.
+        name: What the lease says to others.
+
+    Raises:
+        LockedError: A run holds the lake.
+    """
+    lease = Lease(LocalStorage(lake.root), locks, f"{name}-{os.getpid()}")
+    lease.acquire()
+    try:
+        lake.recover()
+        yield
+    finally:
+        lease.release(ended=True)
 
 
 def holder(lake: Lake, locks: Path) -> str:

@@ -1,13 +1,12 @@
 """What is known about the tables, read once from `conf/base/spec.yml`."""
 
-from medallion.spec.loading import load_spec, parse_spec, read_yaml
+from medallion.spec.loading import load_spec, parse_spec, read_yaml, yaml_problem
 from medallion.spec.models import (
     BRONZE_DAY,
     INGESTION_DAY,
     SNAPSHOT_DAY,
     Column,
     ForeignKey,
-    Reach,
     Spec,
     Table,
     Thresholds,
@@ -21,7 +20,6 @@ __all__ = [
     "SNAPSHOT_DAY",
     "Column",
     "ForeignKey",
-    "Reach",
     "Spec",
     "Table",
     "Thresholds",
@@ -30,4 +28,5 @@ __all__ = [
     "load_spec",
     "parse_spec",
     "read_yaml",
+    "yaml_problem",
 ]

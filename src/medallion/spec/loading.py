@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Hashable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -33,13 +35,72 @@ def load_spec(path: str | Path) -> Spec:
     return parse_spec(text, str(file))
 
 
+class _Loader(yaml.CSafeLoader):
+    """The parser written in C (ten times faster), without YAML's two traps.
+
+    A repeated key is an error: YAML would keep the last value and drop the others. And only
+    what looks like a number, a boolean or null to everybody is one: `on`, `NO`, `12:30`,
+    `00501` and dates stay the text that was written, as in YAML 1.2.
+    """
+
+    yaml_implicit_resolvers = {}  # noqa: RUF012 - as PyYAML declares it
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """The mapping, whose keys differ."""
+        lines: dict[Any, int] = {}
+        for key_node, _ in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                continue
+            key, line = self.construct_object(key_node, deep=True), key_node.start_mark.line + 1
+            if isinstance(key, Hashable) and key in lines:
+                raise yaml.constructor.ConstructorError(
+                    None, None, _repeated(key, lines[key], line), key_node.start_mark
+                )
+            if isinstance(key, Hashable):
+                lines[key] = line
+        return super().construct_mapping(node, deep=deep)
+
+
+def _repeated(key: object, first: int, second: int) -> str:
+    """What is wrong with a repeated key, on one line."""
+    place = f"in lines {first} and {second}" if first != second else f"twice in line {first}"
+    return f"the key '{key}' stands {place}; only the last would count: join them, or remove one"
+
+
+for _tag, _pattern, _first in (
+    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("int", r"[-+]?(?:0|[1-9][0-9]*)", "-+0123456789"),
+    (
+        "float",
+        r"[-+]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?",
+        "-+0123456789.",
+    ),
+    ("float", r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)", "-+."),
+    ("merge", r"<<", "<"),
+):
+    _Loader.add_implicit_resolver(
+        f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), list(_first)
+    )
+
+
 def read_yaml(text: str) -> Any:
-    """Reads YAML safely, by the parser written in C: ten times faster at every start.
+    """Reads YAML safely and without surprises; see `_Loader`.
 
     Raises:
-        yaml.YAMLError: It is none.
+        yaml.YAMLError: It is none, or repeats a key.
     """
-    return yaml.load(text, Loader=yaml.CSafeLoader)
+    return yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
+
+
+def yaml_problem(error: yaml.YAMLError) -> str:
+    """What is wrong with a YAML text, in a line."""
+    problem = getattr(error, "problem", None)
+    mark = getattr(error, "problem_mark", None)
+    if problem and "stands" in problem:
+        return str(problem)
+    where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+    return f"it is not valid YAML ({problem or ' '.join(str(error).split())}{where})"
 
 
 @lru_cache(maxsize=8)
@@ -48,7 +109,7 @@ def parse_spec(text: str, origin: str = "spec.yml") -> Spec:
     try:
         raw = read_yaml(text)
     except yaml.YAMLError as error:
-        raise SpecError(f"{origin} is not valid YAML: {error}") from error
+        raise SpecError(f"{origin}: {yaml_problem(error)}.", hint=f"correct {origin}.") from error
     try:
         return Spec.model_validate(raw)
     except ValidationError as error:

@@ -12,6 +12,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from medallion.spec.reach import Reach, Referred, Referring
+
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 BronzeType = Literal["string", "int64", "double", "bool"]
 SilverType = Literal["text", "int", "money", "bool", "date", "timestamp"]
@@ -118,44 +120,6 @@ class Table(_Model):
         return tuple(name for name, column in self.columns.items() if column.required)
 
 
-class Referred(_Model):
-    """The rows that the rows of another input refer to."""
-
-    by: Identifier
-    via: Identifier
-
-
-class Near(_Model):
-    """Event times some hours before or after; parameters of the transform say how many."""
-
-    before: Identifier | None = None
-    after: Identifier | None = None
-
-
-class Reach(_Model):
-    """Which partitions of an input a day of a transform is computed from."""
-
-    day: bool = False
-    up_to: bool = False
-    newest: bool = False
-    trailing: Identifier | None = None
-    near: Near | None = None
-    referred: Referred | None = None
-    referring: Identifier | None = None
-    values: tuple[Identifier, ...] = ()
-
-    @model_validator(mode="before")
-    @classmethod
-    def _short_form(cls, value: object) -> object:
-        return {value: True} if isinstance(value, str) else value
-
-    @model_validator(mode="after")
-    def _one_of(self) -> Reach:
-        if len(self.model_fields_set) != 1:
-            raise ValueError(f"give exactly one of {', '.join(sorted(type(self).model_fields))}")
-        return self
-
-
 class Transform(_Model):
     """One table of Enriched Silver: grain, inputs, parameters."""
 
@@ -168,8 +132,7 @@ class Transform(_Model):
     @model_validator(mode="after")
     def _consistent(self) -> Transform:
         for read, reach in self.reads.items():
-            near = (reach.near.before, reach.near.after) if reach.near else ()
-            for parameter in filter(None, (reach.trailing, *near)):
+            for parameter in reach.parameters:
                 if parameter not in self.parameters:
                     raise ValueError(
                         f"reads.{read} names the unknown parameter '{parameter}'; "
@@ -235,6 +198,7 @@ class Spec(_Model):
 
     version: Literal[1]
     snapshots: Literal["last", "all"] = "last"
+    max_day_gap: Annotated[int, Field(ge=1)] = 31
     cleaning: Cleaning
     quality: Thresholds
     lineage: Mapping[Identifier, Column]
@@ -259,7 +223,32 @@ class Spec(_Model):
                         f"transforms.{name}.reads: '{read}' is unknown; "
                         f"allowed are {', '.join(inputs)}"
                     )
+            self._check_reaches(name, transform)
         return self
+
+    def _check_reaches(self, name: str, transform: Transform) -> None:
+        """Refuses a reach that its input cannot answer."""
+        for read, reach in transform.reads.items():
+            where = f"transforms.{name}.reads.{read}: '{reach.kind}'"
+            is_dimension = read in self.dimensions
+            if reach.of_dimension != is_dimension:
+                wanted = "newest or values" if is_dimension else "day, up_to, trailing or another"
+                raise ValueError(
+                    f"{where} is not how {'a dimension' if is_dimension else 'this input'} "
+                    f"is read; give {wanted}"
+                )
+            by = (reach.by,) if isinstance(reach, Referred) else ()
+            for table in (read, *by) if reach.needs_events else ():
+                if table not in self.events:
+                    raise ValueError(
+                        f"{where} needs an event table, and '{table}' is none; "
+                        f"event tables are {', '.join(sorted(self.events))}"
+                    )
+            if reach.needs_key and not self.described_by(transform):
+                raise ValueError(
+                    f"{where} needs a grain that is the key of an event table, "
+                    f"and [{', '.join(transform.grain)}] is none"
+                )
 
     def _single_key_tables(self) -> list[str]:
         return sorted(name for name, table in self.tables.items() if len(table.key) == 1)
@@ -278,6 +267,13 @@ class Spec(_Model):
         """The dimension tables."""
         return {name: table for name, table in self.tables.items() if table.kind == "dimension"}
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of all tables, transforms and columns."""
+        held = {column for table in self.tables.values() for column in table.columns}
+        made = {column for one in self.transforms.values() for column in one.columns}
+        return frozenset({*self.tables, *self.transforms, *self.lineage, *held, *made})
+
     def contract(self, table: str) -> dict[str, Column]:
         """The columns of a table in Bronze order, lineage last."""
         return {**self.tables[table].columns, **self.lineage}
@@ -287,15 +283,17 @@ class Spec(_Model):
         followed: dict[str, str] = {}
         for transform in self.transforms.values():
             for read, reach in transform.reads.items():
-                if read == child and reach.referring:
-                    followed[self.table_with_key(transform.grain)] = reach.referring
-                if reach.referred and reach.referred.by == child:
-                    followed[read] = reach.referred.via
+                described = self.described_by(transform)
+                if isinstance(reach, Referring) and read == child and described:
+                    followed[described] = reach.column
+                if isinstance(reach, Referred) and reach.by == child:
+                    followed[read] = reach.via
         return followed
 
-    def table_with_key(self, key: tuple[str, ...]) -> str:
-        """The event table that has this key."""
-        return next(name for name, table in self.events.items() if table.key == key)
+    def described_by(self, transform: Transform) -> str | None:
+        """The event table whose key is the transform's grain, if there is one."""
+        tables = self.events.items()
+        return next((name for name, table in tables if table.key == transform.grain), None)
 
     def _parents_first(self) -> list[str]:
         ordered: list[str] = []

@@ -81,7 +81,9 @@ def _score_until_stable(
     from medallion.dbt_project import build_base_silver
 
     settings = engine_settings(request, lake)
-    keys = {name: lake.lake.files(f"keys/{name}")[0] for name in spec.dimensions}
+    keys = {
+        name: files[0] for name in spec.dimensions if (files := lake.lake.files(f"keys/{name}"))
+    }
     while True:
         staging = lake.lake.staging(request.run_id, "base_silver")
         partitions = {
@@ -118,7 +120,7 @@ def _widen(window: Window, more: Mapping[str, set[date]], inventory: BronzeInven
         raise GateError(
             "Rows of this run change older partitions, and Bronze no longer has these intact:",
             details=problems,
-            hint="have them delivered again.",
+            hint="have them delivered again, or take these days out, too (`kedro lake forget`).",
         )
     for table, partitions in opened.items():
         for partition in partitions:

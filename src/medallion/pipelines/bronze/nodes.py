@@ -64,7 +64,7 @@ def validate(
         Due(
             table,
             suite_hash(suites.of("bronze")[table]),
-            {f"{p.key}={p.value}": p.fingerprint for p in delivered.listed},
+            {p.partition: p.fingerprint for p in delivered.listed},
         )
         for table, delivered in deliveries.items()
     ]
@@ -105,7 +105,9 @@ def _deliveries(
     findings: Sequence[Finding],
 ) -> Iterable[tuple[str, Delivered]]:
     """What is known of the tables that this run reads, or should find."""
-    due, wanted = set(run_plan.days), _wanted(run_plan)
+    # Days that are forgotten are not to be found in Bronze.
+    due = set(run_plan.days) if run_plan.mode != "forget" else set()
+    wanted = _wanted(run_plan)
     days = calendar(min(due), max(due)) if due else []
     stale = {dimension.name for dimension in run_plan.dimensions if dimension.stale}
     for table in spec.tables:
@@ -138,7 +140,16 @@ def _is_layout(found: Finding, due: set[str]) -> bool:
 
 
 def _as_failure(found: Finding) -> Failure:
-    return finding("bronze", found.check, found.table, found.partition, found.message)
+    severity = "critical" if found.critical else "warning"
+    made = finding("bronze", found.check, found.table, found.partition, found.message)
+    return {**made, "severity": severity}
 
 
-_LAYOUT = ("known_table", "table_present", "partition_name", "partition_kept")
+_LAYOUT = (
+    "known_table",
+    "table_present",
+    "partition_name",
+    "partition_kept",
+    "partition_lost",
+    "day_held_back",
+)

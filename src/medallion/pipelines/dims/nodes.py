@@ -14,7 +14,7 @@ from medallion.pipelines.gates import Gatehouse, validate_layer
 from medallion.pipelines.staging import publish_staged
 from medallion.planning.plan import PlannedDimension, RunPlan
 from medallion.planning.request import RunRequest
-from medallion.quality.gate import Due
+from medallion.quality.gate import Due, Failure, finding
 from medallion.quality.measuring import Measurer
 from medallion.quality.suites import Suite, Suites
 from medallion.quality.validating import Batch
@@ -63,13 +63,22 @@ def _build(
 
     staging = lake.lake.staging(request.run_id, f"dims-{day}")
     partitions = {dimension.name: bronze.tables.get(dimension.name, ()) for dimension in due}
-    result = build_dimensions(spec, partitions, day, staging, engine_settings(request, lake))
+    result = build_dimensions(
+        spec,
+        partitions,
+        day,
+        staging,
+        engine_settings(request, lake),
+        {name: file for name in partitions for file in lake.lake.files(f"keys/{name}")},
+        request.forget,
+    )
     facts = {
         dimension.name: {
             "inputs": {"bronze": dimension.bronze},
             "counts": {
                 "bronze_rows": result.counts[dimension.name].bronze_rows,
                 "superseded": result.counts[dimension.name].superseded,
+                "keys_left": result.counts[dimension.name].keys_left,
             },
         }
         for dimension in due
@@ -109,7 +118,20 @@ def validate(
 
     standing = {name: _standing(lake, name) for name in spec.dimensions}
     house = Gatehouse(request, suites, lake, before)
-    return validate_layer("dims", house, standing, measure)
+    return validate_layer("dims", house, standing, measure, list(_keys_left(spec, lake)))
+
+
+def _keys_left(spec: Spec, lake: LakeInventory) -> Iterable[Failure]:
+    """Keys that are known and have left Bronze: no failure, but something to be told."""
+    for name in spec.dimensions:
+        newest = lake.newest_snapshot(name)
+        left = newest.counts.get("keys_left", 0) if newest else 0
+        if left:
+            said = (
+                f"{left:,} known {'key is' if left == 1 else 'keys are'} no longer in Bronze:"
+                " rows that refer to them stay, without their attributes"
+            )
+            yield {**finding("dims", "keys_left", name, "", said), "severity": "info"}
 
 
 def _standing(lake: LakeInventory, name: str) -> dict[str, str]:

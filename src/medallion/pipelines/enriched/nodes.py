@@ -13,8 +13,13 @@ from medallion.lake.inventory import LakeInventory
 from medallion.lake.manifest import fingerprint
 from medallion.lake.writes import FrameWrite
 from medallion.pipelines.gates import Gatehouse, validate_layer
+from medallion.planning.incremental import (
+    EnrichedPlan,
+    EnrichedRequest,
+    PlannedTransform,
+    plan_enriched,
+)
 from medallion.planning.plan import RunPlan
-from medallion.planning.reach import Asked, EnrichedPlan, PlannedTransform, plan_enriched
 from medallion.planning.request import RunRequest
 from medallion.quality.gate import Due, GateDecision
 from medallion.quality.measuring import Measurer
@@ -22,6 +27,7 @@ from medallion.quality.relations import view_lake
 from medallion.quality.suites import Suite, Suites
 from medallion.quality.validating import Batch
 from medallion.spec import INGESTION_DAY, Spec
+from medallion.spec.reach import Values
 
 # A batch of days reads at most about this many rows, which bounds memory for any window.
 _BATCH_ROWS = 12_000_000
@@ -36,9 +42,9 @@ def plan(
     **dimensions: pl.LazyFrame,
 ) -> EnrichedPlan:
     """Finds the days of the ten tables that are due."""
-    asked = Asked(run_plan.asked_for, run_plan.end, run_plan.horizon, run_plan.snapshots)
+    wanted = EnrichedRequest(run_plan.asked_for, run_plan.end, run_plan.horizon, run_plan.snapshots)
     values = _dimension_values(spec, dimensions)
-    return plan_enriched(asked, spec, lake, values, request.transforms)
+    return plan_enriched(wanted, spec, lake, values, request.transforms)
 
 
 def _dimension_values(spec: Spec, dimensions: Mapping[str, pl.LazyFrame]) -> dict[str, str]:
@@ -46,14 +52,14 @@ def _dimension_values(spec: Spec, dimensions: Mapping[str, pl.LazyFrame]) -> dic
     return {
         name: fingerprint(
             dimensions[read]
-            .select(*spec.tables[read].key, *reach.values)
+            .select(*spec.tables[read].key, *reach.columns)
             .sort(spec.tables[read].key)
             .collect()
             .rows()
         )
         for name, transform in spec.transforms.items()
         for read, reach in transform.reads.items()
-        if reach.values
+        if isinstance(reach, Values)
     }
 
 

@@ -1,0 +1,142 @@
+"""What can be named on the command line, checked before anything is opened."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from kedro.framework.project import pipelines, settings
+from kedro.pipeline import Pipeline
+from kedro.runner import AbstractRunner
+from kedro.utils import load_obj
+
+from medallion.errors import UsageError, meant
+from medallion.project import HOME
+
+_RUNNERS = ("SequentialRunner", "ThreadRunner")
+_SHOWN = 12
+
+
+def check_environment(env: str | None, conf_source: str | None = None) -> None:
+    """Makes sure that there is a configuration to read.
+
+    Args:
+        env: The environment asked for; the variable KEDRO_ENV names it otherwise.
+        conf_source: Another folder, or archive, than the project's `conf`.
+
+    Raises:
+        UsageError: The folder holds no configuration, or none of this environment.
+    """
+    folder = Path(conf_source) if conf_source else HOME / settings.CONF_SOURCE
+    if not folder.is_dir():
+        return
+    known = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
+    if "base" not in known:
+        raise UsageError(
+            f"{folder} holds no configuration: there is no folder `base` in it.",
+            hint="copy the project's conf/base there, or leave --conf-source out.",
+        )
+    wanted = env or os.environ.get("KEDRO_ENV")
+    if wanted and wanted not in known:
+        raise UsageError(
+            f"There is no environment {wanted!r}: {folder} has {_listed(known)}.",
+            hint=f"{meant(wanted, known)}to make one, add the folder {folder / wanted} "
+            "with the settings that differ from base.",
+        )
+
+
+def check_run(options: Mapping[str, Any]) -> None:
+    """Checks all that `kedro run` is asked for by name.
+
+    Args:
+        options: The options of the command, by the name of their parameter.
+
+    Raises:
+        UsageError: Something of this name is not there.
+    """
+    _check_runner(options["runner"])
+    chosen = [*(options["pipelines"] or ()), *filter(None, [options["pipeline"]])]
+    _check_names("--pipelines", "pipeline", chosen, _selectable())
+    pipeline = sum((pipelines[name] for name in chosen or ["__default__"]), Pipeline([]))
+    nodes = [node.name for node in pipeline.nodes]
+    for option in ("from_nodes", "to_nodes", "node_names"):
+        _check_names(_flag(option), "node", options[option], nodes)
+    for option in ("from_inputs", "to_outputs"):
+        _check_names(_flag(option), "dataset", options[option], pipeline.datasets())
+    _check_names("--tags", "tag", options["tags"], {t for n in pipeline.nodes for t in n.tags})
+    _check_names("--namespaces", "namespace", options["namespaces"], _namespaces(pipeline))
+    _check_selection(pipeline, options)
+
+
+def _selectable() -> list[str]:
+    return [name for name in pipelines if name != "__default__"]
+
+
+def _flag(option: str) -> str:
+    return "--nodes" if option == "node_names" else f"--{option.replace('_', '-')}"
+
+
+def _check_runner(name: str | None) -> None:
+    """A runner of Kedro by its name, or any other by its path."""
+    try:
+        runner = load_obj(name or _RUNNERS[0], "kedro.runner")
+    except (ImportError, AttributeError, ValueError, TypeError):
+        runner = None
+    if not (isinstance(runner, type) and issubclass(runner, AbstractRunner)):
+        raise UsageError(
+            f"--runner {name}: there is no such runner.",
+            hint=f"{meant(str(name), _RUNNERS)}there are {_listed(_RUNNERS)}.",
+        )
+
+
+def _check_names(
+    option: str, kind: str, given: Iterable[str] | None, known: Collection[str]
+) -> None:
+    unknown = [name for name in given or () if name not in known]
+    if not unknown:
+        return
+    where = f"{', '.join(_visible(name) for name in unknown)}"
+    if not known:
+        raise UsageError(f"{option} {where}: this pipeline has no {kind}s.")
+    shown = f"there are {_listed(sorted(known))}." if len(known) <= _SHOWN else _look_up(kind)
+    raise UsageError(
+        f"{option} {where}: there is no such {kind}.", hint=f"{meant(unknown[0], known)}{shown}"
+    )
+
+
+def _look_up(kind: str) -> str:
+    command = "kedro registry describe" if kind == "node" else "kedro catalog describe-datasets"
+    return f"`{command}` lists every {kind}."
+
+
+def _visible(name: str) -> str:
+    return repr(name) if name != name.strip() or not name.isprintable() or not name else name
+
+
+def _namespaces(pipeline: Pipeline) -> set[str]:
+    return {prefix for node in pipeline.nodes for prefix in node.namespace_prefixes}
+
+
+def _check_selection(pipeline: Pipeline, options: Mapping[str, Any]) -> None:
+    """Options that are fine alone may leave nothing together."""
+    try:
+        pipeline.filter(
+            tags=options["tags"],
+            from_nodes=options["from_nodes"],
+            to_nodes=options["to_nodes"],
+            node_names=options["node_names"],
+            from_inputs=options["from_inputs"],
+            to_outputs=options["to_outputs"],
+            node_namespaces=options["namespaces"],
+        )
+    except ValueError as error:
+        raise UsageError(
+            "No node is left to run: these options have none in common.",
+            hint="leave one of --nodes, --from-..., --to-..., --namespaces or --tags out.",
+        ) from error
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names) or "none"

@@ -1,0 +1,87 @@
+"""`kedro lake`: compare what stands with its checksums, take days out."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import click
+from kedro.framework.cli.utils import _split_params
+from kedro.framework.session import KedroSession
+from rich.console import Console
+
+from medallion import terminal
+from medallion.commands.people import ForPeople
+from medallion.errors import LakeError
+from medallion.lake.names import as_day
+from medallion.runs.lifecycle import alone, processes
+
+_env = click.option("--env", "-e", default=None, help="Configuration environment.")
+_params = click.option("--params", default="", callback=_split_params, help="As for `kedro run`.")
+
+
+@click.command("verify", cls=ForPeople)
+@_env
+def verify(env: str | None) -> None:
+    """Read every file of the lake and the warehouse, and compare checksums.
+
+    Each run compares names, sizes and times; this compares all bytes. It changes nothing.
+    """
+    from medallion.lake.verifying import verify_lake
+
+    session = KedroSession.create(env=env)
+    with session:
+        context = session.load_context()
+        catalog = context.catalog
+        lake = catalog.load("lake")
+        with alone(lake.lake, processes(context), "verify"):
+            result = verify_lake(lake, catalog.load("warehouse.file").damage(thorough=True))
+    if result.problems:
+        error = LakeError(
+            f"The lake is not what its records say ({len(result.problems):,} findings):",
+            details=result.problems,
+            hint=result.advice,
+        )
+        error.shown_details = len(result.problems)
+        raise error
+    _console().print(
+        f"{result.partitions:,} partitions ({result.bytes:,} bytes) and the warehouse are what "
+        "their checksums say."
+    )
+
+
+@click.command("forget", cls=ForPeople)
+@click.argument("days", nargs=-1, required=True, metavar="DAY...")
+@_env
+@_params
+def forget(days: tuple[str, ...], env: str | None, params: dict[str, Any]) -> None:
+    """Take days that Bronze no longer holds out of the lake and of all that was made of them.
+
+    DAY is written as YYYY-MM-DD. It is refused while Bronze holds the day: the next run would
+    process it again.
+    """
+    from kedro.runner import SequentialRunner
+
+    from medallion.lake.forgetting import drop_beyond
+    from medallion.planning.plan import check_forgettable
+
+    asked = sorted({as_day(day) for day in days})
+    parameters = {**params, "forget": [day.isoformat() for day in asked]}
+    session = KedroSession.create(env=env, runtime_params=parameters)
+    with session:
+        context = session.load_context()
+        catalog = context.catalog
+        lake, spec = catalog.load("lake"), catalog.load("spec")
+        check_forgettable(asked, spec, catalog.load("bronze.inventory"), lake)
+        with alone(lake.lake, processes(context), "forget"):
+            drop_beyond(lake, asked)
+        session.run(runner=SequentialRunner())
+    _console().print(f"{_listed(asked)}: no longer in the lake.")
+
+
+def _listed(days: list[date]) -> str:
+    return ", ".join(map(str, days))
+
+
+def _console() -> Console:
+    return terminal.out(soft_wrap=True)

@@ -1,0 +1,142 @@
+"""Parquet files as queries: the one place where paths meet a reader.
+
+Readers treat paths as patterns: `*`, `?` and `[` match other names, and every folder named
+`key=value`, wherever it is, becomes a column. A lake may lie below any folder, so here a path
+is only ever itself, and only the folder that holds a file names its partition.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from medallion.errors import LakeError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+# The path of a row's file. No stored column has this name: see the names that quarantine takes.
+FILE_COLUMN = "_path_of_file"
+_GLOB = re.compile(r"[*?\[]")
+
+
+def literal_path(path: object) -> str:
+    """A path for a function of DuckDB that reads files, with no character left special.
+
+    Raises:
+        LakeError: DuckDB cannot name the file: its path holds a glob character and a backslash.
+    """
+    text = str(path)
+    if not _GLOB.search(text):
+        return text
+    if "\\" in text:
+        raise LakeError(
+            f"{text} cannot be read: DuckDB cannot name a path that holds a backslash and one "
+            "of the characters * ? [ as well.",
+            hint="rename the folder or the file.",
+        )
+    return _GLOB.sub(lambda found: f"[{found[0]}]", text)
+
+
+def path_literal(path: object) -> str:
+    """A path as a SQL literal, for a function of DuckDB that reads files."""
+    return "'" + literal_path(path).replace("'", "''") + "'"
+
+
+def file_list(paths: Iterable[object]) -> str:
+    """Paths as a SQL list, for a function of DuckDB that reads files."""
+    return f"[{', '.join(path_literal(path) for path in paths)}]"
+
+
+def read_files(paths: Iterable[object], *, union_by_name: bool = False) -> str:
+    """SQL of a relation that holds the columns of some Parquet files, and no others."""
+    return _read(file_list(paths), union_by_name=union_by_name)
+
+
+def read_days(
+    paths: Iterable[object],
+    day: str,
+    columns: Sequence[str] = ("*",),
+    *,
+    union_by_name: bool = False,
+    kind: str = "date",
+) -> str:
+    """SQL of a SELECT over Parquet files in folders `<day>=...`, with that day as last column.
+
+    Args:
+        paths: The files.
+        day: The partition column.
+        columns: Expressions over the columns of the files; the default is all of them.
+        union_by_name: Whether the files may differ in their columns.
+        kind: The type of the partition column.
+    """
+    return _with_day(file_list(paths), day, columns, union_by_name=union_by_name, kind=kind)
+
+
+def read_table(
+    folder: Path, day: str, columns: Sequence[str], *, only: str = "*", union_by_name: bool = False
+) -> str:
+    """SQL of a SELECT over whatever partitions a table has when the query is asked.
+
+    Args:
+        folder: The folder of the table.
+        day: The partition column.
+        columns: Expressions over the columns of the files.
+        only: The one partition to read, as its value; the default is all.
+        union_by_name: Whether the files may differ in their columns.
+    """
+    pattern = f"{literal_path(folder)}/{day}={only}/part-*.parquet".replace("'", "''")
+    return _with_day(f"'{pattern}'", day, columns, union_by_name=union_by_name)
+
+
+def scan_days(paths: Sequence[Path], schema: pl.Schema, day: str | None) -> pl.LazyFrame:
+    """Scans Parquet files in folders `<day>=...`, with that day as last column.
+
+    Args:
+        paths: The files; all of them are below one root.
+        schema: The columns to read; absent ones are null.
+        day: The partition column; None for a table without days.
+    """
+    import polars as pl
+
+    if not paths:
+        return pl.LazyFrame(schema={**schema, **({day: pl.Date()} if day else {})})
+    scan = partial(
+        pl.scan_parquet,
+        list(paths),
+        glob=False,
+        schema=schema,
+        missing_columns="insert",
+        extra_columns="ignore",
+    )
+    if day is None:
+        return scan(hive_partitioning=False)
+    if not any("=" in folder for folder in paths[0].parts[:-2]):
+        # Polars finds the day itself, and skips the files of days that nobody asks for.
+        return scan(hive_partitioning=True, hive_schema={day: pl.Date()})
+    values = {str(path): _value(path) for path in paths}
+    scanned = scan(hive_partitioning=False, include_file_paths=FILE_COLUMN)
+    found = pl.col(FILE_COLUMN).replace_strict(list(values), list(values.values()))
+    return scanned.with_columns(found.str.to_date("%Y-%m-%d").alias(day)).drop(FILE_COLUMN)
+
+
+def _value(path: Path) -> str:
+    """The partition value that the folder of a file names."""
+    return path.parent.name.partition("=")[2]
+
+
+def _with_day(
+    files: str, day: str, columns: Sequence[str], *, union_by_name: bool, kind: str = "date"
+) -> str:
+    chosen = [f"* exclude ({FILE_COLUMN})" if column == "*" else column for column in columns]
+    value = f"regexp_extract({FILE_COLUMN}, '/{day}=([^/]*)/[^/]*$', 1)"
+    relation = _read(files, union_by_name=union_by_name, more=f", filename = '{FILE_COLUMN}'")
+    return f"select {', '.join(chosen)}, cast({value} as {kind}) as {day} from {relation}"
+
+
+def _read(files: str, *, union_by_name: bool, more: str = "") -> str:
+    by_name = str(union_by_name).lower()
+    return f"read_parquet({files}, hive_partitioning = false, union_by_name = {by_name}{more})"

@@ -1,0 +1,119 @@
+"""The terminal: one console for all that is printed while a run is at work.
+
+A spinner redraws its line; whatever another console writes meanwhile lands in the middle of
+it. So progress, log messages, warnings and errors share the console that `err()` returns.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import re
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.logging import RichHandler
+from rich.segment import Segment
+from rich.status import Status
+
+# Data are printed too: a control character in them must not command the terminal, nor turn
+# the direction of the text.
+_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def visible(text: str) -> str:
+    r"""A text with its control characters written out, such as `\x1b`."""
+    return _UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+class _Console(Console):
+    """A console on which data cannot command the terminal."""
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        """What rich prints, its own control sequences apart, with data made visible."""
+        for segment in super().render(renderable, options):
+            if segment.control:
+                yield segment
+            else:
+                yield segment._replace(text=visible(segment.text))
+
+
+class _Terminal:
+    """What is open now."""
+
+    console: Console | None = None
+    status: Status | None = None
+
+
+def out(*, soft_wrap: bool = False) -> Console:
+    """A console for results, on standard output.
+
+    Args:
+        soft_wrap: Leave it to the terminal to break lines that are too long.
+    """
+    return _Console(highlight=False, soft_wrap=soft_wrap)
+
+
+def err() -> Console:
+    """The one console for progress, log messages and errors, on standard error."""
+    if _Terminal.console is None:
+        _Terminal.console = _Console(stderr=True, highlight=False)
+    return _Terminal.console
+
+
+def prepare() -> None:
+    """Makes the console of a command anew, and sends log messages there.
+
+    A stream that cannot show a character writes it out instead of failing.
+    """
+    stop_status()
+    _Terminal.console = None
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            with contextlib.suppress(io.UnsupportedOperation):
+                stream.reconfigure(errors="backslashreplace")
+    share_with_log()
+
+
+def share_with_log() -> None:
+    """Sends what the log shows on a terminal to the one console; brackets stay brackets."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, RichHandler):
+            handler.console = err()
+            handler.markup = False
+
+
+def start_status(text: str) -> None:
+    """Starts the spinner, on a terminal."""
+    stop_status()
+    console = err()
+    if console.is_terminal:
+        spinner = "line" if console.options.ascii_only else "dots"
+        _Terminal.status = console.status(text, spinner=spinner)
+        _Terminal.status.start()
+
+
+def update_status(text: str) -> bool:
+    """Changes what stands beside the spinner; tells whether there is one."""
+    if _Terminal.status is None:
+        return False
+    _Terminal.status.update(text)
+    return True
+
+
+def stop_status() -> None:
+    """Takes the spinner away and gives the cursor back; safe to call again."""
+    status, _Terminal.status = _Terminal.status, None
+    if status:
+        status.stop()
+
+
+def print_error(*parts: Any) -> None:
+    """Prints to the one console, below the spinner's last line."""
+    stop_status()
+    err().print(*parts, soft_wrap=True)
