@@ -61,12 +61,16 @@ class StepStarted(_Event):
         step: The node's name.
         layer: Its layer.
         process: Host and process id.
+        reads: What it reads, by its names in the catalog.
+        writes: What it will write.
     """
 
     kind: Literal["step_started"] = "step_started"
     step: str
     layer: str
     process: str
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
 
 
 class StepFinished(_Event):
@@ -78,6 +82,7 @@ class StepFinished(_Event):
         seconds: Wall time.
         cpu_seconds: Of the process, meanwhile.
         error: Why it failed; None if it did not.
+        reads: What it has read, the tables behind its inputs included.
     """
 
     kind: Literal["step_finished"] = "step_finished"
@@ -86,13 +91,15 @@ class StepFinished(_Event):
     seconds: float
     cpu_seconds: float
     error: str | None = None
+    reads: tuple[str, ...] = ()
 
 
 class PartitionChange(BaseModel):
     """What became of one partition.
 
     Attributes:
-        value: The partition's value; empty for a table without partitions.
+        key: The partition key, such as `ingestion_dt`; empty for a table without partitions.
+        value: Its value.
         status: What was done: `unchanged` is made again, byte for byte.
         rows: Rows it holds now.
         bytes: Bytes of its files.
@@ -104,7 +111,8 @@ class PartitionChange(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    value: str
+    key: str = ""
+    value: str = ""
     status: Literal["written", "unchanged", "removed"]
     rows: int = 0
     bytes: int = 0
@@ -121,6 +129,7 @@ class TableWritten(_Event):
         run_id: The run that made them: a recovery puts in place what a dead run had made.
         layer: The layer, or `quarantine`.
         table: The table's name in it.
+        step: The node that made them; None if a recovery put them in place.
         partitions: What became of each.
     """
 
@@ -128,6 +137,7 @@ class TableWritten(_Event):
     run_id: str
     layer: str
     table: str
+    step: str | None = None
     partitions: tuple[PartitionChange, ...]
 
 

@@ -6,20 +6,10 @@ import os
 
 from kedro.config import OmegaConfigLoader
 
-from medallion.hooks import (
-    RunAlerts,
-    RunAudit,
-    RunAuditCopy,
-    RunCollector,
-    RunGuard,
-    RunLineage,
-    RunLogs,
-    RunMetrics,
-    RunReporter,
-    spare_imports,
-)
+from medallion.hooks import Current, RunGuard, RunRecorder, spare_imports
 from medallion.lake.names import root_path
 from medallion.project import CONF, IS_CHECKOUT, WORK, resource
+from medallion.runs.sinks import all_sinks
 
 
 def _root(variable: str, default: str) -> str:
@@ -28,20 +18,8 @@ def _root(variable: str, default: str) -> str:
 
 
 spare_imports()
-_collector = RunCollector()
-# The last is called first: facts are collected before they are told, the summary stands
-# before the warnings, and the lake is free when all is told.
-HOOKS = (
-    RunGuard(),
-    RunLogs(_collector),
-    RunAlerts(_collector),
-    RunLineage(_collector),
-    RunAuditCopy(_collector),
-    RunAudit(_collector),
-    RunMetrics(_collector),
-    RunReporter(_collector),
-    _collector,
-)
+_current = Current()
+HOOKS = (RunGuard(_current), RunRecorder(_current, all_sinks()))
 # Kedro looks for `conf` where it is called; an installed package brings its own.
 CONF_SOURCE = "conf" if IS_CHECKOUT else str(CONF)
 CONFIG_LOADER_CLASS = OmegaConfigLoader

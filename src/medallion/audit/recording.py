@@ -4,99 +4,69 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from medallion.audit.record import AuditRecord
-from medallion.audit.trail import AuditTrail
+from medallion.events import TableWritten
 from medallion.lake.manifest import PartitionManifest
-from medallion.lake.store import Lake
-from medallion.lake.writes import BuiltTable, FrameWrite, StagedWrite
+from medallion.runs.record import StepRecord
 from medallion.spec import INGESTION_DAY
 
-_LAYERS = {"base": "base_silver", "dims": "dims", "enriched": "enriched"}
 _QUARANTINE = "quarantine"
+_LAYERS = {
+    "base": "base_silver",
+    "dims": "dims",
+    "enriched": "enriched",
+    "gold": "gold",
+    _QUARANTINE: _QUARANTINE,
+}
 _WITH_QUARANTINE = ("base_silver", "dims")
 Standing = Callable[[str], Mapping[str, PartitionManifest]]
 Receipts = Mapping[str, Sequence[Mapping[str, Any]]]
 Gates = Mapping[str, Mapping[str, Any]]
 
 
-def of_commit(node: AuditRecord, write: StagedWrite) -> Iterator[AuditRecord]:
-    """The partitions of one table that a commit has replaced or removed.
-
-    Args:
-        node: What is known of the node that wrote them.
-        write: What was saved.
-    """
-    layer = write.table.split("/")[0]
-    if write.commit is None or layer not in (*_LAYERS, _QUARANTINE):
-        return
-    for name, text in write.commit.journal.replace.items():
-        if name.startswith(f"{write.table}/"):
-            manifest = PartitionManifest.model_validate_json(text)
-            yield of_partition(node, write.table, manifest, "written")
-    for name in write.commit.journal.remove:
-        if name.startswith(f"{write.table}/"):
-            gone = PartitionManifest(
-                table=write.table, partition=name.split("/")[-1], files=(), content_hash=""
-            )
-            yield of_partition(node, write.table, gone, "removed")
-
-
-def of_frames(
-    node: AuditRecord,
-    write: FrameWrite,
-    before: Mapping[str, PartitionManifest],
-    standing: Standing,
+def of_table(
+    run: AuditRecord, table: TableWritten, step: StepRecord | None
 ) -> Iterator[AuditRecord]:
-    """The days of one enriched table.
+    """The partitions of one table that were put in place; none of a table that is no result.
 
     Args:
-        node: What is known of the node that wrote them.
-        write: What was saved.
-        before: The manifests that stood before it, by day.
-        standing: The manifests of a table of the lake.
+        run: What is known of the run.
+        table: What was put in place.
+        step: The node that made it; None if a recovery completed a commit.
     """
-    partitions = standing(write.table)
-    for day in map(str, write.days):
-        manifest, former = partitions.get(day), before.get(day)
-        if manifest is None:
-            continue
-        same = former is not None and former.content_hash == manifest.content_hash
-        origins = write.origins.get(day, {})
-        rows = [
-            _rows_of(standing, read, day) if origin.rows is None else origin.rows
-            for read, origin in origins.items()
-        ]
+    layer = _LAYERS.get(table.layer)
+    if layer is None:
+        return
+    node = replace(
+        run,
+        node=step.step if step else None,
+        execution_time_seconds=round(step.seconds, 3) if step else None,
+        started_at=_text(step.started_at) if step else None,
+        ended_at=_text(table.at),
+    )
+    for one in table.partitions:
         yield replace(
-            of_partition(node, write.table, manifest, "unchanged" if same else "written"),
-            input_rows=sum(rows) if rows else None,
-            input_manifests={read: origin.fingerprint for read, origin in origins.items()},
+            node,
+            layer=layer,
+            table_name=table.table,
+            partition_key=one.key or None,
+            partition_value=one.value or None,
+            ingest_dt=one.value if one.key == INGESTION_DAY else None,
+            input_rows=one.input_rows,
+            output_rows=one.rows,
+            bytes_written=one.bytes if one.key else None,
+            files=one.files if one.key else None,
+            content_hash=one.content_hash,
+            input_manifests=dict(one.inputs),
+            status=one.status,
         )
 
 
-def _rows_of(standing: Standing, transform: str, day: str) -> int:
-    """The rows of another enriched table that a day was made from, now that they stand."""
-    manifest = standing(f"enriched/{transform}").get(day)
-    return manifest.rows if manifest else 0
-
-
-def of_mart(node: AuditRecord, mart: BuiltTable) -> AuditRecord:
-    """One mart, which is made anew from all that it reads.
-
-    Args:
-        node: What is known of the node that made it.
-        mart: What was made.
-    """
-    rows = [origin.rows for origin in mart.origins.values() if origin.rows is not None]
-    return replace(
-        node,
-        layer=mart.schema,
-        table_name=mart.name,
-        input_rows=sum(rows) if rows else None,
-        input_manifests={read: origin.fingerprint for read, origin in mart.origins.items()},
-        status="written",
-    )
+def _text(at: datetime | None) -> str | None:
+    return at.isoformat(timespec="milliseconds") if at else None
 
 
 def of_partition(
@@ -127,44 +97,6 @@ def of_partition(
         input_manifests=dict(manifest.inputs),
         status=status,
     )
-
-
-def of_recovered(node: AuditRecord, partitions: Sequence[str], lake: Lake) -> Iterator[AuditRecord]:
-    """Partitions of a commit that was cut short and has been completed.
-
-    Args:
-        node: What is known of the run.
-        partitions: Their paths below the lake's root.
-        lake: The lake.
-    """
-    for path in partitions:
-        table, _, name = path.rpartition("/")
-        if table.split("/")[0] not in (*_LAYERS, _QUARANTINE):
-            continue
-        manifest = lake.partitions(table).get(name.partition("=")[2])
-        gone = PartitionManifest(table=table, partition=name, files=(), content_hash="")
-        status = "written" if manifest else "removed"
-        yield of_partition(node, table, manifest or gone, status)
-
-
-def unrecorded(node: AuditRecord, lake: Lake, trail: AuditTrail) -> Iterator[AuditRecord]:
-    """Partitions that stand and that no run has recorded: a run was killed before it could.
-
-    Args:
-        node: What is known of that run.
-        lake: The lake.
-        trail: The records of all runs.
-    """
-    known = {
-        (one["layer"], one["table_name"], one["partition_value"], one["content_hash"])
-        for run in trail.runs()
-        for one in trail.records(run["run_id"])
-    }
-    for folder, layer in _LAYERS.items():
-        for path in sorted((lake.root / folder).glob("[!_]*/")):
-            for value, manifest in lake.partitions(f"{folder}/{path.name}").items():
-                if (layer, path.name, value, manifest.content_hash) not in known:
-                    yield of_partition(node, f"{folder}/{path.name}", manifest, "written")
 
 
 def completed(

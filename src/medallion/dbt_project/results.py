@@ -7,8 +7,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-# What a layer did, one entry per table.
-Receipt = list[dict[str, Any]]
+
+@dataclass(frozen=True)
+class Receipt:
+    """What a layer did with the rows it took in.
+
+    Attributes:
+        layer: The layer.
+        tables: One entry for each table: `table`, `bronze_rows`, `accepted`, `quarantined`,
+            `superseded`, `nullified` by column, `reasons` by code, `partitions` by day, `seconds`.
+    """
+
+    layer: str
+    tables: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -95,9 +106,9 @@ class BuildResult:
     counts: dict[str, Counts] = field(default_factory=dict)
     sources: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
-    def receipt(self) -> Receipt:
-        """The counts as plain JSON, one entry per table."""
-        return list(self._receipt())
+    def receipt(self, layer: str) -> Receipt:
+        """The counts, one entry for each table."""
+        return Receipt(layer, tuple(self._receipt()))
 
     def _receipt(self) -> Iterable[dict[str, Any]]:
         for table, counts in self.counts.items():

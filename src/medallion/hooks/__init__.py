@@ -1,26 +1,8 @@
-"""Kedro hooks: the guard of a run, and all who tell of it."""
+"""The two Kedro hooks: the guard of a run, and the recorder that tells the sinks of it."""
 
-from medallion.hooks.alerts import RunAlerts
-from medallion.hooks.audit import RunAudit
-from medallion.hooks.audit_copy import RunAuditCopy
-from medallion.hooks.collecting import RunCollector
+from medallion.hooks.current import Current
 from medallion.hooks.guard import RunGuard
-from medallion.hooks.lineage import RunLineage
-from medallion.hooks.logs import RunLogs
-from medallion.hooks.metrics import RunMetrics
-from medallion.hooks.reporter import RunReporter
+from medallion.hooks.recorder import RunRecorder
 from medallion.hooks.startup import spare_collections, spare_imports
 
-__all__ = [
-    "RunAlerts",
-    "RunAudit",
-    "RunAuditCopy",
-    "RunCollector",
-    "RunGuard",
-    "RunLineage",
-    "RunLogs",
-    "RunMetrics",
-    "RunReporter",
-    "spare_collections",
-    "spare_imports",
-]
+__all__ = ["Current", "RunGuard", "RunRecorder", "spare_collections", "spare_imports"]

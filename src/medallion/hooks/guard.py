@@ -13,16 +13,17 @@ from kedro.io.core import generate_timestamp
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
-from medallion import foreign
+from medallion import events, foreign
 from medallion.datasets.run_document import RunDocumentDataset
 from medallion.errors import ConfigurationError, RequestError
+from medallion.hooks.current import Current
 from medallion.hooks.mending import mend
 from medallion.hooks.startup import spare_viz_statistics
 from medallion.lake.names import as_run_id
 from medallion.lake.store import Lake
 from medallion.planning.request import check_transforms, parse_request
 from medallion.runs.folder import RunFolder
-from medallion.runs.lifecycle import Run, Status
+from medallion.runs.lifecycle import Run, Status, processes
 from medallion.spec import load_spec
 from medallion.storage import LocalStorage
 
@@ -32,10 +33,14 @@ _WITHOUT_HOOKS = "ParallelRunner"
 
 
 class RunGuard:
-    """Gives the run its id, holds the lease on the lake, and mends what a dead run has left."""
+    """Gives the run its id, holds the lease on the lake, and mends what a dead run has left.
 
-    def __init__(self) -> None:
-        self._unsaved: dict[str, int] = {}
+    Args:
+        current: The run that this process takes part in.
+    """
+
+    def __init__(self, current: Current) -> None:
+        self._current = current
 
     @hook_impl(tryfirst=True)
     def after_context_created(self, context: Any) -> None:
@@ -50,11 +55,7 @@ class RunGuard:
         """
         spare_viz_statistics(context._hook_manager)  # noqa: SLF001
         places = context.config_loader["globals"]
-        if "://" in str(places["data_root"]):
-            raise ConfigurationError(
-                f"The data root {places['data_root']} is not a folder of this machine.",
-                hint="set MEDALLION_DATA_ROOT to a local folder; only Bronze can lie elsewhere.",
-            )
+        _check_places(places)
         spec = load_spec(places["spec"])
         foreign.know(spec.names)
         self._asked = dict(context.config_loader.runtime_params or {})
@@ -63,23 +64,22 @@ class RunGuard:
         is_shared = "run_id" in self._asked
         run_id = request.run_id if is_shared else as_run_id(generate_timestamp())
         folder = RunFolder(LocalStorage(places["runs_root"]), run_id)
-        self.run = Run(
-            folder,
-            Lake(Path(places["data_root"]) / "silver"),
-            Path(places["runs_root"]) / "_processes",
-            is_shared,
-        )
+        lake = Lake(Path(places["data_root"]) / "silver")
+        self._current.run = Run(folder, lake, processes(context), is_shared)
         began = folder.request() or {}
         context.config_loader.runtime_params = {**began, **self._asked, "run_id": run_id}
+        for listener in self._current.on_context:
+            listener(context)
 
     @hook_impl(tryfirst=True)
     def before_pipeline_run(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog
     ) -> None:
-        """Checks the suites, takes the lease, then mends what a dead run has left.
+        """Checks what can be checked, takes the lease, then mends what a dead run has left.
 
         Raises:
             SuiteError: A suite says something that cannot be.
+            StepError: The chosen nodes read what no step of the run has made.
             RequestError: The runner would leave hooks out, or the run was asked for something
                 else when it began.
             LockedError: Another run is at work.
@@ -93,9 +93,11 @@ class RunGuard:
             )
         _check_inputs(pipeline, catalog)
         catalog.load("suites")
-        self._unsaved = {}
-        is_joined = self.run.folder.request() is not None
-        completed = self.run.begin(self._asked)
+        for listener in self._current.on_check:
+            listener(run_params, catalog)
+        is_joined = self._current.run.folder.request() is not None
+        completed = self._current.run.begin(self._asked)
+        self._unlisten = events.listen(self._note)
         atexit.register(self._interrupted)
         if completed:
             logger.warning(
@@ -108,47 +110,50 @@ class RunGuard:
     def _mend(self, catalog: DataCatalog, pipeline: Pipeline) -> None:
         try:
             mend(catalog, pipeline.all_outputs())
-        except BaseException:
-            self._end("failed")
+        except BaseException as error:
+            self._end("failed", error)
             raise
 
-    def _ended_step(self, node: Node) -> None:
-        self._unsaved[node.name] -= 1
-        if self._unsaved[node.name] == 0:
-            self.run.end_step(node.name, {})
-
-    @hook_impl(tryfirst=True)
+    @hook_impl
     def before_node_run(self, node: Node) -> None:
         """Takes the step.
 
         Raises:
             LockedError: Another process is at it.
         """
-        self._unsaved[node.name] = len(node.outputs)
-        self.run.begin_step(node.name)
+        self._current.run.begin_step(node.name)
 
-    @hook_impl(trylast=True)
-    def after_dataset_saved(self, node: Node) -> None:
-        """Notes that a step is done when all its outputs are saved."""
-        self._ended_step(node)
+    def _note(self, event: events.Event) -> None:
+        """Notes that a step is done."""
+        if isinstance(event, events.StepFinished) and event.error is None:
+            self._current.run.end_step(event.step, {"seconds": event.seconds})
 
-    @hook_impl(trylast=True)
+    @hook_impl
     def after_pipeline_run(self) -> None:
-        """Lets this process go; the lake is free if it was the last of the run."""
+        """Ends this process's part; the lake is free if it was the last of the run."""
         self._end("succeeded")
 
-    @hook_impl(trylast=True)
+    @hook_impl
     def on_pipeline_error(self, error: Exception) -> None:
-        """Clears what was staged and lets this process go."""
+        """Ends this process's part, and a run that no other process can go on with."""
         self._end("failed", error)
 
     # Kedro calls no hook when a run is interrupted.
     def _interrupted(self) -> None:
         self._end("interrupted")
 
-    def _end(self, status: Status, error: Exception | None = None) -> None:
+    def _end(self, status: Status, error: BaseException | None = None) -> None:
         atexit.unregister(self._interrupted)
-        self.run.end(status, _steps_of_a_run(), error)
+        self._unlisten()
+        self._current.run.end(status, _steps_of_a_run(), error)
+
+
+def _check_places(places: dict[str, Any]) -> None:
+    if "://" in str(places["data_root"]):
+        raise ConfigurationError(
+            f"The data root {places['data_root']} is not a folder of this machine.",
+            hint="set MEDALLION_DATA_ROOT to a local folder; only Bronze can lie elsewhere.",
+        )
 
 
 def _check_inputs(pipeline: Pipeline, catalog: DataCatalog) -> None:

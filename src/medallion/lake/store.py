@@ -237,14 +237,15 @@ class Commit:
         return TableWritten(run_id=self.run_id, layer=layer, table=name, partitions=changes)
 
     def _change(self, partition: str) -> PartitionChange:
-        value = partition.rpartition("=")[2]
+        key, _, value = partition.rpartition("/")[2].partition("=")
         text = self.journal.replace.get(partition) or self.journal.same.get(partition)
         if text is None:
-            return PartitionChange(value=value, status="removed")
+            return PartitionChange(key=key, value=value, status="removed")
         manifest = PartitionManifest.model_validate_json(text)
         origins = self.journal.origins.get(partition, {})
         rows = [origin.rows for origin in origins.values() if origin.rows is not None]
         return PartitionChange(
+            key=key,
             value=value,
             status="unchanged" if partition in self.journal.same else "written",
             rows=manifest.rows,

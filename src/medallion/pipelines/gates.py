@@ -13,6 +13,7 @@ from medallion.quality.gate import (
     Due,
     Failure,
     GateDecision,
+    GateResult,
     decide,
     finding,
     result_of,
@@ -109,7 +110,7 @@ def validate_due(
     history = list(house.before.get("history", ()))
     if not due:
         result = result_of(layer, mode, [], [], standing, findings)
-        return {"quality": {**result, "history": history}, "quality_report": ""}
+        return {"quality": GateResult({**result, "history": history}), "quality_report": ""}
     from medallion.quality.relations import gate_connection
     from medallion.quality.validating import validate
 
@@ -123,7 +124,7 @@ def validate_due(
     found = [*findings, *_recorded(layer, facts)]
     result = {**result_of(layer, mode, due, validated, standing, found), "facts": facts}
     result["history"] = [*history, *_shares(house.request.run_id, facts)][-_REMEMBERED:]
-    return {"quality": result, "quality_report": markdown(result)}
+    return {"quality": GateResult(result), "quality_report": markdown(result)}
 
 
 def gate(request: RunRequest, quality: Mapping[str, Any], lake: LakeInventory) -> GateDecision:

@@ -46,6 +46,21 @@ class GateDecision:
     failures: int
 
 
+class GateResult(dict[str, Any]):
+    """What a gate has found, as the JSON that is kept of it.
+
+    Keys: `layer`, `mode` (`warn` or `strict`), `verdict` (`passed`, `warned` or `stopped`),
+    `success`, `evaluated` and `failed` (checks of this run), `tables` (that were looked at),
+    `failures` (of this run), `standing` (of earlier runs, on partitions that are the same),
+    `suites` (in Great Expectations' own format), `facts`, `history`.
+    """
+
+    @property
+    def layer(self) -> str:
+        """The layer whose output was checked."""
+        return str(self["layer"])
+
+
 def result_of(
     layer: str,
     mode: str,

@@ -40,8 +40,10 @@ class Run:
         locks: A folder on this machine for the locks of living processes and steps.
         is_shared: Whether other processes may join it: its id was given.
         minutes: How long a shared run holds the lake without any process of it.
+        on_begin: Called when this process has the lake.
         on_end: Called once when the run ends, before the lake is free.
         on_dead: Called for each dead run that this one has put in order.
+        on_leave: Called when this process ends its part, before the lake is free.
     """
 
     folder: RunFolder
@@ -49,8 +51,10 @@ class Run:
     locks: Path
     is_shared: bool
     minutes: float = 60.0
+    on_begin: list[Callable[[], None]] = field(default_factory=list)
     on_end: list[EndListener] = field(default_factory=list)
     on_dead: list[Callable[[RunFolder], None]] = field(default_factory=list)
+    on_leave: list[Callable[[], None]] = field(default_factory=list)
     _lease: Lease | None = None
     _steps: dict[str, FileLock] = field(default_factory=dict)
     _mutex: Lock = field(default_factory=Lock)
@@ -72,14 +76,24 @@ class Run:
         lease = Lease(LocalStorage(self.lake.root), self.locks, self.folder.run_id, minutes=minutes)
         lease.acquire()
         self._lease = lease
-        completed = self.lake.recover(living=self.folder.run_id)
-        self.folder.open(json.loads(json.dumps(asked, default=str)))
+        try:
+            self.folder.open(json.loads(json.dumps(asked, default=str)))
+            for listener in self.on_begin:
+                listener()
+            completed = self.lake.recover(living=self.folder.run_id)
+            self._bury()
+        except BaseException:
+            lease.release(ended=not self.is_shared)
+            self._lease = None
+            raise
+        return len(completed)
+
+    def _bury(self) -> None:
         for dead in unfinished(self.folder.storage):
             if dead.run_id != self.folder.run_id and not is_alive(self.locks, dead.run_id):
                 for listener in self.on_dead:
                     listener(dead)
                 dead.end({"status": "killed"})
-        return len(completed)
 
     def begin_step(self, step: str) -> None:
         """Takes a step, which one process at a time does.
@@ -129,6 +143,8 @@ class Run:
         ended = not self.is_shared or done
         if ended:
             self.close(status, error)
+        for listener in self.on_leave:
+            listener()
         self._lease.release(ended=ended, hold=status != "interrupted")
         self._lease = None
         return ended

@@ -24,6 +24,15 @@ from medallion.events import (
 )
 
 _GATE_STEPS = ("validate", "gate")
+_OF_A_GATE = ("verdict", "mode", "success", "evaluated", "failed", "failures", "standing")
+
+
+@dataclass
+class Stage:
+    """What a layer cost."""
+
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
 
 
 @dataclass
@@ -85,6 +94,16 @@ class RunRecord:
     ended: RunEnded | None = None
 
     @property
+    def environment(self) -> str:
+        """The configuration environment."""
+        return self.started.environment if self.started else ""
+
+    @property
+    def error(self) -> str | None:
+        """Why it failed; None if it did not."""
+        return self.ended.error if self.ended else None
+
+    @property
     def status(self) -> str:
         """`running`, or how it ended."""
         return self.ended.status if self.ended else "running"
@@ -110,6 +129,74 @@ class RunRecord:
         return (
             not changed and not (self.plan and self.plan.days) and not any(self.receipts.values())
         )
+
+    @property
+    def stages(self) -> dict[str, Stage]:
+        """What each layer cost, and all gates together."""
+        found: dict[str, Stage] = {}
+        for step in self.steps.values():
+            stage = found.setdefault("gates" if step.is_gate else step.layer, Stage())
+            stage.seconds += step.seconds
+            stage.cpu_seconds += step.cpu_seconds
+        return found
+
+    @property
+    def enriched(self) -> dict[str, dict[str, Any]]:
+        """Days, rows and seconds of the enriched tables that were made, by table."""
+        return {
+            table.table: {
+                "days": len(table.partitions),
+                "rows": sum(one.rows for one in table.partitions),
+                "seconds": round(self._seconds_of(table.step), 3),
+            }
+            for table in self.written
+            if table.layer == "enriched"
+        }
+
+    def gate_seconds(self, layer: str) -> float:
+        """What the gate of a layer took."""
+        return sum(s.seconds for s in self.steps.values() if s.is_gate and s.layer == layer)
+
+    def rows(self, layer: str) -> int:
+        """Rows that a layer took in, or made."""
+        if layer == "enriched":
+            return sum(int(table["rows"]) for table in self.enriched.values())
+        key = "accepted" if layer == "gold" else "bronze_rows"
+        return sum(int(row[key]) for row in self.receipts.get(layer, ()))
+
+    def as_json(self) -> dict[str, Any]:
+        """The report of the run as plain JSON."""
+        return {
+            "run_id": self.run_id,
+            "environment": self.environment,
+            "status": self.status,
+            "error": self.error,
+            "seconds": round(self.seconds, 3),
+            "cpu_seconds": round(self.cpu_seconds, 3),
+            "plan": self.plan.summary if self.plan else None,
+            "stages": [
+                {
+                    "name": name,
+                    "seconds": round(stage.seconds, 3),
+                    "cpu_seconds": round(stage.cpu_seconds, 3),
+                    "rows": self.rows(name),
+                }
+                for name, stage in self.stages.items()
+            ],
+            "tables": {layer: list(rows) for layer, rows in self.receipts.items()},
+            "enriched": self.enriched,
+            "gates": {
+                layer: {
+                    **{name: gate[name] for name in _OF_A_GATE},
+                    "seconds": round(self.gate_seconds(layer), 3),
+                }
+                for layer, gate in self.gates.items()
+            },
+        }
+
+    def _seconds_of(self, step: str | None) -> float:
+        done = self.steps.get(step or "")
+        return done.seconds if done else 0.0
 
     def note(self, event: Event) -> None:
         """Adds what an event tells."""

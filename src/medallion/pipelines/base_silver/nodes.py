@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from medallion.dbt_project.results import Receipt
 from medallion.errors import GateError
 from medallion.lake.bronze import BronzeInventory, BronzePartition
 from medallion.lake.facts import event_bounds, referred_days
@@ -53,10 +54,10 @@ def build(
     """
     window = _first_window(run_plan, bronze)
     if not window:
-        return _outputs(spec, None, [])
+        return _outputs(spec, None, Receipt("base_silver"))
     staging, result = _score_until_stable(request, spec, inventory, lake, window)
     commit = _commit(spec, lake, staging, result, window)
-    return _outputs(spec, commit, result.receipt())
+    return _outputs(spec, commit, result.receipt("base_silver"))
 
 
 def _first_window(run_plan: RunPlan, bronze: OpenedBronze) -> Window:
@@ -193,7 +194,7 @@ def _standing(
     ]
 
 
-def _outputs(spec: Spec, commit: Commit | None, receipt: list[dict[str, Any]]) -> dict[str, Any]:
+def _outputs(spec: Spec, commit: Commit | None, receipt: Receipt) -> dict[str, Any]:
     writes: dict[str, Any] = {
         f"{layer}_{table}": StagedWrite(f"{layer}/{table}", commit)
         for layer in ("base", "quarantine")
@@ -204,14 +205,14 @@ def _outputs(spec: Spec, commit: Commit | None, receipt: list[dict[str, Any]]) -
 
 def validate(
     request: RunRequest,
-    receipt: list[dict[str, Any]],
+    receipt: Receipt,
     spec: Spec,
     suites: Suites,
     lake: LakeInventory,
     before: dict[str, Any],
 ) -> dict[str, Any]:
     """Validates the partitions that no verdict stands on."""
-    nullified = {row["table"]: row["nullified"] for row in receipt}
+    nullified = {row["table"]: row["nullified"] for row in receipt.tables}
 
     def measure(connection: Any, tables: Sequence[tuple[Suite, Due]]) -> Iterable[Batch]:
         view_lake(connection, spec, lake, [suite for suite, _ in tables])

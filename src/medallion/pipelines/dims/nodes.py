@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
+from medallion.dbt_project.results import Receipt
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.manifest import fingerprint
 from medallion.lake.writes import StagedWrite
@@ -41,13 +42,13 @@ def snapshot(
         for layer in LAYERS
         for name in spec.dimensions
     }
-    receipt: list[dict[str, Any]] = []
+    counted: list[Mapping[str, Any]] = []
     for day in sorted({dimension.day for dimension in due}):
         of_day = [dimension for dimension in due if dimension.day == day]
-        written, counted = _build(request, of_day, day, bronze, spec, lake)
+        written, receipt = _build(request, of_day, day, bronze, spec, lake)
         outputs |= written
-        receipt += counted
-    return {**outputs, "receipt": receipt}
+        counted += receipt.tables
+    return {**outputs, "receipt": Receipt("dims", tuple(counted))}
 
 
 def _build(
@@ -57,7 +58,7 @@ def _build(
     bronze: OpenedBronze,
     spec: Spec,
     lake: LakeInventory,
-) -> tuple[dict[str, StagedWrite], list[dict[str, Any]]]:
+) -> tuple[dict[str, StagedWrite], Receipt]:
     from medallion.dbt_project import build_dimensions
     from medallion.pipelines.staging import engine_settings
 
@@ -97,19 +98,19 @@ def _build(
         for layer in LAYERS
         for dimension in due
     }
-    return writes, result.receipt()
+    return writes, result.receipt("dims")
 
 
 def validate(
     request: RunRequest,
-    receipt: list[dict[str, Any]],
+    receipt: Receipt,
     spec: Spec,
     suites: Suites,
     lake: LakeInventory,
     before: dict[str, Any],
 ) -> dict[str, Any]:
     """Validates the newest snapshots that no verdict stands on."""
-    nullified = {row["table"]: row["nullified"] for row in receipt}
+    nullified = {row["table"]: row["nullified"] for row in receipt.tables}
 
     def measure(connection: Any, tables: Sequence[tuple[Suite, Due]]) -> Iterable[Batch]:
         measurer = Measurer(connection, spec, suites.models)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from medallion.datasets.warehouse import Warehouse
-from medallion.dbt_project.results import BuildResult
+from medallion.dbt_project.results import BuildResult, Receipt
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.manifest import Origin, PartitionManifest, fingerprint
 from medallion.lake.writes import BuiltTable
@@ -51,7 +51,7 @@ def build(
         for model, sources in built.sources.items()
     }
     standing = {model: BuiltTable("gold", model) for model in models}
-    return {**standing, **tables, "receipt": built.receipt()}
+    return {**standing, **tables, "receipt": built.receipt("gold")}
 
 
 def _inputs(spec: Spec, lake: LakeInventory) -> dict[str, Origin]:
@@ -76,14 +76,14 @@ def _origin(partitions: Mapping[str, PartitionManifest]) -> Origin:
 
 def validate(
     request: RunRequest,
-    receipt: list[dict[str, Any]],
+    receipt: Receipt,
     spec: Spec,
     suites: Suites,
     lake: LakeInventory,
     warehouse: Warehouse,
 ) -> dict[str, Any]:
     """Validates the marts, unless a verdict stands on them."""
-    rows = {row["table"]: row["accepted"] for row in receipt}
+    rows = {row["table"]: row["accepted"] for row in receipt.tables}
 
     def measure(connection: Any, due: Sequence[tuple[Suite, Due]]) -> Iterable[Batch]:
         view_lake(connection, spec, lake, [suite for suite, _ in due])

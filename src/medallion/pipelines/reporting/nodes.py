@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from medallion.dbt_project.results import Receipt
 from medallion.planning.plan import RunPlan
 from medallion.quality.gate import Failure, GateDecision, grouped, line
 
 
 def describe(
     run_plan: RunPlan,
-    dims: Sequence[Mapping[str, Any]],
-    base_silver: Sequence[Mapping[str, Any]],
-    gold: Sequence[Mapping[str, Any]],
+    dims: Receipt,
+    base_silver: Receipt,
+    gold: Receipt,
     gold_passed: GateDecision,  # noqa: ARG001
     *gates: Mapping[str, Any],
 ) -> str:
@@ -30,10 +31,10 @@ def describe(
         "",
         _plan_line(run_plan),
         "",
-        *_rows_table([*dims, *base_silver]),
-        *_reasons_table([*dims, *base_silver]),
+        *_rows_table([*dims.tables, *base_silver.tables]),
+        *_reasons_table([*dims.tables, *base_silver.tables]),
         *_failures(failed),
-        *_marts(gold),
+        *_marts(gold.tables),
     ]
     return "\n".join(lines).rstrip() + "\n"
 

@@ -5,36 +5,26 @@ from __future__ import annotations
 import logging
 from importlib.util import find_spec
 
-from kedro.framework.hooks import hook_impl
-
 from medallion.audit.bigquery import BigQueryCopy
 from medallion.audit.delivery import RejectedError, deliver
 from medallion.errors import ConfigurationError
 from medallion.foreign import disclosed
-from medallion.hooks.collecting import RunCollector
+from medallion.runs.record import RunRecord
+from medallion.runs.sinks.sink import Sink, Surroundings
 
 logger = logging.getLogger(__name__)
 
 
-class RunAuditCopy:
-    """Adds the records of the run, and of those whose copy failed, to a table of BigQuery.
+class BigQuerySink(Sink):
+    """Adds the records of the run, and of those whose copy failed, to a table of BigQuery."""
 
-    Args:
-        collector: What is known of the run.
-    """
-
-    def __init__(self, collector: RunCollector) -> None:
-        self._collector = collector
-
-    # Before the lock is taken: who asks for a copy shall know at once that there would be none.
-    @hook_impl(tryfirst=True)
-    def before_pipeline_run(self) -> None:
+    def check(self, around: Surroundings) -> None:
         """Makes sure that what the copy needs is installed.
 
         Raises:
             ConfigurationError: It is not.
         """
-        if self._collector.settings.audit.bigquery_table and not _is_installed():
+        if around.settings.audit.bigquery_table and not _is_installed():
             raise ConfigurationError(
                 "observability.yml names a table of BigQuery for the audit trail, and "
                 "google-cloud-bigquery is not installed.",
@@ -42,31 +32,26 @@ class RunAuditCopy:
                 "bigquery_table to null.",
             )
 
-    @hook_impl
-    def after_pipeline_run(self) -> None:
+    def begin(self, around: Surroundings) -> None:
+        """Remembers where the trail is, and where the copy goes."""
+        self._around = around
+
+    def end(self, record: RunRecord) -> None:  # noqa: ARG002
         """Copies the trail."""
-        self._copy()
-
-    @hook_impl
-    def on_pipeline_error(self) -> None:
-        """Copies the trail of a run that failed."""
-        self._copy()
-
-    def _copy(self) -> None:
-        settings = self._collector.settings.audit
+        settings = self._around.settings.audit
         if not settings.bigquery_table:
             return
         copy = BigQueryCopy(
             settings.bigquery_table, settings.location, timeout=settings.timeout_seconds
         )
         try:
-            runs = deliver(self._collector.trail, copy)
+            runs = deliver(self._around.trail, copy)
         # google-auth, requests and BigQuery raise what they do; the data are not concerned.
         except Exception as error:
             logger.warning(
                 "The audit trail was not copied to %s; the next run tries again (%s)",
                 copy.name,
-                self._collector.mask(_reason(error)),
+                self._around.mask(_reason(error)),
             )
             logger.debug("The trace of it", exc_info=error)
         else:

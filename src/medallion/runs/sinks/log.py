@@ -10,16 +10,22 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 
-from kedro.framework.hooks import hook_impl
-from kedro.pipeline.node import Node
-from rich.console import Console
-from rich.markup import escape
-
-from medallion import events, foreign, terminal
-from medallion.hooks.collecting import RunCollector, harmless, layer_of
-from medallion.hooks.keeping import keep_newest
-from medallion.lake.writes import FrameWrite, StagedWrite
+from medallion.events import (
+    Event,
+    GateDecided,
+    LayerCounted,
+    Progress,
+    RunEnded,
+    StepFinished,
+    StepStarted,
+    TableWritten,
+    Warned,
+    announce,
+)
 from medallion.masking import Mask
+from medallion.runs.record import RunRecord
+from medallion.runs.retention import keep_newest
+from medallion.runs.sinks.sink import Sink, Surroundings
 
 # What goes to the file alone: people see progress and the summary instead.
 _journal = logging.getLogger("medallion.journal")
@@ -27,52 +33,44 @@ _journal = logging.getLogger("medallion.journal")
 # Only these, so that nobody's `extra` can carry a row into the file.
 _FIELDS = ("layer", "table", "partition", "rows", "seconds", "node")
 _ROOT = "root"
-_SHOWN_WARNINGS = 20
-_node: ContextVar[Node | None] = ContextVar("node", default=None)
+_node: ContextVar[str | None] = ContextVar("node", default=None)
 
 
-class RunLogs:
-    """Writes `logs/<run_id>.jsonl` and repeats the warnings of a run at its end.
+class LogSink(Sink):
+    """Writes `logs/<run_id>.jsonl`, and announces what warned.
 
-    The file's levels are its own: the console goes on as `logging.yml` says.
-
-    Args:
-        collector: What is known of the run.
+    The file's levels are its own: the console goes on as `logging.yml` says. Processes of one
+    run write into the same file, a line each.
     """
 
-    def __init__(self, collector: RunCollector) -> None:
-        self._collector = collector
+    def __init__(self) -> None:
         self._reset()
 
     def _reset(self) -> None:
         self._handlers: list[logging.Handler] = []
         self._levels = _Levels({})
         self._console: list[tuple[logging.Handler, list[logging.Filter]]] = []
-        self._unlisten: Callable[[], None] = lambda: None
 
-    # First of all, so that what other hooks say when a run starts is in its file.
-    @hook_impl(tryfirst=True)
-    @harmless
-    def before_pipeline_run(self) -> None:
+    def begin(self, around: Surroundings) -> None:
         """Opens the file and starts to listen."""
         self._close()
         _set_journal_apart()
-        settings = self._collector.settings.logs
+        self._at_work = _AtWork()
+        settings = around.settings.logs
         self._levels = _Levels(settings.levels if settings.file else {})
-        self._guard_console()
+        self._guard_console(around.mask)
         if settings.file:
-            self._open_file()
+            self._open_file(around)
             self._levels.lower()
-        self._add(_Warnings(self._collector), [self._levels.as_before, disclose])
-        self._unlisten = events.listen(_write_progress)
+        self._add(_Warnings(around.mask), [self._levels.as_before, disclose])
         _journal.info("The run starts.")
 
-    def _open_file(self) -> None:
-        folder = self._collector.data_root / "logs"
+    def _open_file(self, around: Surroundings) -> None:
+        folder = around.data_root / "logs"
         folder.mkdir(parents=True, exist_ok=True)
-        keep_newest(folder, "*.jsonl", self._collector.settings.logs.keep - 1)
-        file = logging.FileHandler(folder / f"{self._collector.file_name}.jsonl", encoding="utf-8")
-        file.setFormatter(_AsJson(self._collector))
+        keep_newest(folder, "*.jsonl", around.settings.logs.keep - 1)
+        file = logging.FileHandler(folder / f"{around.file_name}.jsonl", encoding="utf-8")
+        file.setFormatter(_AsJson(around, self._at_work))
         self._add(file, [self._levels.for_file, disclose])
         _journal.addHandler(file)
 
@@ -82,72 +80,41 @@ class RunLogs:
         logging.getLogger().addHandler(handler)
         self._handlers.append(handler)
 
-    def _guard_console(self) -> None:
+    def _guard_console(self, mask: Mask) -> None:
         """Keeps what is there as it was: its levels, and without secrets."""
         for handler in logging.getLogger().handlers:
-            filters: list[Any] = [self._levels.as_before, _Masking(self._collector.mask)]
+            filters: list[Any] = [self._levels.as_before, _Masking(mask)]
             for added in filters:
                 handler.addFilter(added)
             self._console.append((handler, filters))
 
-    @hook_impl
-    def before_node_run(self, node: Node) -> None:
-        """Lets every line name the node that its thread works on."""
-        _node.set(node)
-        _journal.debug("The node starts.")
+    def on(self, event: Event) -> None:
+        """Writes down what happens, table by table."""
+        match event:
+            case StepStarted():
+                self._at_work.begin(event.step, event.layer)
+                _journal.debug("The node starts.", extra=_where(event))
+            case StepFinished():
+                seconds = {**_where(event), "seconds": round(event.seconds, 3)}
+                _journal.debug("The node has run.", extra=seconds)
+                self._at_work.end(event.step)
+            case TableWritten():
+                _write_table(event)
+            case LayerCounted():
+                _write_receipt(event.layer, event.receipt)
+            case GateDecided():
+                _write_gate(event.layer, event.result)
+            case Progress():
+                _write_progress(event)
+            case RunEnded():
+                level = logging.ERROR if event.error else logging.INFO
+                _journal.log(level, "The run %s.", event.status, exc_info=_at_hand())
 
-    @hook_impl
-    @harmless
-    def after_node_run(self, node: Node, outputs: dict[str, Any]) -> None:
-        """Writes down receipts and gate results, table by table."""
-        for name, output in outputs.items():
-            layer, _, kind = name.partition(".")
-            if kind == "receipt":
-                _write_receipt(layer, output)
-            elif kind == "quality":
-                _write_gate(layer, output)
-        _journal.debug("The node has run.", extra={"layer": layer_of(node)})
-
-    @hook_impl
-    @harmless
-    def after_dataset_saved(self, dataset_name: str, data: Any, node: Node) -> None:
-        """Writes down what went into a table."""
-        written = self._collector.written.get(dataset_name)
-        if written and isinstance(data, (StagedWrite, FrameWrite)):
-            table = dataset_name.partition(".")[2]
-            _journal.info(
-                "%s: %s rows written.",
-                dataset_name,
-                f"{written.rows:,}",
-                extra={"table": table, "rows": written.rows},
-            )
-        if self._collector.has_ended(node):
-            _node.set(None)
-
-    # The last to end: what other hooks say at the end of a run is in its file.
-    @hook_impl
-    @harmless
-    def after_pipeline_run(self) -> None:
-        """Closes the file and repeats the warnings."""
-        self._finish(None)
-
-    @hook_impl
-    @harmless
-    def on_pipeline_error(self, error: Exception) -> None:
-        """Writes the trace into the file, closes it and repeats the warnings."""
-        self._finish(error)
-
-    def _finish(self, error: Exception | None) -> None:
-        _node.set(None)
-        facts = self._collector.facts
-        level = logging.ERROR if error else logging.INFO
-        seconds = round(facts.seconds, 3)
-        _journal.log(level, "The run %s.", facts.status, exc_info=error, extra={"seconds": seconds})
+    def leave(self, record: RunRecord) -> None:  # noqa: ARG002
+        """Closes the file."""
         self._close()
-        repeat_warnings(facts.warnings, terminal.err())
 
     def _close(self) -> None:
-        self._unlisten()
         self._levels.restore()
         for handler, filters in self._console:
             for added in filters:
@@ -159,69 +126,35 @@ class RunLogs:
         self._reset()
 
 
-def repeat_warnings(warnings: Mapping[str, int], console: Console) -> None:
-    """Prints each warning of a run once, with how often it was given."""
-    if not warnings:
-        return
-    total = sum(warnings.values())
-    console.print(f"[yellow]{total} warning{'s' if total > 1 else ''} of this run:[/yellow]")
-    for message, count in list(warnings.items())[:_SHOWN_WARNINGS]:
-        times = f" ({count} times)" if count > 1 else ""
-        console.print(f"  - {escape(message)}{times}", soft_wrap=True)
-    if len(warnings) > _SHOWN_WARNINGS:
-        console.print(f"  ... and {len(warnings) - _SHOWN_WARNINGS} more in the log file")
+def _at_hand() -> bool:
+    """Whether an error is being handled, whose trace belongs into the file."""
+    return sys.exc_info()[0] is not None
 
 
-class _Warnings(logging.Handler):
-    """Counts what warned, masked, by its first line."""
-
-    def __init__(self, collector: RunCollector) -> None:
-        super().__init__(logging.WARNING)
-        self._collector = collector
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if record.levelno == logging.WARNING:
-            text = self._collector.mask(record.getMessage()).strip()
-            message = text.splitlines()[0] if text else record.name
-            counts = self._collector.facts.warnings
-            counts[message] = counts.get(message, 0) + 1
+def _where(event: StepStarted | StepFinished) -> dict[str, Any]:
+    return {"node": event.step, "layer": event.layer}
 
 
-class _AsJson(logging.Formatter):
-    """One JSON object for a line."""
+class _AtWork:
+    """The nodes that are at work, and which of them a thread works on."""
 
-    def __init__(self, collector: RunCollector) -> None:
-        super().__init__()
-        self._collector = collector
-        self._run_id = collector.facts.run_id
+    def __init__(self) -> None:
+        self._layers: dict[str, str] = {}
 
-    def format(self, record: logging.LogRecord) -> str:
-        """The line; personal data and secrets are masked."""
-        mask = self._collector.mask
-        line: dict[str, Any] = {
-            "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(),
-            "level": record.levelname,
-            "logger": record.name,
-            "message": mask(record.getMessage()),
-            "run_id": self._run_id,
-            **self._of_node(),
-        }
-        for name in _FIELDS:
-            value = getattr(record, name, None)
-            if value is not None:
-                line[name] = mask(value) if isinstance(value, str) else value
-        if record.exc_text:
-            line["exception"] = mask(record.exc_text)
-        return json.dumps(line, ensure_ascii=False, default=str)
+    def begin(self, node: str, layer: str) -> None:
+        self._layers[node] = layer
+        _node.set(node)
 
-    def _of_node(self) -> dict[str, str]:
-        node = _node.get() or self._only_one()
-        return {"node": node.name, "layer": layer_of(node)} if node else {}
+    def end(self, node: str) -> None:
+        self._layers.pop(node, None)
+        _node.set(None)
 
-    def _only_one(self) -> Node | None:
-        """A thread that dbt started knows no node; if one alone is at work, it is that one."""
-        running = list(self._collector.running.values())
-        return running[0] if len(running) == 1 else None
+    def of_thread(self) -> dict[str, str]:
+        """The node of this thread; one that dbt started knows none, if one alone is at work."""
+        name = _node.get()
+        if name is None and len(self._layers) == 1:
+            name = next(iter(self._layers))
+        return {"node": name, "layer": self._layers.get(name, "")} if name else {}
 
 
 def disclose(record: logging.LogRecord) -> bool:
@@ -240,6 +173,49 @@ def disclose(record: logging.LogRecord) -> bool:
     if said != message:
         record.msg, record.args = said, ()
     return True
+
+
+class _Warnings(logging.Handler):
+    """Announces what warned, masked, by its first line."""
+
+    def __init__(self, mask: Mask) -> None:
+        super().__init__(logging.WARNING)
+        self._mask = mask
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.levelno == logging.WARNING:
+            text = self._mask(record.getMessage()).strip()
+            message = text.splitlines()[0] if text else record.name
+            announce(Warned(message=message, logger=record.name))
+
+
+class _AsJson(logging.Formatter):
+    """One JSON object for a line."""
+
+    def __init__(self, around: Surroundings, at_work: _AtWork) -> None:
+        super().__init__()
+        self._mask = around.mask
+        self._run_id = around.run_id
+        self._at_work = at_work
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line; personal data and secrets are masked."""
+        mask = self._mask
+        line: dict[str, Any] = {
+            "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": mask(record.getMessage()),
+            "run_id": self._run_id,
+            **self._at_work.of_thread(),
+        }
+        for name in _FIELDS:
+            value = getattr(record, name, None)
+            if value is not None:
+                line[name] = mask(value) if isinstance(value, str) else value
+        if record.exc_text:
+            line["exception"] = mask(record.exc_text)
+        return json.dumps(line, ensure_ascii=False, default=str)
 
 
 class _Masking(logging.Filter):
@@ -320,9 +296,16 @@ def _set_journal_apart() -> None:
         _journal.addHandler(logging.NullHandler())
 
 
-def _write_progress(progress: events.Event) -> None:
-    if not isinstance(progress, events.Progress):
-        return
+def _write_table(event: TableWritten) -> None:
+    layer = "base_silver" if event.layer == "base" else event.layer
+    written = [one for one in event.partitions if one.status == "written"]
+    rows = sum(one.rows for one in written)
+    told = "%s.%s: %s rows written." if written else "%s.%s: %s rows written; nothing changed."
+    extra = {"layer": layer, "table": event.table, "rows": rows}
+    _journal.info(told, layer, event.table, f"{rows:,}", extra=extra)
+
+
+def _write_progress(progress: Progress) -> None:
     extra = {"layer": progress.layer, "table": progress.item}
     if not progress.done:
         _journal.debug("%s.%s starts.", progress.layer, progress.item, extra=extra)

@@ -6,12 +6,10 @@ import logging
 import os
 from typing import Any
 
-from kedro.framework.hooks import hook_impl
-
 from medallion.errors import ConfigurationError
-from medallion.hooks.collecting import RunCollector, harmless
-from medallion.hooks.configuration import AlertSettings
-from medallion.hooks.summary import RunFacts
+from medallion.runs.record import RunRecord
+from medallion.runs.settings import AlertSettings
+from medallion.runs.sinks.sink import Sink, Surroundings
 
 logger = logging.getLogger(__name__)
 _SHOWN = 10
@@ -21,25 +19,16 @@ _REDIRECT = 300
 _SERVER_ERROR = 500
 
 
-class RunAlerts:
-    """Tells a webhook of runs that failed or warned; it is off unless configured.
+class AlertSink(Sink):
+    """Tells a webhook of runs that failed or warned; it is off unless configured."""
 
-    Args:
-        collector: What is known of the run.
-    """
-
-    def __init__(self, collector: RunCollector) -> None:
-        self._collector = collector
-
-    # Before the lock is taken: who asks to be told shall know at once that nobody would be.
-    @hook_impl(tryfirst=True)
-    def before_pipeline_run(self) -> None:
+    def check(self, around: Surroundings) -> None:
         """Makes sure that there is somebody to tell.
 
         Raises:
             ConfigurationError: Alerts are on, and the address is missing.
         """
-        settings = self._collector.settings.alerts
+        settings = around.settings.alerts
         asked = settings.on_failure or settings.on_warning
         if asked and not os.environ.get(settings.url_variable):
             raise ConfigurationError(
@@ -47,54 +36,49 @@ class RunAlerts:
                 hint="set it to the webhook's address, or turn alerts off in observability.yml.",
             )
 
-    @hook_impl
-    @harmless
-    def after_pipeline_run(self) -> None:
-        """Tells of warnings."""
-        if self._collector.settings.alerts.on_warning and self._collector.facts.warnings:
-            self._post()
+    def begin(self, around: Surroundings) -> None:
+        """Remembers whom to tell."""
+        self._settings = around.settings.alerts
 
-    @hook_impl
-    @harmless
-    def on_pipeline_error(self) -> None:
-        """Tells of a failure, and of the warnings before it."""
-        if self._collector.settings.alerts.on_failure:
-            self._post()
-
-    def _post(self) -> None:
-        settings = self._collector.settings.alerts
-        content = message(self._collector.facts)
-        problem = post(os.environ[settings.url_variable], content, settings)
-        if problem:
-            logger.warning("The alert could not be delivered (%s).", problem)
+    def end(self, record: RunRecord) -> None:
+        """Tells of a failure and the warnings before it, or of warnings."""
+        settings = self._settings
+        if record.status == "failed":
+            is_due = settings.on_failure
+        else:
+            is_due = settings.on_warning and bool(record.warnings)
+        if is_due:
+            problem = post(os.environ[settings.url_variable], message(record), settings)
+            if problem:
+                logger.warning("The alert could not be delivered (%s).", problem)
 
 
-def message(facts: RunFacts) -> dict[str, Any]:
+def message(record: RunRecord) -> dict[str, Any]:
     """What is sent: a line for notifications, and blocks as Slack shows them."""
-    title = f"medallion run {facts.run_id} {facts.status} ({facts.environment})"
-    warnings = sum(facts.warnings.values())
-    numbers = f"{facts.seconds:.1f} s, {warnings} warning{'' if warnings == 1 else 's'}"
+    title = f"medallion run {record.run_id} {record.status} ({record.environment})"
+    warnings = sum(record.warnings.values())
+    numbers = f"{record.seconds:.1f} s, {warnings} warning{'' if warnings == 1 else 's'}"
     texts = [f"*{_escaped(title)}*\n{numbers}"]
-    if facts.error:
-        texts.append(f"```{_escaped(facts.error)[:_LONGEST]}```")
+    if record.error:
+        texts.append(f"```{_escaped(record.error)[:_LONGEST]}```")
     if warnings:
-        texts.append(_escaped("\n".join(_lines(facts)))[:_LONGEST])
+        texts.append(_escaped("\n".join(_lines(record)))[:_LONGEST])
     section = [{"type": "section", "text": {"type": "mrkdwn", "text": text}} for text in texts]
-    return {"text": _escaped(f"{title}: {_reason(facts)}"), "blocks": section}
+    return {"text": _escaped(f"{title}: {_reason(record)}"), "blocks": section}
 
 
-def _reason(facts: RunFacts) -> str:
-    if facts.error:
-        return facts.error.splitlines()[0]
-    return f"{sum(facts.warnings.values())} warnings"
+def _reason(record: RunRecord) -> str:
+    if record.error:
+        return record.error.splitlines()[0]
+    return f"{sum(record.warnings.values())} warnings"
 
 
-def _lines(facts: RunFacts) -> list[str]:
+def _lines(record: RunRecord) -> list[str]:
     shown = [
         f"• {text}" + (f" ({count} times)" if count > 1 else "")
-        for text, count in list(facts.warnings.items())[:_SHOWN]
+        for text, count in list(record.warnings.items())[:_SHOWN]
     ]
-    hidden = len(facts.warnings) - _SHOWN
+    hidden = len(record.warnings) - _SHOWN
     return [*shown, f"... and {hidden} more"] if hidden > 0 else shown
 
 

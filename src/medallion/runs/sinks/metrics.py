@@ -9,70 +9,51 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from kedro.framework.hooks import hook_impl
-
-from medallion.hooks.collecting import RunCollector, harmless
-from medallion.hooks.keeping import keep_newest
-from medallion.hooks.summary import RunFacts
 from medallion.lake.inventory import LakeInventory, read_json, write_json
-from medallion.spec import load_spec
+from medallion.runs.record import RunRecord
+from medallion.runs.retention import keep_newest
+from medallion.runs.sinks.sink import Sink, Surroundings
 
 logger = logging.getLogger(__name__)
 _SUCCEEDED = "succeeded"
 
 
-class RunMetrics:
-    """Writes `metrics/runs/<run_id>.json`, and warns of a run that took too long.
+class MetricsSink(Sink):
+    """Writes `metrics/runs/<run_id>.json`, and warns of a run that took too long."""
 
-    Args:
-        collector: What is known of the run.
-    """
+    def begin(self, around: Surroundings) -> None:
+        """Remembers where the records go."""
+        self._around = around
 
-    def __init__(self, collector: RunCollector) -> None:
-        self._collector = collector
-
-    @hook_impl
-    @harmless
-    def after_pipeline_run(self) -> None:
+    def end(self, record: RunRecord) -> None:
         """Writes the record."""
-        self._write()
-
-    @hook_impl
-    @harmless
-    def on_pipeline_error(self) -> None:
-        """Writes the record of a run that failed."""
-        self._write()
-
-    def _write(self) -> None:
-        settings = self._collector.settings.metrics
+        settings = self._around.settings.metrics
         if not settings.file:
             return
-        folder = self._collector.data_root / "metrics" / "runs"
+        folder = self._around.data_root / "metrics" / "runs"
         earlier = list(_earlier(folder, settings.trailing_runs))
-        facts = self._collector.facts
-        record = {
-            "run_id": facts.run_id,
-            "environment": facts.environment,
-            "status": facts.status,
-            "did_nothing": facts.did_nothing,
-            "warnings": sum(facts.warnings.values()),
-            "duration": duration(facts.seconds, settings.target_seconds, earlier),
-            "volume": volume(facts, earlier),
-            "quarantine": quarantine(facts),
-            "freshness": self._freshness(facts),
+        measured = {
+            "run_id": record.run_id,
+            "environment": record.environment,
+            "status": record.status,
+            "did_nothing": record.did_nothing,
+            "warnings": sum(record.warnings.values()),
+            "duration": duration(record.seconds, settings.target_seconds, earlier),
+            "volume": volume(record, earlier),
+            "quarantine": quarantine(record),
+            "freshness": self._freshness(record),
         }
-        write_json(folder / f"{self._collector.file_name}.json", record)
+        write_json(folder / f"{self._around.file_name}.json", measured)
         keep_newest(folder, "*.json", settings.keep)
-        if facts.seconds > settings.target_seconds:
+        if record.seconds > settings.target_seconds:
             target = f"{settings.target_seconds:,.0f}"
-            logger.warning("The run took %.0f s; its target is %s s.", facts.seconds, target)
+            logger.warning("The run took %.0f s; its target is %s s.", record.seconds, target)
 
-    def _freshness(self, facts: RunFacts) -> dict[str, dict[str, Any]]:
-        if facts.plan is None:
+    def _freshness(self, record: RunRecord) -> dict[str, dict[str, Any]]:
+        if record.plan is None:
             return {}
-        spec = load_spec(self._collector.spec_path)
-        lake = LakeInventory(self._collector.lake, spec)
-        return freshness(lake, facts.plan.horizon)
+        lake = LakeInventory(self._around.lake, self._around.spec)
+        return freshness(lake, record.plan.horizon)
 
 
 def duration(
@@ -93,24 +74,24 @@ def duration(
     }
 
 
-def volume(facts: RunFacts, earlier: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+def volume(record: RunRecord, earlier: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """How many Bronze rows a run took in, and how that compares."""
     rows = {
         f"{layer}.{row['table']}": int(row["bronze_rows"])
         for layer in ("dims", "base_silver")
-        for row in facts.receipts.get(layer, [])
+        for row in record.receipts.get(layer, ())
     }
     total = sum(rows.values())
     compared = _against(total, [float(run["volume"]["bronze_rows"]) for run in earlier])
     return {"bronze_rows": total, **compared, "tables": rows}
 
 
-def quarantine(facts: RunFacts) -> dict[str, Any]:
+def quarantine(record: RunRecord) -> dict[str, Any]:
     """Which share of the rows taken in was put aside, in all and by table."""
     counted = {
         f"{layer}.{row['table']}": (int(row["quarantined"]), int(row["bronze_rows"]))
         for layer in ("dims", "base_silver")
-        for row in facts.receipts.get(layer, [])
+        for row in record.receipts.get(layer, ())
     }
     aside, rows = (sum(pair[n] for pair in counted.values()) for n in (0, 1))
     tables = {table: _share(*pair) for table, pair in counted.items()}

@@ -1,0 +1,126 @@
+"""The audit trail: a record for the run, and for each partition that it dealt with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from medallion.audit.record import AuditRecord
+from medallion.audit.recording import completed, of_table, table_counts
+from medallion.events import Event, PlanMade, RunStarted
+from medallion.runs.record import RunRecord, compiled
+from medallion.runs.sinks.sink import Sink, Surroundings
+
+
+class AuditSink(Sink):
+    """Leaves word that a run is at work, and its records when it has ended."""
+
+    def begin(self, around: Surroundings) -> None:
+        """Remembers where the trail is."""
+        self._around = around
+
+    def on(self, event: Event) -> None:
+        """Leaves word that the run is at work, and which days it deals with."""
+        if isinstance(event, (RunStarted, PlanMade)):
+            record = compiled(self._around.run_id, self._around.journal.read())
+            self._around.trail.begin(_header(record))
+
+    def end(self, record: RunRecord) -> None:
+        """Ends the trail of the run."""
+        self._close(self._around, record)
+
+    def bury(self, around: Surroundings, record: RunRecord) -> None:
+        """Ends the trail of a run that was killed, with what it had put in place."""
+        if record.started:
+            self._close(around, record)
+
+    def _close(self, around: Surroundings, record: RunRecord) -> None:
+        common = _common(around, record)
+        records = list(
+            completed(
+                common,
+                list(_made(common, record)),
+                around.lake.partitions,
+                record.receipts,
+                record.gates,
+            )
+        )
+        header = _header(record)
+        whole = replace(
+            common,
+            execution_time_seconds=header["seconds"],
+            started_at=header["started_at"],
+            ended_at=header["ended_at"],
+            status=header["status"],
+            error=header["error"],
+        )
+        around.trail.end({**header, "tables": table_counts(records)}, [whole, *records])
+
+
+def _made(common: AuditRecord, record: RunRecord) -> Iterator[AuditRecord]:
+    """The records of what was put in place; of a step that was done again, the last."""
+    last: dict[tuple[str | None, ...], AuditRecord] = {}
+    for table in record.written:
+        for made in of_table(common, table, record.steps.get(table.step or "")):
+            place = (made.layer, made.table_name, made.partition_value)
+            is_repeated = made.status == "unchanged" and place in last
+            last[place] = last[place] if is_repeated else made
+    yield from last.values()
+
+
+def _common(around: Surroundings, record: RunRecord) -> AuditRecord:
+    """What all records of a run have in common."""
+    started = record.started
+    return AuditRecord(
+        run_id=record.run_id,
+        env=record.environment,
+        pipeline=",".join(started.pipelines) if started else "",
+        schema_version=around.spec.version,
+        timestamp=_text(datetime.now(UTC)),
+        git_sha=started.git_sha if started else None,
+        code_version=started.code_version if started else None,
+        config_hash=started.config_hash if started else None,
+    )
+
+
+def _header(record: RunRecord) -> dict[str, Any]:
+    """The run itself, as `runs/<run_id>.json` tells of it."""
+    started, ended = record.started, record.ended
+    return {
+        "run_id": record.run_id,
+        "env": record.environment,
+        "pipeline": ",".join(started.pipelines) if started else "",
+        "started_at": _text(started.at) if started else None,
+        "git_sha": started.git_sha if started else None,
+        "code_version": started.code_version if started else None,
+        "config_hash": started.config_hash if started else None,
+        "parameters": dict(started.parameters) if started else {},
+        "plan": record.plan.summary if record.plan else None,
+        "ended_at": _text(ended.at) if ended and ended.status != "killed" else None,
+        "seconds": round(record.seconds, 3) if ended and ended.status != "killed" else None,
+        "status": record.status if ended else "started",
+        "error": ended.error.splitlines()[0] if ended and ended.error else None,
+        "gates": {layer: _verdict(gate) for layer, gate in record.gates.items()},
+        "steps": [
+            {
+                "step": step.step,
+                "process": step.process,
+                "tries": step.tries,
+                "started_at": _text(step.started_at),
+                "seconds": round(step.seconds, 3) if step.ended_at else None,
+                "error": step.error,
+            }
+            for step in record.steps.values()
+        ],
+    }
+
+
+def _verdict(gate: Mapping[str, Any]) -> dict[str, Any]:
+    told = {name: gate[name] for name in ("verdict", "mode", "evaluated", "failed")}
+    return {**told, "standing": len(gate["standing"])}
+
+
+def _text(at: datetime | None) -> str | None:
+    return at.isoformat(timespec="milliseconds") if at else None

@@ -1,0 +1,258 @@
+"""Tells the run's lineage: START, and COMPLETE, FAIL or ABORT, of the run and of each node."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from medallion.events import (
+    Event,
+    GateDecided,
+    LayerCounted,
+    RunStarted,
+    StepFinished,
+    StepStarted,
+    TableWritten,
+)
+from medallion.runs.record import RunRecord
+from medallion.runs.retention import keep_newest
+from medallion.runs.sinks.sink import CUT_SHORT, Sink, Surroundings
+
+if TYPE_CHECKING:
+    from openlineage.client.event_v2 import RunEvent, RunState
+
+    from medallion.lineage.events import RunEvents, Touched
+    from medallion.lineage.sending import EventFile, Sender
+
+logger = logging.getLogger(__name__)
+# Seconds that a run waits for its backend at its end.
+_WAIT = 0.8
+
+
+class LineageSink(Sink):
+    """Writes `metrics/lineage/<run_id>.jsonl`, and sends the events to a backend if told to."""
+
+    def __init__(self) -> None:
+        self._reset()
+
+    def _reset(self) -> None:
+        self._events: RunEvents | None = None
+        self._file: EventFile | None = None
+        self._sender: Sender | None = None
+        self._running: dict[str, StepStarted] = {}
+        self._written: dict[str, TableWritten] = {}
+        self._counted: dict[str, int] = {}
+        self._gates: dict[str, Mapping[str, Any]] = {}
+        self._known: dict[str, Touched | None] = {}
+
+    @property
+    def _folder(self) -> Path:
+        return self._around.data_root / "metrics" / "lineage"
+
+    def begin(self, around: Surroundings) -> None:
+        """Remembers where the events go."""
+        self._reset()
+        self._around = around
+
+    def on(self, event: Event) -> None:
+        """Tells of the run and its nodes what happens to them."""
+        if isinstance(event, RunStarted):
+            self._start()
+        if self._events is None:
+            return
+        match event:
+            case StepStarted():
+                self._running[event.step] = event
+                self._tell_of_node("START", event.step, event.reads, event.writes)
+            case TableWritten():
+                self._written[f"{_layer(event.layer)}.{event.table}"] = event
+            case LayerCounted():
+                self._counted |= {
+                    f"{event.layer}.{row['table']}": int(row["accepted"]) for row in event.receipt
+                }
+            case GateDecided():
+                self._gates[event.layer] = event.result
+            case StepFinished():
+                started = self._running.pop(event.step)
+                state = "FAIL" if event.error else "COMPLETE"
+                self._tell_of_node(state, event.step, event.reads, started.writes, event.error)
+
+    def _start(self) -> None:
+        """Tells that the run starts; the event is on disk before any node runs."""
+        if self._around.settings.lineage.transport == "off":
+            return
+        began = [e.at for e in self._around.journal.read() if isinstance(e, RunStarted)]
+        self._events = self._run_events(min(began))
+        self._open()
+        if len(began) == 1:
+            self._tell(self._events.of_run(_state("START")))
+
+    def _run_events(self, started: datetime) -> RunEvents:
+        from medallion.lineage.events import RunEvents, source_of
+
+        around = self._around
+        return RunEvents(
+            namespace=around.settings.lineage.namespace,
+            job=around.settings.lineage.job,
+            run_id=around.run_id,
+            started=started,
+            versions=("Kedro", version("kedro"), version("medallion")),
+            environment=around.environment,
+            source=source_of(around.project_path) if around.project_path else None,
+        )
+
+    def _open(self) -> None:
+        from medallion.lineage.sending import EventFile, Sender, http_post
+
+        settings = self._around.settings.lineage
+        self._folder.mkdir(parents=True, exist_ok=True)
+        keep_newest(self._folder, "*.jsonl", settings.keep - 1)
+        self._file = EventFile(self._folder / f"{self._around.file_name}.jsonl")
+        if settings.transport == "http" and settings.url:
+            url, key = settings.url, os.environ.get(settings.api_key_variable)
+            timeout = settings.timeout_seconds
+            self._sender = Sender(
+                lambda: http_post(url, settings.endpoint, timeout, key), settings.queue
+            )
+
+    def _tell(self, event: RunEvent) -> None:
+        if self._file:
+            self._file.write(event)
+        if self._sender:
+            self._sender.send(event)
+
+    def end(self, record: RunRecord) -> None:
+        """Tells that the run is complete, has failed or was cut short."""
+        if self._events is None:
+            return
+        state = {"succeeded": "COMPLETE", "closed": "COMPLETE", "failed": "FAIL"}
+        error = record.error if record.status == "failed" else None
+        self._tell(self._events.of_run(_state(state.get(record.status, "ABORT")), error))
+
+    def leave(self, record: RunRecord) -> None:  # noqa: ARG002
+        """Closes the file, and gives the backend a moment to take what waits."""
+        if self._file:
+            self._file.close()
+        if self._sender:
+            self._keep_undelivered(self._sender.close(_WAIT), self._sender.problem)
+        self._reset()
+
+    def _keep_undelivered(self, events: Iterable[RunEvent], problem: str) -> None:
+        """Puts what the backend did not take into a file from which it can be sent again."""
+        from medallion.lineage.sending import EventFile
+
+        kept = list(events)
+        if not kept:
+            return
+        folder = self._folder / "undelivered"
+        file = EventFile(folder / f"{self._around.file_name}.jsonl")
+        for event in kept:
+            file.write(event)
+        file.close()
+        keep_newest(folder, "*.jsonl", self._around.settings.lineage.keep)
+        logger.warning(
+            "The lineage backend did not take %s events (%s); they are in %s.",
+            len(kept),
+            problem,
+            file.path,
+        )
+
+    def _tell_of_node(
+        self,
+        state: str,
+        step: str,
+        read: Iterable[str],
+        written: Iterable[str],
+        error: str | None = None,
+    ) -> None:
+        if self._events is None:
+            return
+        if state == "COMPLETE":
+            inputs = self._with_assertions(step, read, written)
+            outputs = self._with_statistics(written)
+        else:
+            inputs, outputs = self._named_all(read), self._named_all(written)
+        cut_short = "ABORT" if error == CUT_SHORT else state
+        told = None if error == CUT_SHORT else error
+        event = self._events.of_node(
+            _state(cut_short), step, _each_once(inputs), _each_once(outputs), told
+        )
+        self._tell(event)
+
+    def _named_all(self, names: Iterable[str]) -> Iterable[Touched]:
+        """Names alone: events of a run add up, and the last one brings the columns."""
+        for name in names:
+            if touched := self._named(name):
+                yield replace(touched, columns=[])
+
+    def _named(self, name: str) -> Touched | None:
+        """A dataset of the catalog as lineage names it; None if it is only in memory."""
+        if name not in self._known:
+            from medallion.lineage.events import Touched
+            from medallion.lineage.places import columns_of, place_of
+
+            catalog = self._around.catalog
+            dataset = catalog.get(name) if catalog else None
+            place = place_of(dataset, self._around.data_root)
+            columns = columns_of(self._around.spec, name)
+            self._known[name] = Touched(place, columns) if place else None
+        return self._known[name]
+
+    def _with_statistics(self, written: Iterable[str]) -> Iterable[Touched]:
+        for name in written:
+            touched = self._named(name)
+            if touched is None:
+                continue
+            yield replace(touched, **self._statistics(name))
+
+    def _statistics(self, name: str) -> dict[str, Any]:
+        """Rows, bytes and files that were written; unchanged partitions are not."""
+        made = self._written.get(name)
+        if made is None or name.startswith("gold."):
+            return {"rows": self._counted[name]} if name.startswith("gold.") and made else {}
+        changed = [one for one in made.partitions if one.status == "written"]
+        return {
+            "rows": sum(one.rows for one in changed),
+            "bytes": sum(one.bytes for one in changed),
+            "files": sum(one.files for one in changed),
+        }
+
+    def _with_assertions(
+        self, step: str, read: Iterable[str], written: Iterable[str]
+    ) -> Iterable[Touched]:
+        """What a node has read; a gate tells what it has found in it."""
+        from medallion.lineage.assertions import assertions_of, of_table
+
+        layer = step.partition(".")[0]
+        gate = self._gates.get(layer, {})
+        is_gate = f"{layer}.quality" in written and bool(gate.get("evaluated"))
+        checked = [f"{layer}.{table}" for table in gate["tables"]] if is_gate else []
+        found = assertions_of(gate) if is_gate else {}
+        for name in (*read, *checked):
+            touched = self._named(name)
+            if touched and is_gate and name in checked:
+                touched = replace(touched, assertions=of_table(found, name.partition(".")[2]))
+            if touched:
+                yield touched
+
+
+def _layer(folder: str) -> str:
+    """The layer in the catalog's names, of a folder of the lake."""
+    return "base_silver" if folder == "base" else folder
+
+
+def _each_once(touched: Iterable[Touched]) -> list[Touched]:
+    """One for each place: a dimension and its history lie in the same."""
+    return list({one.place: one for one in touched}.values())
+
+
+def _state(name: str) -> RunState:
+    from medallion.lineage.events import State
+
+    return State(name)

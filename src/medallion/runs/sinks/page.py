@@ -1,0 +1,26 @@
+"""The report of a run: `reports/run.json`, and a page for people."""
+
+from __future__ import annotations
+
+from medallion.lake.inventory import replace_text, write_json
+from medallion.runs.record import RunRecord
+from medallion.runs.sinks.sink import Sink, Surroundings
+
+
+class PageSink(Sink):
+    """Writes the report of each run, and the page of one that looked at something or failed."""
+
+    def begin(self, around: Surroundings) -> None:
+        """Remembers where the reports go."""
+        self._around = around
+
+    def end(self, record: RunRecord) -> None:
+        """Writes the report and the page."""
+        folder = self._around.data_root / "reports"
+        write_json(folder / "run.json", record.as_json())
+        if record.did_nothing and record.status == "succeeded":
+            return
+        from medallion.quality.reports.page import page
+
+        content = page(record.as_json(), record.gates)
+        replace_text(folder / self._around.file_name / "index.html", content)

@@ -1,0 +1,115 @@
+"""The summary of a run: a table that a person reads in ten seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from medallion.runs.record import RunRecord
+from medallion.runs.sinks.sink import Surroundings
+
+_SHOWN_WARNINGS = 20
+
+
+def print_summary(record: RunRecord, around: Surroundings, console: Console) -> None:
+    """Prints what happened, how long it took, and where to look next.
+
+    Args:
+        record: The record of the run, or of this process's part of one that goes on.
+        around: Where things are.
+        console: Where to print.
+    """
+    if record.status == "running":
+        _print_part(record, console)
+    elif record.did_nothing:
+        horizon = record.plan.horizon if record.plan else "unknown"
+        console.print(
+            f"Nothing to do: every layer is up to date (horizon {horizon}, {record.seconds:.1f} s)."
+        )
+    else:
+        _print_whole(record, around, console)
+
+
+def print_warnings(warnings: Mapping[str, int], console: Console) -> None:
+    """Prints each warning of a run once, with how often it was given."""
+    if not warnings:
+        return
+    total = sum(warnings.values())
+    console.print(f"[yellow]{total} warning{'s' if total > 1 else ''} of this run:[/yellow]")
+    for message, count in list(warnings.items())[:_SHOWN_WARNINGS]:
+        times = f" ({count} times)" if count > 1 else ""
+        console.print(f"  - {escape(message)}{times}", soft_wrap=True)
+    if len(warnings) > _SHOWN_WARNINGS:
+        console.print(f"  ... and {len(warnings) - _SHOWN_WARNINGS} more in the log file")
+
+
+def _print_part(record: RunRecord, console: Console) -> None:
+    if record.written or any(record.receipts.values()):
+        console.print(_table(record))
+    steps = ", ".join(record.steps) or "no step"
+    console.print(
+        f"Run {record.run_id} goes on; this process did {steps}. "
+        f"`kedro runs show {record.run_id}` shows what is done, "
+        f"`kedro runs close {record.run_id}` ends the run.",
+        soft_wrap=True,
+    )
+
+
+def _print_whole(record: RunRecord, around: Surroundings, console: Console) -> None:
+    console.print(_table(record))
+    failed = sum(int(gate["failed"]) for gate in record.gates.values())
+    checks = sum(int(gate["evaluated"]) for gate in record.gates.values())
+    standing = sum(len(gate["standing"]) for gate in record.gates.values())
+    verdict = f"{failed} of {checks} checks warned" if failed else f"all {checks} checks passed"
+    earlier = f"; {standing} of earlier runs still warn" if standing else ""
+    console.print(f"{verdict}{earlier}; {record.seconds:.1f} s in all.")
+    console.print(f"Where to look next: {', '.join(_places(record, around))}", soft_wrap=True)
+
+
+def _table(record: RunRecord) -> Table:
+    table = Table(title=_title(record), title_justify="left")
+    table.add_column("table")
+    for column in ("rows in", "accepted", "quarantined", "nullified", "seconds"):
+        table.add_column(column, justify="right")
+    for layer in ("dims", "base_silver"):
+        for row in record.receipts.get(layer, ()):
+            table.add_row(f"{layer}.{row['table']}", *_counts(row))
+    for name, made in record.enriched.items():
+        if made["days"]:
+            cells = ("", f"{made['rows']:,}", "", "", f"{made['seconds']:.1f}")
+            table.add_row(f"enriched.{name}", *cells)
+    for row in record.receipts.get("gold", ()):
+        cells = ("", f"{row['accepted']:,}", "", "", f"{row['seconds']:.1f}")
+        table.add_row(f"gold.{row['table']}", *cells)
+    return table
+
+
+def _counts(row: Mapping[str, Any]) -> Iterable[str]:
+    return (
+        f"{row['bronze_rows']:,}",
+        f"{row['accepted']:,}",
+        f"{row['quarantined']:,}",
+        f"{sum(row['nullified'].values()):,}",
+        f"{row['seconds']:.1f}",
+    )
+
+
+def _title(record: RunRecord) -> str:
+    days = record.plan.days if record.plan else ()
+    if not days:
+        return "No Bronze day was due"
+    span = f"{days[0]}" if len(days) == 1 else f"{days[0]} to {days[-1]}"
+    return f"Bronze {span} ({len(days)} days)"
+
+
+def _places(record: RunRecord, around: Surroundings) -> Iterable[str]:
+    quarantined = sum(row["quarantined"] for rows in record.receipts.values() for row in rows)
+    yield f"{around.data_root}/reports/{around.file_name}/index.html"
+    if quarantined:
+        yield f"{around.data_root}/silver/quarantine/"
+    if record.receipts.get("gold"):
+        yield f"{around.data_root}/warehouse/medallion.duckdb (schema gold)"
