@@ -71,7 +71,7 @@ class LineageSink(Sink):
                 self._running[event.step] = event
                 self._tell_of_node("START", event.step, event.reads, event.writes)
             case TableWritten():
-                self._written[f"{_layer(event.layer)}.{event.table}"] = event
+                self._written[_dataset(event)] = event
             case LayerCounted():
                 self._counted |= {
                     f"{event.layer}.{row['table']}": int(row["accepted"]) for row in event.receipt
@@ -242,9 +242,11 @@ class LineageSink(Sink):
                 yield touched
 
 
-def _layer(folder: str) -> str:
-    """The layer in the catalog's names, of a folder of the lake."""
-    return "base_silver" if folder == "base" else folder
+def _dataset(table: TableWritten) -> str:
+    """A table by its name in the catalog."""
+    if table.layer == "keys":
+        return f"dims.{table.table}_keys"
+    return f"{'base_silver' if table.layer == 'base' else table.layer}.{table.table}"
 
 
 def _each_once(touched: Iterable[Touched]) -> list[Touched]:

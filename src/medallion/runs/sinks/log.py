@@ -10,12 +10,12 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 
+from medallion import foreign
 from medallion.events import (
     Event,
     GateDecided,
     LayerCounted,
     Progress,
-    RunEnded,
     StepFinished,
     StepStarted,
     TableWritten,
@@ -106,9 +106,12 @@ class LogSink(Sink):
                 _write_gate(event.layer, event.result)
             case Progress():
                 _write_progress(event)
-            case RunEnded():
-                level = logging.ERROR if event.error else logging.INFO
-                _journal.log(level, "The run %s.", event.status, exc_info=_at_hand())
+
+    def end(self, record: RunRecord) -> None:
+        """Writes down how the run ended, with the trace of the error that ended it."""
+        level = logging.ERROR if record.error else logging.INFO
+        seconds = {"seconds": round(record.seconds, 3)}
+        _journal.log(level, "The run %s.", record.status, exc_info=_at_hand(), extra=seconds)
 
     def leave(self, record: RunRecord) -> None:  # noqa: ARG002
         """Closes the file."""
