@@ -17,11 +17,13 @@ from medallion.audit.bigquery import BigQueryCopy
 from medallion.audit.delivery import RejectedError, deliver
 from medallion.audit.trail import AuditTrail
 from medallion.errors import ConfigurationError
-from medallion.hooks import RunAuditCopy, audit_copy
-from medallion.hooks.configuration import parse_observability
+from medallion.runs.lifecycle import Status
+from medallion.runs.settings import parse_observability
+from medallion.runs.sinks import BigQuerySink
+from medallion.runs.sinks import bigquery as sink
 from tests.audit.recorded import RECORD
 from tests.listening import refusing_url
-from tests.observability.telling import collector_at
+from tests.observability.telling import record_of, surroundings
 from tests.standins.google import bigquery, credentials
 
 PROJECT = "medallion-test"
@@ -66,8 +68,13 @@ def rows(client: Client, table: str) -> list[dict[str, Any]]:
     return [dict(row) for row in client.query(query).result()]
 
 
-def hook(data: Path, table: str, **settings: Any) -> RunAuditCopy:
-    return RunAuditCopy(collector_at(data, audit={"bigquery_table": table, **settings}))
+def copy(data: Path, table: str | None, status: Status = "succeeded", **settings: Any) -> None:
+    """Ends a run whose trail is copied."""
+    around = surroundings(data, audit={"bigquery_table": table, **settings})
+    copying = BigQuerySink()
+    copying.check(around)
+    copying.begin(around)
+    copying.end(record_of(status=status))
 
 
 def test_a_record_arrives_with_every_field_in_its_type(
@@ -138,17 +145,15 @@ def test_runs_that_succeeded_and_runs_that_failed_are_copied(
     client: Client, table: str, tmp_path: Path, trail: AuditTrail
 ) -> None:
     end(trail, "r1")
-    hook(tmp_path, table).after_pipeline_run()
+    copy(tmp_path, table)
     end(trail, "r2", status="failed")
-    hook(tmp_path, table).on_pipeline_error()
+    copy(tmp_path, table, "failed")
     assert [row["run_id"] for row in rows(client, table)] == ["r1", "r2"]
 
 
 def test_without_a_table_nothing_is_sent(tmp_path: Path, trail: AuditTrail) -> None:
     end(trail, "r1")
-    silent = RunAuditCopy(collector_at(tmp_path))
-    silent.before_pipeline_run()
-    silent.after_pipeline_run()
+    copy(tmp_path, None)
     assert not (trail.folder / "deliveries").exists()
 
 
@@ -157,12 +162,12 @@ def test_a_dataset_that_is_not_there_is_a_warning_and_the_next_run_tries_again(
 ) -> None:
     end(trail, "r1")
     table = f"{PROJECT}.nowhere.audit_runs"
-    hook(tmp_path, table).after_pipeline_run()
+    copy(tmp_path, table)
     (warning,) = warnings_of(caplog)
     assert f"not copied to {table}; the next run tries again" in warning
     assert "nowhere" in warning.partition("(")[2]
     client.create_dataset("nowhere")
-    hook(tmp_path, table).after_pipeline_run()
+    copy(tmp_path, table)
     assert len(rows(client, table)) == 1
 
 
@@ -175,26 +180,26 @@ def test_a_bigquery_that_cannot_be_reached_fails_no_run(
 ) -> None:
     monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", refusing_url())
     end(trail, "r1")
-    hook(tmp_path, f"{PROJECT}.d.audit_runs", timeout_seconds=1).after_pipeline_run()
+    copy(tmp_path, f"{PROJECT}.d.audit_runs", timeout_seconds=1)
     (warning,) = warnings_of(caplog)
     assert "the next run tries again" in warning
 
 
 def warnings_of(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """Those of the hook; Google's libraries have some of their own."""
+    """Those of the sink; Google's libraries have some of their own."""
     return [
         one.message
         for one in caplog.records
-        if (one.name, one.levelno) == (audit_copy.__name__, logging.WARNING)
+        if (one.name, one.levelno) == (sink.__name__, logging.WARNING)
     ]
 
 
 def test_what_is_not_installed_is_told_before_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit_copy, "find_spec", lambda _: None)
+    monkeypatch.setattr(sink, "find_spec", lambda _: None)
     with pytest.raises(ConfigurationError, match="google-cloud-bigquery is not installed"):
-        hook(tmp_path, f"{PROJECT}.d.audit_runs").before_pipeline_run()
+        copy(tmp_path, f"{PROJECT}.d.audit_runs")
 
 
 @pytest.mark.parametrize(

@@ -11,18 +11,19 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from kedro.io import DataCatalog, MemoryDataset
+from kedro.io import MemoryDataset
 from kedro.pipeline import node as make_node
 from kedro.runner import ThreadRunner
 
 from medallion.errors import GateError
-from medallion.hooks import RunLineage, collecting
-from medallion.hooks.configuration import parse_observability
+from medallion.hooks import recorder
+from medallion.runs.settings import parse_observability
+from medallion.runs.sinks import LineageSink
 from medallion.spec import Spec
 from tests.bronze_writing import ingest, write_dimensions, write_partition
 from tests.lineage.standard import problems
 from tests.listening import listening
-from tests.observability.telling import collector_at
+from tests.observability.telling import Process
 from tests.running import Shop
 
 Events = list[dict[str, Any]]
@@ -54,7 +55,7 @@ def told(tmp_path_factory: pytest.TempPathFactory, spec: Spec) -> Told:
         lineage = {"transport": "http", "url": backend.url, "timeout_seconds": 0.3}
         settings = parse_observability({"lineage": lineage})
         with (
-            mock.patch.object(collecting, "parse_observability", return_value=settings),
+            mock.patch.object(recorder, "parse_observability", return_value=settings),
             shop.session() as session,
         ):
             session.run(runner=ThreadRunner(max_workers=2))
@@ -149,43 +150,38 @@ def same(orders: int) -> int:
 
 
 NODE = make_node(same, "orders", "copies", name="copy", namespace="bronze")
-CATALOG = DataCatalog({"orders": MemoryDataset(1), "copies": MemoryDataset()})
+CATALOG = {"orders": MemoryDataset(1), "copies": MemoryDataset()}
+
+
+def process(data_root: Path, **lineage: Any) -> Process:
+    return Process(data_root, LineageSink(), catalog=CATALOG, lineage=lineage)
 
 
 def test_a_run_that_is_killed_has_left_its_start(tmp_path: Path) -> None:
-    lineage = RunLineage(collector_at(tmp_path))
-    lineage.before_pipeline_run(CATALOG)
+    run = process(tmp_path).begin()
     (start,) = read(tmp_path / "metrics" / "lineage")
     assert start["eventType"] == "START"
-    lineage._abort()
+    run.end("interrupted")
 
 
 def test_a_run_that_is_interrupted_is_aborted_with_the_nodes_at_work(tmp_path: Path) -> None:
-    collector = collector_at(tmp_path)
-    lineage = RunLineage(collector)
-    lineage.before_pipeline_run(CATALOG)
-    collector.before_node_run(NODE)
-    lineage.before_node_run(NODE, {"orders": 1})
-    lineage._abort()
+    run = process(tmp_path).begin()
+    run.recorder.before_node_run(NODE, {"orders": 1})
+    run.end("interrupted")
     states = [event["eventType"] for event in read(tmp_path / "metrics" / "lineage")]
     assert states == ["START", "START", "ABORT", "ABORT"]
 
 
 def test_a_backend_that_hangs_costs_a_run_less_than_a_second(tmp_path: Path) -> None:
     with listening(hangs=True) as backend:
-        settings = {"transport": "http", "url": backend.url, "timeout_seconds": 60}
-        collector = collector_at(tmp_path, lineage=settings)
-        lineage = RunLineage(collector)
-        lineage.before_pipeline_run(CATALOG)
+        run = process(tmp_path, transport="http", url=backend.url, timeout_seconds=60).begin()
         while not backend.bodies:
             time.sleep(0.01)
         start = time.perf_counter()
-        lineage.after_pipeline_run()
+        run.end()
         assert time.perf_counter() - start < 1
 
 
 def test_it_can_be_turned_off(tmp_path: Path) -> None:
-    lineage = RunLineage(collector_at(tmp_path, lineage={"transport": "off"}))
-    lineage.before_pipeline_run(CATALOG)
-    lineage.after_pipeline_run()
+    process(tmp_path, transport="off").begin().end()
     assert not (tmp_path / "metrics").exists()

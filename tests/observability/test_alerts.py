@@ -10,15 +10,16 @@ from pathlib import Path
 import pytest
 
 from medallion.errors import ConfigurationError
-from medallion.hooks import RunAlerts, RunCollector
-from medallion.hooks.alerts import message
-from medallion.hooks.summary import RunFacts
+from medallion.runs.record import RunRecord
+from medallion.runs.sinks.alerts import AlertSink, message
 from tests.listening import Listener, listening, refusing_url
-from tests.observability.telling import collector_at
+from tests.observability.telling import record_of, surroundings
 
 VARIABLE = "MEDALLION_ALERT_URL"
 PATH = "/services/T00/B00/abcdef"
 BOTH = {"on_failure": True, "on_warning": True, "timeout_seconds": 0.2}
+WARNINGS = {"orders have drifted": 3, "returns are late": 1}
+FAILED = record_of(status="failed", error="The gate stopped the run.\n  - 1", warnings=WARNINGS)
 
 
 @pytest.fixture
@@ -28,17 +29,19 @@ def webhook(monkeypatch: pytest.MonkeyPatch) -> Iterator[Listener]:
         yield listener
 
 
-def failed(data_root: Path, **alerts: object) -> RunCollector:
-    collector = collector_at(data_root, alerts=alerts)
-    collector.facts.status, collector.facts.error = "failed", "The gate stopped the run.\n  - 1"
-    collector.facts.warnings = {"orders have drifted": 3, "returns are late": 1}
-    return collector
+def tell(data_root: Path, record: RunRecord, **alerts: object) -> None:
+    """Ends a run that is told of."""
+    around = surroundings(data_root, alerts=alerts)
+    sink = AlertSink()
+    sink.check(around)
+    sink.begin(around)
+    sink.end(record)
 
 
 def test_a_failure_is_one_message_with_its_warnings_rolled_up(
     tmp_path: Path, webhook: Listener
 ) -> None:
-    RunAlerts(failed(tmp_path, **BOTH)).on_pipeline_error()
+    tell(tmp_path, FAILED, **BOTH)
     (body,) = webhook.bodies
     assert body["text"] == "medallion run run-1 failed (local): The gate stopped the run."
     shown = "\n".join(block["text"]["text"] for block in body["blocks"])
@@ -50,23 +53,19 @@ def test_a_failure_is_one_message_with_its_warnings_rolled_up(
 def test_warnings_of_a_run_that_succeeded_are_one_message(
     tmp_path: Path, webhook: Listener
 ) -> None:
-    collector = failed(tmp_path, **BOTH)
-    collector.facts.status, collector.facts.error = "succeeded", None
-    RunAlerts(collector).after_pipeline_run()
+    tell(tmp_path, record_of(warnings=WARNINGS), **BOTH)
     (body,) = webhook.bodies
     assert body["text"] == "medallion run run-1 succeeded (local): 4 warnings"
 
 
 def test_a_run_without_warnings_is_not_told(tmp_path: Path, webhook: Listener) -> None:
-    RunAlerts(collector_at(tmp_path, alerts=BOTH)).after_pipeline_run()
+    tell(tmp_path, record_of(), **BOTH)
     assert webhook.bodies == []
 
 
 def test_it_is_off_by_default(tmp_path: Path, webhook: Listener) -> None:
-    alerts = RunAlerts(failed(tmp_path))
-    alerts.before_pipeline_run()
-    alerts.on_pipeline_error()
-    alerts.after_pipeline_run()
+    tell(tmp_path, FAILED)
+    tell(tmp_path, record_of(warnings=WARNINGS))
     assert webhook.bodies == []
 
 
@@ -75,12 +74,12 @@ def test_an_address_that_is_missing_is_told_before_the_run(
 ) -> None:
     monkeypatch.delenv(VARIABLE, raising=False)
     with pytest.raises(ConfigurationError, match=f"{VARIABLE} is not set"):
-        RunAlerts(failed(tmp_path, on_failure=True)).before_pipeline_run()
+        AlertSink().check(surroundings(tmp_path, alerts={"on_failure": True}))
 
 
 def test_a_server_error_is_tried_again(tmp_path: Path, webhook: Listener) -> None:
     webhook.status = [503, 200]
-    RunAlerts(failed(tmp_path, **BOTH)).on_pipeline_error()
+    tell(tmp_path, FAILED, **BOTH)
     assert len(webhook.bodies) == 2
 
 
@@ -98,7 +97,7 @@ def test_a_message_that_is_not_taken_is_logged_without_the_address(
 ) -> None:
     webhook.status = [status]
     with caplog.at_level(logging.WARNING):
-        RunAlerts(failed(tmp_path, **BOTH)).on_pipeline_error()
+        tell(tmp_path, FAILED, **BOTH)
     assert len(webhook.bodies) == posts
     assert f"The alert could not be delivered ({told})." in caplog.text
     assert PATH not in caplog.text
@@ -111,7 +110,7 @@ def test_a_webhook_that_refuses_or_hangs_fails_no_run(
         for url in (refusing_url(), hanging.url):
             monkeypatch.setenv(VARIABLE, url + PATH)
             start = time.perf_counter()
-            RunAlerts(failed(tmp_path, **BOTH)).on_pipeline_error()
+            tell(tmp_path, FAILED, **BOTH)
             assert time.perf_counter() - start < 2
     assert caplog.messages == [
         "The alert could not be delivered (ConnectionError).",
@@ -120,9 +119,9 @@ def test_a_webhook_that_refuses_or_hangs_fails_no_run(
 
 
 def test_a_message_cannot_be_markup_and_fits_a_block() -> None:
-    facts = RunFacts(run_id="r", status="failed", error="<!channel> & " + "x" * 9000)
-    facts.warnings = {f"warning {n}": 1 for n in range(50)}
-    sent = message(facts)
+    warnings = {f"warning {n}": 1 for n in range(50)}
+    error = "<!channel> & " + "x" * 9000
+    sent = message(record_of(status="failed", error=error, warnings=warnings))
     texts = [block["text"]["text"] for block in sent["blocks"]]
     assert "&lt;!channel&gt; &amp;" in texts[1]
     assert all(len(text) <= 3000 for text in texts)

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from medallion.errors import ConfigurationError
-from medallion.hooks.configuration import parse_observability
+from medallion.runs.settings import parse_observability
 from tests.conftest import PROJECT
 
 

@@ -10,14 +10,16 @@ from typing import Any
 
 import pytest
 
-from medallion.hooks import RunCollector, RunMetrics
-from medallion.hooks.metrics import duration, freshness, quarantine, volume
-from medallion.hooks.summary import RunFacts
+from medallion.events import LayerCounted
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.manifest import PartitionManifest, write_manifest
 from medallion.lake.store import Lake
+from medallion.runs.lifecycle import Status
+from medallion.runs.record import RunRecord
+from medallion.runs.sinks.metrics import MetricsSink, duration, freshness, quarantine, volume
+from medallion.runs.sinks.sink import harmless
 from medallion.spec import Spec
-from tests.observability.telling import collector_at
+from tests.observability.telling import NOON, record_of, surroundings
 
 
 def receipt(table: str, bronze: int, quarantined: int) -> dict[str, Any]:
@@ -26,8 +28,8 @@ def receipt(table: str, bronze: int, quarantined: int) -> dict[str, Any]:
     return {"table": table, **counted}
 
 
-def facts_of(*receipts: dict[str, Any]) -> RunFacts:
-    return RunFacts(receipts={"base_silver": list(receipts)})
+def counted(*receipts: dict[str, Any]) -> LayerCounted:
+    return LayerCounted(at=NOON, layer="base_silver", receipt=receipts)
 
 
 def earlier(*seconds: float, rows: int = 100) -> list[dict[str, Any]]:
@@ -35,14 +37,19 @@ def earlier(*seconds: float, rows: int = 100) -> list[dict[str, Any]]:
 
 
 def finished(
-    data_root: Path, run_id: str, seconds: float, status: str = "succeeded", rows: int = 10
-) -> RunCollector:
-    """A run that has ended, and whose record is written."""
-    collector = collector_at(data_root, run_id, metrics={"target_seconds": 5, "trailing_runs": 2})
-    collector.facts.status, collector.facts.seconds = status, seconds
-    collector.facts.receipts["base_silver"] = [receipt("orders", rows, 1)] if rows else []
-    RunMetrics(collector).after_pipeline_run()
-    return collector
+    data_root: Path, run_id: str, seconds: float, status: Status = "succeeded", rows: int = 10
+) -> None:
+    """Ends a run, so that its record is written."""
+    settings = {"target_seconds": 5, "trailing_runs": 2}
+    sink = MetricsSink()
+    sink.begin(surroundings(data_root, run_id, metrics=settings))
+    receipts = [receipt("orders", rows, 1)] if rows else []
+    ended = record_of(run_id, counted(*receipts), seconds=seconds, status=status)
+    harmless("MetricsSink", lambda: sink.end(ended))
+
+
+def run_of(*receipts: dict[str, Any]) -> RunRecord:
+    return record_of("r", counted(*receipts))
 
 
 def record(data_root: Path, run_id: str) -> dict[str, Any]:
@@ -67,13 +74,13 @@ def test_the_first_run_has_nothing_to_compare_with() -> None:
 
 
 def test_volume_is_the_bronze_rows_against_the_median() -> None:
-    found = volume(facts_of(receipt("orders", 150, 0)), earlier(1.0, 1.0, rows=100))
+    found = volume(run_of(receipt("orders", 150, 0)), earlier(1.0, 1.0, rows=100))
     assert (found["bronze_rows"], found["trailing_median"], found["ratio"]) == (150, 100, 1.5)
     assert found["tables"] == {"base_silver.orders": 150}
 
 
 def test_the_quarantine_rate_is_a_share_of_what_came_in() -> None:
-    found = quarantine(facts_of(receipt("orders", 10, 1), receipt("returns", 0, 0)))
+    found = quarantine(run_of(receipt("orders", 10, 1), receipt("returns", 0, 0)))
     assert (found["rows"], found["rate"]) == (1, 0.1)
     assert found["tables"] == {"base_silver.orders": 0.1, "base_silver.returns": 0.0}
 
@@ -108,7 +115,7 @@ def test_only_the_trailing_runs_count(tmp_path: Path) -> None:
 
 
 def test_a_run_beyond_its_target_warns(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.WARNING, "medallion.hooks.metrics"):
+    with caplog.at_level(logging.WARNING, "medallion.runs.sinks.metrics"):
         finished(tmp_path, "slow", 6.0)
     assert caplog.messages == ["The run took 6 s; its target is 5 s."]
 
