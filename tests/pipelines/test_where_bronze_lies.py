@@ -56,7 +56,8 @@ def plain(good: Path) -> Shop:
 def redeliver(folder: Path, name: str, change: Callable[[pl.DataFrame], pl.DataFrame]) -> None:
     """Writes the files of a partition as one, under another name, with a manifest of few words."""
     files = sorted(folder.glob("*.parquet"))
-    frame = change(pl.concat(pl.read_parquet(file, hive_partitioning=False) for file in files))
+    read = [pl.read_parquet(file, glob=False, hive_partitioning=False) for file in files]
+    frame = change(pl.concat(read))
     for file in files:
         file.unlink()
     frame.write_parquet(folder / name)
@@ -106,8 +107,10 @@ def test_a_partition_that_cannot_be_read_is_critical_and_stops_a_strict_run(
     shutil.copytree(good, shop.bronze)
     (shop.bronze / "orders" / DAY).rename(shop.bronze / "orders" / "day=2025-10-02")
     report = shop.run("bronze")
-    (failure,) = [f for f in report["gates"]["bronze"]["failures"] if f["severity"] == "critical"]
+    failures = report["gates"]["bronze"]["failures"]
+    (failure,) = [found for found in failures if found["name"] == "partition_name"]
     assert (failure["table"], failure["partition"]) == ("orders", "day=2025-10-02")
+    assert failure["severity"] == "critical"
     assert "its rows are missing" in failure["observed"]
     with pytest.raises(GateError, match=r"day=2025-10-02: is no partition"):
         shop.run("bronze", quality={"mode": "strict"})
@@ -131,7 +134,6 @@ def test_a_shop_that_sells_to_guests_only_has_an_empty_dimension(
     told = [f for f in report["gates"]["dims"]["failures"] if f["table"] == "customers"]
     assert {failure["severity"] for failure in told} == {"warning"}
     assert shop.table("dims.customers").is_empty()
-    assert shop.table("dims.customers").schema == shop.table("dims.customers_history").schema
     orders = shop.table("base_silver.orders").height
     assert shop.sql("select count(*) from gold.fct_orders") == [(orders,)]
     assert shop.sql("select bool_and(is_guest) from gold.dim_customers") == [(True,)]
