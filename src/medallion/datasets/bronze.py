@@ -94,7 +94,7 @@ def _scans(partitions: list[BronzePartition], contract: Iterable[str]) -> list[p
     groups: dict[tuple[Any, ...], list[BronzeFile]] = defaultdict(list)
     for partition in partitions:
         for file in partition.files:
-            filled = tuple(file.filled([partition.key, *contract]))
+            filled = tuple(file.filled(dict.fromkeys([partition.key, *contract])))
             groups[filled, *file.columns.items()].append(file)
     return [_scan(files, filled) for (filled, *_), files in groups.items()]
 
