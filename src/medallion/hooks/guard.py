@@ -13,7 +13,7 @@ from kedro.pipeline import Pipeline
 
 from medallion.errors import RequestError
 from medallion.hooks.mending import mend
-from medallion.hooks.startup import spare_viz_statistics
+from medallion.hooks.startup import spare_viz_events, spare_viz_statistics
 from medallion.lake.lock import LakeLock
 from medallion.lake.names import as_run_id
 from medallion.lake.store import Lake
@@ -36,6 +36,7 @@ class RunGuard:
     def after_context_created(self, context: Any) -> None:
         """Reads the spec, so that a wrong one fails before anything runs."""
         spare_viz_statistics(context._hook_manager)  # noqa: SLF001
+        spare_viz_events(context._hook_manager, Path(context.project_path))  # noqa: SLF001
         places = context.config_loader["globals"]
         load_spec(places["spec"])
         self._lake = Lake(Path(places["data_root"]) / "silver")
