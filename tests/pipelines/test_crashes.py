@@ -116,9 +116,13 @@ def test_a_killed_run_leaves_whole_partitions_and_the_next_one_completes_it(
     assert_recorded(shop)
 
 
-@pytest.mark.parametrize("end", ["interrupted", "failed"])
 @pytest.mark.parametrize(
-    ("point", "count"), [("before a partition is swapped", 6), ("before Enriched is recorded", 4)]
+    ("end", "point", "count"),
+    [
+        ("interrupted", "before a partition is swapped", 6),
+        ("failed", "before a partition is swapped", 6),
+        ("interrupted", "before Enriched is recorded", 4),
+    ],
 )
 def test_a_run_that_is_cut_short_leaves_a_record_of_every_partition(
     before: Shop, tmp_path: Path, spec: Spec, end: str, point: str, count: int
