@@ -14,7 +14,7 @@ from kedro.pipeline import Pipeline
 from medallion import foreign
 from medallion.errors import ConfigurationError, RequestError
 from medallion.hooks.mending import mend
-from medallion.hooks.startup import spare_viz_statistics
+from medallion.hooks.startup import spare_viz_events, spare_viz_statistics
 from medallion.lake.lock import LakeLock
 from medallion.lake.names import as_run_id
 from medallion.lake.store import Lake
@@ -41,6 +41,7 @@ class RunGuard:
             ConfigurationError: The results would go to a place that cannot be written.
         """
         spare_viz_statistics(context._hook_manager)  # noqa: SLF001
+        spare_viz_events(context._hook_manager, Path(context.project_path))  # noqa: SLF001
         places = context.config_loader["globals"]
         if "://" in str(places["data_root"]):
             raise ConfigurationError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,10 @@ from medallion.errors import RequestError
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.quarantined import Selection, reading
 from medallion.quarantine.rows import masked_rows
+
+# What a spreadsheet takes for a formula, also in its wide form or behind blanks. A number is
+# none, whatever its sign.
+_FORMULA = r"^[\t\r\n]|^\s*[=+\-@＝＋－＠]"  # noqa: RUF001
 
 
 def export_table(
@@ -93,5 +98,24 @@ def _copy(statement: str, file: Path) -> int:
         return 0
     target = str(file).replace("'", "''")
     with reading() as connection:
-        copied = connection.execute(f"copy ({statement}) to '{target}' (format csv, header)")
+        names = [str(row[0]) for row in connection.execute(f"describe {statement}").fetchall()]
+        harmless = ", ".join(f"{_harmless(name)} as {_quoted(_as_text(name))}" for name in names)
+        copied = connection.execute(
+            f"copy (select {harmless} from ({statement})) to '{target}' (format csv, header)"
+        )
         return int(copied.fetchall()[0][0])
+
+
+def _harmless(name: str) -> str:
+    """The SQL of a column in which nothing is a formula to a spreadsheet."""
+    value = f"{_quoted(name)}::varchar"
+    is_formula = f"regexp_matches({value}, '{_FORMULA}') and try_cast({value} as double) is null"
+    return f"case when {is_formula} then '''' || {value} else {value} end"
+
+
+def _as_text(name: str) -> str:
+    return f"'{name}" if re.search(_FORMULA, name) else name
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
