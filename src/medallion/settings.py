@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from kedro.config import OmegaConfigLoader
-
+from medallion.configuring import ProjectConfigLoader
 from medallion.hooks import (
     RunAlerts,
     RunAudit,
@@ -48,7 +47,7 @@ HOOKS = (
     RunReporter(_collector),
     _collector,
 )
-CONFIG_LOADER_CLASS = OmegaConfigLoader
+CONFIG_LOADER_CLASS = ProjectConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",
