@@ -129,13 +129,12 @@ rows:
         ("  - just words\n", "give one expectation"),
         ("lines:\n  - x\n", "'lines' is unknown; allowed are rows, partitions, measures"),
         ("measures: []\n", "measures: holds no expectations"),
-        ("rows: [\n", "the key 'rows' stands in lines"),
         ("measures: [\n", "it is not valid YAML"),
         ("rows:\n  - x\n", "the key 'rows' stands in lines 3 and"),
         (
-            "  - expect_column_values_to_be_in_set: {column: status, value_set: [1]}\n"
+            "  - expect_column_values_to_be_in_set: {column: order_channel, value_set: [1]}\n"
             "    severity: info\n    note: A typing error.\n",
-            "value_set: 1 is compared with status: write text, in quotes",
+            "value_set: 1 is compared with order_channel: write text, in quotes",
         ),
     ],
 )
@@ -170,12 +169,12 @@ def test_what_looks_odd_to_yaml_stays_the_text_that_was_written(folder: Path, sp
     append(
         folder,
         "  - expect_column_values_to_be_in_set:\n"
-        "      {column: status, value_set: [on, NO, 12:30, 00501, 2025-01-01]}\n"
+        "      {column: order_channel, value_set: [on, NO, 12:30, 00501, 2025-01-01]}\n"
         "    severity: info\n    note: Codes.\n",
     )
     suites = load_suites(folder, spec, MODELS)
     told = {text for text, _ in said(suites, "base_silver", "orders", "rows")}
-    assert "status is one of on, NO, 12:30, 00501, 2025-01-01" in told
+    assert "order_channel is one of on, NO, 12:30, 00501, 2025-01-01" in told
 
 
 @pytest.mark.parametrize("text", ["a: 1\nb: 2\na: 3\n", "x: {a: 1, b: 2, a: 3}\n"])

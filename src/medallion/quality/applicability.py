@@ -9,7 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import duckdb
 
 Types = Mapping[str, str]
 
@@ -132,34 +136,36 @@ def _of_values(kind: str, arguments: Mapping[str, Any], classes: Types) -> Itera
 def _of_engine(arguments: Mapping[str, Any]) -> Iterable[str]:
     """What DuckDB says of patterns and queries, without any rows."""
     patterns = [arguments.get("regex"), *(arguments.get("regex_list") or ())]
+    for pattern in filter(None, patterns):
+        if problem := _problem("select regexp_matches('', ?)", str(pattern)):
+            yield f"{pattern!r} is no regular expression ({problem})"
     query = arguments.get("unexpected_rows_query")
-    if not query and not any(patterns):
-        return
-    import duckdb
-
-    if isinstance(query, str):
-        yield from _of_query(query)
-    with duckdb.connect() as connection:
-        for pattern in filter(None, patterns):
-            try:
-                connection.execute("select regexp_matches('', ?)", [pattern]).fetchall()
-            except duckdb.Error as error:
-                reason = str(error).partition(": ")[2].splitlines()[0]
-                yield f"{pattern!r} is no regular expression ({reason})"
+    if isinstance(query, str) and (problem := _problem(query)):
+        yield problem
 
 
-def _of_query(query: str) -> Iterable[str]:
+@lru_cache(maxsize=1024)
+def _problem(query: str, *parameters: str) -> str:
+    """What is wrong with a query; empty if nothing is. Only one with parameters is run."""
     import duckdb
 
     try:
-        with duckdb.connect() as connection:
-            statements = connection.extract_statements(query.replace("{batch}", "batch"))
+        if parameters:
+            _database().execute(query, parameters).fetchall()
+            return ""
+        statements = _database().extract_statements(query.replace("{batch}", "batch"))
     except duckdb.Error as error:
         reason = str(error).partition(": ")[2].splitlines()[0]
-        yield f"the query is no SQL of DuckDB ({reason})"
-        return
-    if [str(statement.type) for statement in statements] != ["StatementType.SELECT"]:
-        yield "give one query that selects the rows that should not be there"
+        return reason if parameters else f"the query is no SQL of DuckDB ({reason})"
+    selects = [str(statement.type) for statement in statements] == ["StatementType.SELECT"]
+    return "" if selects else "give one query that selects the rows that should not be there"
+
+
+@lru_cache(maxsize=1)
+def _database() -> duckdb.DuckDBPyConnection:
+    import duckdb
+
+    return duckdb.connect()
 
 
 def _columns(arguments: Mapping[str, Any], classes: Types) -> list[str]:
