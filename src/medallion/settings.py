@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from kedro.config import OmegaConfigLoader
-
+from medallion.configuring import ProjectConfigLoader
 from medallion.hooks import (
     RequestCheck,
     RunAlerts,
@@ -51,7 +50,7 @@ HOOKS = (
     _collector,
     RequestCheck(),
 )
-CONFIG_LOADER_CLASS = OmegaConfigLoader
+CONFIG_LOADER_CLASS = ProjectConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",

@@ -149,6 +149,8 @@ class TestWarn:
         again.run()
         after = quality(again, "base_silver")
         assert after["evaluated"] == 0
+        assert after["suites"] == before["suites"]
+        assert after["last"]["evaluated"] == before["evaluated"] > 0
         critical = [f["observed"] for f in before["failures"] if f["severity"] == "critical"]
         standing = [f["observed"] for f in after["standing"] if f["severity"] == "critical"]
         assert sorted(standing) == sorted(critical) != []

@@ -61,6 +61,7 @@ def validate(
     inventory: BronzeInventory,
     lake: LakeInventory,
     run_id: str,
+    before: dict[str, Any],
 ) -> dict[str, Any]:
     """Validates the delivery: manifests, files, contract, days."""
     found = (*run_plan.findings, *opened.findings)
@@ -80,7 +81,7 @@ def validate(
             yield from measurer.bronze(suite, deliveries[suite.table])
 
     odd = [_as_failure(one) for one in found if _is_layout(one, set(deliveries))]
-    house = Gatehouse(request, suites, lake, run_id)
+    house = Gatehouse(request, suites, lake, run_id, before)
     return validate_due("bronze", house, due, measure, findings=odd)
 
 

@@ -33,6 +33,7 @@ def create_pipeline() -> Pipeline:
                     "inventory",
                     "lake",
                     "run_id",
+                    "quality_before",
                 ],
                 {name: name for name in ("quality", "quality_report")},
                 name="validate",

@@ -132,6 +132,7 @@ def validate(
     suites: Suites,
     lake: LakeInventory,
     run_id: str,
+    before: dict[str, Any],
     **tables: pl.LazyFrame,  # noqa: ARG001
 ) -> dict[str, Any]:
     """Validates the days that no verdict stands on."""
@@ -149,5 +150,5 @@ def validate(
         }
         for name in spec.transforms
     }
-    house = Gatehouse(request, suites, lake, run_id)
+    house = Gatehouse(request, suites, lake, run_id, before)
     return validate_layer("enriched", house, standing, measure)

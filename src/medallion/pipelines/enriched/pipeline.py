@@ -60,6 +60,7 @@ def create_pipeline() -> Pipeline:
                     "suites": "suites",
                     "lake": "lake",
                     "run_id": "run_id",
+                    "before": "quality_before",
                     **{name: name for name in TRANSFORMS},
                 },
                 {name: name for name in ("quality", "quality_report", "validated")},

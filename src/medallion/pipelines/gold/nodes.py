@@ -83,6 +83,7 @@ def validate(
     lake: LakeInventory,
     warehouse: Warehouse,
     run_id: str,
+    before: dict[str, Any],
 ) -> dict[str, Any]:
     """Validates the marts, unless a verdict stands on them."""
     rows = {row["table"]: row["accepted"] for row in receipt}
@@ -97,5 +98,5 @@ def validate(
             yield from measurer.gold(suite, rows.get(table.table, counted[table.table]))
 
     standing = {model: {"": warehouse.made_from("gold")} for model in suites.models}
-    house = Gatehouse(request, suites, lake, run_id)
+    house = Gatehouse(request, suites, lake, run_id, before)
     return validate_layer("gold", house, standing, measure)

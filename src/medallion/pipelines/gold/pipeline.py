@@ -39,7 +39,16 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.validate,
-                ["run_request", "receipt", "spec", "suites", "lake", "file", "run_id"],
+                [
+                    "run_request",
+                    "receipt",
+                    "spec",
+                    "suites",
+                    "lake",
+                    "file",
+                    "run_id",
+                    "quality_before",
+                ],
                 {name: name for name in ("quality", "quality_report", "validated")},
                 name="validate",
             ),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from medallion.planning.plan import RunPlan
-from medallion.quality.gate import Failure, grouped, line
+from medallion.quality.gate import Failure, grouped, is_told, line
 
 
 def describe(
@@ -18,12 +18,13 @@ def describe(
     *gates: Mapping[str, Any],
 ) -> str:
     """Writes the run report in Markdown: verdict, plan, rows, reasons, findings."""
-    failed = [
+    told = [
         failure
         for gate in gates
         for failure in (*gate["failures"], *gate["standing"])
-        if failure["severity"] != "info"
+        if is_told(failure)
     ]
+    failed = [failure for failure in told if failure["severity"] != "info"]
     verdict = f"{len(failed)} checks failed" if failed else "all checks passed"
     lines = [
         f"# Run report: {verdict}",
@@ -32,7 +33,7 @@ def describe(
         "",
         *_rows_table([*dims, *base_silver]),
         *_reasons_table([*dims, *base_silver]),
-        *_failures(failed),
+        *_failures(told),
         *_marts(gold),
     ]
     return "\n".join(lines).rstrip() + "\n"

@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from medallion.quality.gate import is_told
 from medallion.quality.reports.markdown import facts
 
 if TYPE_CHECKING:
@@ -98,9 +99,11 @@ def _findings(gates: Mapping[str, Mapping[str, Any]]) -> Iterable[dict[str, Any]
         for layer, gate in gates.items()
         for from_before, failures in ((False, gate["failures"]), (True, gate["standing"]))
         for failure in failures
-        if failure["severity"] != "info"
+        if is_told(failure)
     ]
-    return sorted(found, key=lambda failure: failure["severity"] != "critical")
+    return sorted(
+        found, key=lambda failure: ("critical", "warning", "info").index(failure["severity"])
+    )
 
 
 def _outcomes(gates: Mapping[str, Mapping[str, Any]]) -> Iterable[dict[str, Any]]:
