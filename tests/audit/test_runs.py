@@ -219,7 +219,7 @@ def test_what_cannot_be_asked_is_told(
     told: Callable[..., Result], arguments: tuple[str, ...], expected: str
 ) -> None:
     result = told(*arguments)
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert expected in result.output.replace("\n", " ")
 
 

@@ -150,7 +150,7 @@ class TestExport:
         export_table(lake, "orders", selected(lake, "orders"), tmp_path / "x.csv")
         heading, line = (tmp_path / "x.csv").read_text(encoding="utf-8").splitlines()
         fields = dict(zip(heading.split(","), line.split(","), strict=True))
-        assert (fields["agent_id"], fields["clv_bucket"]) == ('""', "")
+        assert (fields["agent_id"], fields["clv_bucket"]) == ("", "<null>")
 
     def test_several_tables_go_into_a_folder(self, orders: LakeInventory, tmp_path: Path) -> None:
         put_aside(orders, "returns", 0, [{"invalid_reason": "fk:order_id"}])

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from medallion.errors import RequestError, UsageError, meant
+from medallion.errors import UsageError, meant
 from medallion.lake.names import as_day, as_identifier, as_reason
 from medallion.spec import Spec
 
@@ -94,11 +94,11 @@ class RunRequest(_Model):
     @model_validator(mode="after")
     def _one_window(self) -> RunRequest:
         if self.ingest_dt and (self.start or self.end):
-            raise RequestError("Give either ingest_dt or start and end, not both.")
+            raise UsageError("Give either ingest_dt or start and end, not both.")
         if bool(self.start) != bool(self.end):
-            raise RequestError("A window needs both start and end.")
+            raise UsageError("A window needs both start and end.")
         if self.start and self.end and self.start > self.end:
-            raise RequestError(f"The window starts ({self.start}) after its end ({self.end}).")
+            raise UsageError(f"The window starts ({self.start}) after its end ({self.end}).")
         return self
 
     @property
@@ -113,7 +113,7 @@ def parse_request(parameters: Mapping[str, Any]) -> RunRequest:
     """Reads the parameters of a run.
 
     Raises:
-        RequestError: A parameter is unknown or has a value it cannot have.
+        UsageError: A parameter is unknown or has a value it cannot have.
     """
     try:
         return RunRequest.model_validate(parameters)
