@@ -151,11 +151,12 @@ def check_transforms(request: RunRequest, spec: Spec) -> None:
 def _told(problem: Any) -> str:
     """What is wrong with a parameter; for an unknown one, what may have been meant."""
     place = [str(part) for part in problem["loc"]]
-    given = f"{'.'.join(place)}={problem['input']!r}"
+    name = ".".join(place)
     if problem["type"] != "extra_forbidden":
-        return f"{given}: {problem['msg']}"
+        return f"{name}={problem['input']!r}: {problem['msg']}"
+    # Without its value: nobody knows what it is, and it may be a secret.
     known = _allowed(place[:-1])
-    return f"{given}: there is no such parameter; {meant(place[-1], known)}".rstrip("; ")
+    return f"{name}: there is no such parameter; {meant(place[-1], known)}".rstrip("; ")
 
 
 def _allowed(place: list[str]) -> list[str]:
