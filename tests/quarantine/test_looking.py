@@ -151,7 +151,7 @@ class TestExport:
         export_table(lake, "orders", selected(lake, "orders"), tmp_path / "x.csv")
         heading, line = (tmp_path / "x.csv").read_text(encoding="utf-8").splitlines()
         fields = dict(zip(heading.split(","), line.split(","), strict=True))
-        assert (fields["agent_id"], fields["clv_bucket"]) == ('""', "")
+        assert (fields["agent_id"], fields["clv_bucket"]) == ("", "<null>")
 
     @pytest.mark.parametrize(
         ("value", "written"),

@@ -73,7 +73,7 @@ def message(facts: RunFacts) -> dict[str, Any]:
     """What is sent: a line for notifications, and blocks as Slack shows them."""
     title = f"medallion run {facts.run_id} {facts.status} ({facts.environment})"
     warnings = sum(facts.warnings.values())
-    numbers = f"{facts.seconds:.1f} s, {warnings} warning{'' if warnings == 1 else 's'}"
+    numbers = f"{facts.seconds:.1f} s, {_warnings(facts)}"
     texts = [f"*{_escaped(title)}*\n{numbers}"]
     if facts.error:
         texts.append(f"```{_escaped(facts.error)[:_LONGEST]}```")
@@ -86,7 +86,12 @@ def message(facts: RunFacts) -> dict[str, Any]:
 def _reason(facts: RunFacts) -> str:
     if facts.error:
         return facts.error.splitlines()[0]
-    return f"{sum(facts.warnings.values())} warnings"
+    return _warnings(facts)
+
+
+def _warnings(facts: RunFacts) -> str:
+    count = sum(facts.warnings.values())
+    return f"{count} warning{'' if count == 1 else 's'}"
 
 
 def _lines(facts: RunFacts) -> list[str]:

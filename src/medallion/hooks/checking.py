@@ -21,8 +21,8 @@ class RequestCheck:
         """Checks the parameters, and that the chosen nodes find what they read.
 
         Raises:
-            RequestError: A parameter is unknown or has a value it cannot have.
-            UsageError: A node reads what only an earlier node of the same run hands over.
+            UsageError: A parameter is unknown or has a value it cannot have, or a node reads
+                what only an earlier node of the same run hands over.
         """
         request = parse_request(catalog.load("parameters"))
         if request.transforms:

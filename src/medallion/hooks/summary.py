@@ -139,7 +139,7 @@ def _title(facts: RunFacts) -> str:
     if not days:
         return "No Bronze day was due"
     span = f"{days[0]}" if len(days) == 1 else f"{days[0]} to {days[-1]}"
-    return f"Bronze {span} ({len(days)} days)"
+    return f"Bronze {span} ({len(days)} day{'s' if len(days) > 1 else ''})"
 
 
 def _places(facts: RunFacts, data_root: Path) -> Iterable[str]:

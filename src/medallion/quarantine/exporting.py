@@ -10,11 +10,15 @@ from pathlib import Path
 from medallion.errors import RequestError
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.quarantined import Selection, reading
-from medallion.quarantine.rows import masked_rows
+from medallion.quarantine.rows import masked_rows, quoted
 
-# What a spreadsheet takes for a formula, also in its wide form or behind blanks. A number is
-# none, whatever its sign.
-_FORMULA = r"^[\t\r\n]|^\s*[=+\-@＝＋－＠]"  # noqa: RUF001
+# A spreadsheet runs a cell that begins so as a formula, also behind blanks and in the wide form
+# of these characters. An apostrophe before it makes it text.
+_FORMULA = "^[\t\r\n]|^\\s*[=+\\-@\uff1d\uff0b\uff0d\uff20]"
+# A number is none, though it may begin with a sign: it stays as it came.
+_NUMBER = r"[+-]?(\d+([.,]\d+)*|[.,]\d+)([eE][+-]?\d+)?%?"
+# Blank text is an empty cell, so null needs a word of its own; data have never held this one.
+_NULL = "<null>"
 
 
 def export_table(
@@ -98,24 +102,26 @@ def _copy(statement: str, file: Path) -> int:
         return 0
     target = str(file).replace("'", "''")
     with reading() as connection:
-        names = [str(row[0]) for row in connection.execute(f"describe {statement}").fetchall()]
-        harmless = ", ".join(f"{_harmless(name)} as {_quoted(_as_text(name))}" for name in names)
+        columns = connection.execute(f"describe {statement}").fetchall()
+        cells = ", ".join(_cell(name, kind) for name, kind, *_ in columns)
         copied = connection.execute(
-            f"copy (select {harmless} from ({statement})) to '{target}' (format csv, header)"
+            f"copy (select {cells} from ({statement})) to '{target}' "
+            f"(format csv, header, nullstr '{_NULL}')"
         )
         return int(copied.fetchall()[0][0])
 
 
-def _harmless(name: str) -> str:
-    """The SQL of a column in which nothing is a formula to a spreadsheet."""
-    value = f"{_quoted(name)}::varchar"
-    is_formula = f"regexp_matches({value}, '{_FORMULA}') and try_cast({value} as double) is null"
-    return f"case when {is_formula} then '''' || {value} else {value} end"
+def _cell(name: str, kind: str) -> str:
+    """A column, and its name, as a spreadsheet may open them."""
+    column = quoted(name)
+    heading = quoted(f"'{name}" if _is_formula(name) else name)
+    if kind != "VARCHAR":
+        return f"{column} as {heading}"
+    is_formula = (
+        f"regexp_matches({column}, '{_FORMULA}') and not regexp_full_match({column}, '{_NUMBER}')"
+    )
+    return f"case when {is_formula} then '''' || {column} else {column} end as {heading}"
 
 
-def _as_text(name: str) -> str:
-    return f"'{name}" if re.search(_FORMULA, name) else name
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
+def _is_formula(text: str) -> bool:
+    return bool(re.match(_FORMULA, text)) and not re.fullmatch(_NUMBER, text)
