@@ -83,7 +83,8 @@ def again(name: str, values: Any = None) -> Callable[[pa.Table], pa.Table]:
     """A step that appends a column of a name that is there already."""
 
     def step(table: pa.Table) -> pa.Table:
-        column = table[name] if values is None else pa.array([values] * table.num_rows)
+        first = table.schema.names.index(name)
+        column = table.column(first) if values is None else pa.array([values] * table.num_rows)
         return table.append_column(pa.field(name, column.type), column)
 
     return step

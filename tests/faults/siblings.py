@@ -509,4 +509,11 @@ FOLDERS = (
     ),
 )
 
-SIBLINGS = (*BYTES, *TWICE, *LARGE, *NUMBERS, *FOLDERS)
+KINDS = {
+    "bytes": BYTES,
+    "columns twice": TWICE,
+    "large numbers": LARGE,
+    "numbers in text": NUMBERS,
+    "folders": FOLDERS,
+}
+SIBLINGS = tuple(sibling for siblings in KINDS.values() for sibling in siblings)

@@ -1,14 +1,15 @@
 """Siblings of the given inputs: each value ends where the semantics say.
 
 All are spoiled partitions of one Bronze, and one run is made for all of them. While something is
-being mended, `FAULTS_ALONE=1` gives each a run of its own, so that none hides another.
+being mended, `FAULTS_ALONE=1` gives each kind a run of its own, so that none hides another.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 
 import polars as pl
@@ -18,17 +19,21 @@ from medallion.spec import Spec
 from tests.bronze_writing import DAY, ingest, write_day, write_dimensions, write_partition
 from tests.faults.bronze import change
 from tests.faults.harness import DIMENSIONS, SILVER, Outcome, holds_up, run
-from tests.faults.siblings import SIBLINGS, Sibling
+from tests.faults.siblings import KINDS, SIBLINGS, Sibling
 
 _NUMBERS = {sibling.name: n for n, sibling in enumerate(SIBLINGS, start=2)}
 
 
 @pytest.fixture(scope="module")
-def together(tmp_path_factory: pytest.TempPathFactory, spec: Spec) -> Outcome:
-    """The run on a Bronze that holds all of them."""
-    top = tmp_path_factory.mktemp("siblings")
-    chosen = () if os.environ.get("FAULTS_ALONE") else SIBLINGS
-    return _deliver_and_run(top, spec, chosen)
+def runs(tmp_path_factory: pytest.TempPathFactory, spec: Spec) -> Callable[[str], Outcome]:
+    """The run on the Bronze that holds a kind of siblings: one and the same for all kinds."""
+
+    @cache
+    def outcome(kind: str) -> Outcome:
+        chosen = KINDS[kind] if kind else SIBLINGS
+        return _deliver_and_run(tmp_path_factory.mktemp("siblings"), spec, chosen)
+
+    return lambda kind: outcome(kind if os.environ.get("FAULTS_ALONE") else "")
 
 
 def _deliver_and_run(top: Path, spec: Spec, siblings: Iterable[Sibling]) -> Outcome:
@@ -67,20 +72,28 @@ def _deliver(root: Path, spec: Spec, sibling: Sibling) -> None:
         change(root / table / ingest(n), *steps)
 
 
-def test_no_row_is_lost_and_nothing_ends_in_a_trace(together: Outcome) -> None:
-    assert together.code == 0, together.text[-3000:]
-    holds_up(together)
-    assert "secret.person" not in together.text
-
-
-@pytest.mark.parametrize("sibling", SIBLINGS, ids=lambda sibling: sibling.name)
-def test_a_sibling_ends_where_it_belongs(
-    sibling: Sibling, together: Outcome, tmp_path: Path, spec: Spec
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_no_row_is_lost_and_nothing_ends_in_a_trace(
+    kind: str, runs: Callable[[str], Outcome]
 ) -> None:
-    outcome = together
-    if os.environ.get("FAULTS_ALONE"):
-        outcome = _deliver_and_run(tmp_path, spec, [sibling])
-        holds_up(outcome)
+    outcome = runs(kind)
+    assert outcome.code == 0, outcome.text[-3000:]
+    holds_up(outcome)
+    assert "secret.person" not in outcome.text
+
+
+@pytest.mark.parametrize(
+    ("kind", "sibling"),
+    [
+        pytest.param(kind, sibling, id=sibling.name)
+        for kind, siblings in KINDS.items()
+        for sibling in siblings
+    ],
+)
+def test_a_sibling_ends_where_it_belongs(
+    kind: str, sibling: Sibling, runs: Callable[[str], Outcome]
+) -> None:
+    outcome = runs(kind)
     assert outcome.code == 0, outcome.text[-3000:]
     aside = _rows(outcome, sibling, "quarantine")
     accepted = _rows(outcome, sibling, "base")
