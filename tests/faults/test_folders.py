@@ -62,7 +62,7 @@ def test_glob_characters_in_both_roots_are_characters(base: Outcome, tmp_path: P
 
 
 def _star(bronze: Path) -> None:
-    """A listed file `part-*.parquet` beside files that it would match, which no manifest lists."""
+    """A file whose name is a pattern that does not match itself."""
     whole = b.read(bronze / "orders" / b.SECOND)
     b.write(bronze / "orders" / b.SECOND, whole, names=["part-[0]*.parquet"])
 
