@@ -45,7 +45,7 @@ standins: .standins/.synced ## Make the environment of the stand-ins for Google 
 	@touch $@
 
 test: setup standins ## Run all tests
-	$(RUN) pytest -n 2
+	$(RUN) pytest -n 2 -m ''
 
 check: setup ## Format, lint, types, layer contracts, SQL: what CI checks
 	$(RUN) ruff format --check .
