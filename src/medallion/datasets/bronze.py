@@ -92,7 +92,7 @@ def _scans(partitions: list[BronzePartition]) -> list[pl.LazyFrame]:
         in_file = {key for file in partition.files for key in file.columns}
         for file in partition.files:
             hive = "" if partition.key in in_file else partition.key
-            groups[hive, *file.columns.items()].append(file.path)
+            groups[hive, *file.fields].append(file.path)
     return [
         pl.scan_parquet(
             files,

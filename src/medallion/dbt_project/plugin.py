@@ -15,7 +15,7 @@ from dbt.adapters.duckdb.plugins import BasePlugin
 
 from medallion.dbt_project.context import Context
 from medallion.dbt_project.results import StagedPartition, StagedTable
-from medallion.dbt_project.sources import BronzeView
+from medallion.dbt_project.sources import BronzeView, occurrences
 from medallion.dbt_project.standalone import standalone_context
 from medallion.spec import INGESTION_DAY
 
@@ -153,7 +153,7 @@ class PartitionWriter:
             partition.value: {
                 kept
                 for column, kept in unknown.items()
-                if not any(column in file.columns for file in partition.files)
+                if not any(column in occurrences(file) for file in partition.files)
             }
             for partition in partitions
         }

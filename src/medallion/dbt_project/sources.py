@@ -2,21 +2,26 @@
 
 The files of a window may differ: columns come and go, a type changes. Files of one physical
 schema are scanned together. A column that is held alike in all of them keeps its type; any
-other is read as text in each file's own form, with a flag that says whether text it was.
+other is read as text in each file's own form, with a word that says how the file holds it. A
+column is found by its place in the file, because names may be empty, stand twice or differ in
+case only, and DuckDB has names of its own for such columns.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from medallion.lake.bronze import BronzeFile, BronzePartition
+from medallion.lake.bronze import AMBIGUOUS, BronzeFile, BronzePartition
 from medallion.spec import BRONZE_DAY, INGESTION_DAY, SNAPSHOT_DAY, Spec
 
 FILE, ROW = "_file", "_row"
 _NATIVE = ("VARCHAR", "BIGINT", "DOUBLE", "BOOLEAN")
+_TEXT = ("VARCHAR", "JSON")
+_NAMELESS = "unnamed"
+Occurrence = tuple[str, int]
 _ADDED = (INGESTION_DAY, SNAPSHOT_DAY, "invalid_reason", FILE, ROW)
 
 
@@ -40,7 +45,7 @@ class BronzeView:
         groups: dict[tuple[object, ...], list[BronzeFile]] = defaultdict(list)
         for partition in self.partitions:
             for file in partition.files:
-                groups[_day_from(partition, file), *file.columns.items()].append(file)
+                groups[_day_from(partition, file), *file.fields].append(file)
         return dict(groups)
 
     @cached_property
@@ -49,9 +54,7 @@ class BronzeView:
         return {name: self._physical(name) for name in self.spec.contract(self.table)}
 
     def _physical(self, column: str) -> str:
-        held = {
-            files[0].columns[column] for files in self.groups.values() if column in files[0].columns
-        }
+        held = {columns[column] for columns in self._schemas if column in columns}
         if not held:
             return "ABSENT"
         if len(held) == 1 and (kind := held.pop()) in _NATIVE:
@@ -59,18 +62,46 @@ class BronzeView:
         return "MIXED"
 
     @cached_property
-    def unknown(self) -> dict[str, str]:
-        """Columns beyond the contract: the name they keep, by the name in the file."""
+    def _schemas(self) -> list[dict[str, str]]:
+        """The columns of each group of files, by name."""
+        return [files[0].columns for files in self.groups.values()]
+
+    @cached_property
+    def ambiguous(self) -> frozenset[str]:
+        """The contract columns that stand more than once in some file."""
+        return frozenset(
+            name
+            for name in self.spec.contract(self.table)
+            if any(columns.get(name) == AMBIGUOUS for columns in self._schemas)
+        )
+
+    @cached_property
+    def unknown(self) -> dict[Occurrence, str]:
+        """Columns beyond the contract: the name they keep, by where they stand in a file.
+
+        A column that stands twice is kept twice, under numbered names.
+        """
         contract = self.spec.contract(self.table)
-        flags = (_flag(name) for name in contract)
-        taken = {name.lower() for name in (*contract, *flags, *_ADDED)}
-        names = {name for files in self.groups.values() for name in files[0].columns}
-        kept: dict[str, str] = {}
-        for name in sorted(names - contract.keys()):
+        words = (_held_as(name) for name in contract)
+        taken = {name.lower() for name in (*contract, *words, *_ADDED)}
+        kept: dict[Occurrence, str] = {}
+        for name, number in sorted(self._beyond_contract()):
+            proposed = (name or _NAMELESS) + (f"__{number}" if number else "")
             # DuckDB does not tell case apart, so a name that is taken gets a suffix.
-            kept[name] = f"{name}__bronze" if name.lower() in taken else name
-            taken.add(kept[name].lower())
+            while proposed.lower() in taken:
+                proposed += "__bronze"
+            kept[name, number] = proposed
+            taken.add(proposed.lower())
         return kept
+
+    def _beyond_contract(self) -> set[Occurrence]:
+        contract = self.spec.contract(self.table)
+        return {
+            occurrence
+            for files in self.groups.values()
+            for occurrence in occurrences(files[0])
+            if occurrence[1] or occurrence[0] not in contract
+        }
 
     @property
     def statement(self) -> str:
@@ -79,7 +110,7 @@ class BronzeView:
         return "\nunion all by name\n".join(scans) or self._nothing()
 
     def _scan(self, key: tuple[object, ...], files: Sequence[BronzeFile]) -> str:
-        held = _Held(files[0].columns)
+        held = _Held(files[0])
         selected = [*self._contract_columns(held), *self._unknown_columns(held)]
         path = held.free_name
         day = {
@@ -93,30 +124,23 @@ class BronzeView:
             f"select {', '.join(selected)}, {day} as {INGESTION_DAY},"
             f" {path} as {FILE}, {held.row_number} as {ROW}"
             f" from read_parquet([{paths}], filename = '{path}',"
-            f" hive_partitioning = {str(key[0] == 'hive').lower()}{hive}){held.alias}"
+            f" hive_partitioning = {str(key[0] == 'hive').lower()}{hive}) as {held.alias}"
         )
 
     def _contract_columns(self, held: _Held) -> Iterable[str]:
         for name, kind in self.physical.items():
-            quoted = _quoted(name)
-            if name not in held.types:
-                yield (
-                    f"null::varchar as {quoted}"
-                    if kind in ("MIXED", "ABSENT")
-                    else (f"null::{kind} as {quoted}")
-                )
-            elif kind == "MIXED":
-                yield f"{held.text(name)} as {quoted}"
-            else:
-                yield f"{held.reference(name)} as {quoted}"
+            place = held.places.get((name, 0))
             if kind == "MIXED":
-                is_text = held.types.get(name) == "VARCHAR"
-                yield f"{str(is_text).lower()} as {_quoted(_flag(name))}"
+                yield f"{held.text(place)} as {_quoted(name)}"
+                yield f"{held.word(name)} as {_quoted(_held_as(name))}"
+            elif place is None:
+                yield f"null::{'varchar' if kind == 'ABSENT' else kind} as {_quoted(name)}"
+            else:
+                yield f"c{place} as {_quoted(name)}"
 
     def _unknown_columns(self, held: _Held) -> Iterable[str]:
-        for name, kept in self.unknown.items():
-            value = held.text(name) if name in held.types else "null::varchar"
-            yield f"{value} as {_quoted(kept)}"
+        for occurrence, kept in self.unknown.items():
+            yield f"{held.text(held.places.get(occurrence))} as {_quoted(kept)}"
 
     def _nothing(self) -> str:
         columns = [f"null::varchar as {_quoted(name)}" for name in self.physical]
@@ -128,50 +152,69 @@ class BronzeView:
 
 @dataclass(frozen=True)
 class _Held:
-    """The columns of files of one physical schema, as SQL can name them.
+    """The columns of files of one physical schema, as SQL can name them: by their places."""
 
-    DuckDB does not tell names apart by case, and refuses to number the rows of a file that has
-    a column of the number's name; Bronze may hold both.
-    """
-
-    types: Mapping[str, str]
+    file: BronzeFile
 
     @cached_property
-    def _clash(self) -> bool:
-        return len({name.lower() for name in self.types}) < len(self.types)
+    def places(self) -> dict[Occurrence, int]:
+        """Where each column stands."""
+        return {found: place for place, found in enumerate(occurrences(self.file))}
 
-    def reference(self, name: str) -> str:
-        """A column's name, or its place where names differ in case only."""
-        return f"c{list(self.types).index(name)}" if self._clash else _quoted(name)
+    def text(self, place: int | None) -> str:
+        """A column's values as text: bytes are decoded; the sign of a NaN means nothing."""
+        if place is None:
+            return "null::varchar"
+        kind = self.file.fields[place][1]
+        text = f"cast(c{place} as varchar)"
+        if kind in ("FLOAT", "DOUBLE"):
+            return f"replace({text}, '-nan', 'nan')"
+        return f"coalesce(try(decode(c{place})), {text})" if kind == "BLOB" else text
 
-    def text(self, name: str) -> str:
-        """A column's values as text; the sign of a NaN means nothing."""
-        text = f"cast({self.reference(name)} as varchar)"
-        is_float = self.types[name] in ("FLOAT", "DOUBLE")
-        return f"replace({text}, '-nan', 'nan')" if is_float else text
+    def word(self, name: str) -> str:
+        """How a column's values are held: text, bytes that are no text, something other."""
+        place = self.places.get((name, 0))
+        if place is None:
+            return "'ambiguous'" if (name, 1) in self.places else "'text'"
+        kind = self.file.fields[place][1]
+        if kind == "BLOB":
+            return f"case when try(decode(c{place})) is null then 'bytes' else 'text' end"
+        return "'text'" if kind in _TEXT else "'other'"
 
     @property
     def alias(self) -> str:
-        """The names by place, where they are needed."""
-        if not self._clash:
-            return ""
-        return f" as held({', '.join(f'c{place}' for place in range(len(self.types)))})"
+        """Names for all columns."""
+        return f"held({', '.join(f'c{place}' for place in range(len(self.file.fields)))})"
 
     @property
     def free_name(self) -> str:
         """A name for the path that no column can have, being longer than all of them."""
-        return "path" + "_" * max((len(name) for name in self.types), default=0)
+        return "path" + "_" * max((len(name) for name, _ in self.file.fields), default=0)
 
     @property
     def row_number(self) -> str:
-        """A row's place: DuckDB's own number, or one counted in the order of the scan."""
-        names = {name.lower() for name in self.types}
+        """A row's place: DuckDB's own number, or one counted in the order of the scan.
+
+        DuckDB refuses to number the rows of a file that has a column of the number's name.
+        """
+        names = {name.lower() for name, _ in self.file.fields}
         return "row_number() over ()" if "file_row_number" in names else "file_row_number"
 
 
-def _flag(name: str) -> str:
-    """The column that says whether a mixed column's value was text in its file."""
-    return f"{name}__is_text"
+def occurrences(file: BronzeFile) -> list[Occurrence]:
+    """The columns of a file in its order: name, and 0, or 1, 2, ... if the name stands twice."""
+    times = Counter(name for name, _ in file.fields)
+    seen: Counter[str] = Counter()
+    found: list[Occurrence] = []
+    for name, _ in file.fields:
+        seen[name] += 1
+        found.append((name, seen[name] if times[name] > 1 else 0))
+    return found
+
+
+def _held_as(name: str) -> str:
+    """The column that says how a mixed column's value is held in its file."""
+    return f"{name}__held"
 
 
 def _day_from(partition: BronzePartition, file: BronzeFile) -> str:

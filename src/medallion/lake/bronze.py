@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -23,6 +23,9 @@ from medallion.spec import BRONZE_DAY, Spec, Table
 MANIFEST = "_MANIFEST.json"
 # What the Bronze types of the spec are called by DuckDB.
 BRONZE_TYPES = {"string": "VARCHAR", "int64": "BIGINT", "double": "DOUBLE", "bool": "BOOLEAN"}
+# The type of a name that more than one column of a file has: nobody can say which is meant.
+AMBIGUOUS = "AMBIGUOUS"
+_BYTE_ORDER_MARK = "\ufeff"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +35,19 @@ class BronzeFile:
     Attributes:
         path: Where it is.
         rows: Rows as its footer says.
-        columns: Physical columns in file order, name to DuckDB type (`VARCHAR`, `BIGINT`, ...).
+        fields: Physical columns in file order: name and DuckDB type (`VARCHAR`, `BIGINT`, ...).
+            A name can stand twice; a byte order mark in front of it is left out.
     """
 
     path: str
     rows: int
-    columns: Mapping[str, str] = field(hash=False)
+    fields: tuple[tuple[str, str], ...]
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """Name to DuckDB type; `AMBIGUOUS` where a name stands more than once."""
+        times = Counter(name for name, _ in self.fields)
+        return {name: AMBIGUOUS if times[name] > 1 else kind for name, kind in self.fields}
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,17 +339,22 @@ def _footers(paths: list[str]) -> dict[str, BronzeFile]:
     return {path: BronzeFile(path, rows[path], _top_level(elements[path])) for path in paths}
 
 
-def _top_level(elements: Sequence[tuple[str, str | None, int]]) -> dict[str, str]:
-    """The columns of a schema that Parquet lists depth first, its root at the head."""
-    columns: dict[str, str] = {}
+def _top_level(elements: Sequence[tuple[str, str | None, int]]) -> tuple[tuple[str, str], ...]:
+    """The columns of a schema that Parquet lists depth first, its root at the head.
+
+    A CSV that Excel has written begins with a byte order mark, which ends up in front of the
+    first column's name and belongs to no name.
+    """
+    columns: list[tuple[str, str]] = []
     inside = 0
     for name, kind, children in elements[1:]:
         if inside:
             inside += children - 1
         else:
-            columns[name] = kind if kind and not children else "NESTED"
+            held = kind if kind and not children else "NESTED"
+            columns.append((name.lstrip(_BYTE_ORDER_MARK), held))
             inside = children
-    return columns
+    return tuple(columns)
 
 
 def _first_line(error: Exception) -> str:
