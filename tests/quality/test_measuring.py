@@ -86,6 +86,9 @@ class TestBronze:
         [
             ({}, {}),
             ({"gross_total": "VARCHAR"}, {"no schema_drift": "warning"}),
+            ({"gross_total": "AMBIGUOUS"}, {"no ambiguous_columns": "critical"}),
+            ({"agent_id": "AMBIGUOUS"}, {"no ambiguous_columns": "critical"}),
+            ({"": "BIGINT"}, {"no schema_drift": "warning"}),
             ({"campaign": "VARCHAR"}, {"no schema_drift": "warning"}),
             ({"agent_id": None}, {"no schema_drift": "warning"}),
             ({"source_file": None}, {}),

@@ -30,6 +30,7 @@ class _Shared:
 
     context: Context | None = None
     connection: duckdb.DuckDBPyConnection | None = None
+    is_changed: bool = False
 
 
 _shared = _Shared()
@@ -38,6 +39,11 @@ _shared = _Shared()
 def set_context(context: Context) -> None:
     """Names the context that dbt's next cursor sees."""
     _shared.context = context
+
+
+def apply_again() -> None:
+    """Lets dbt's next cursor see what has changed in the context."""
+    _shared.is_changed = True
 
 
 def ask(query: str) -> list[tuple[Any, ...]]:
@@ -72,9 +78,9 @@ class Plugin(BasePlugin):
         """Applies the context if it is another one than before."""
         with self._lock:
             context = _shared.context or self._applied or standalone_context()
-            if context is not self._applied:
+            if context is not self._applied or _shared.is_changed:
                 _apply(context, cursor)
-                self._applied = context
+                self._applied, _shared.is_changed = context, False
 
     def store(self, target_config: Any) -> None:
         """Writes the rows of a model as partitions, a few at a time."""

@@ -51,6 +51,7 @@ def _bronze(table: str, spec: Spec) -> Derived:
                 origin,
             ),
             _nothing("missing_required_columns", "critical", _CONTRACT, f"{origin}.columns"),
+            _nothing("ambiguous_columns", "critical", _TWICE, f"{origin}.columns"),
             _nothing("schema_drift", "warning", _CONTRACT, f"{origin}.columns"),
         ],
     }
@@ -214,6 +215,7 @@ def _gold(model: GoldModel) -> Derived:
 
 
 _CONTRACT = "The producer delivers what the contract says."
+_TWICE = "Of two columns of one name nobody can say which is meant."
 
 
 def _schema(origin: str) -> Expectation:

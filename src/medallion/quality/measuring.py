@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from medallion.lake.bronze import BRONZE_TYPES, BronzePartition, Finding, Listed
+from medallion.lake.bronze import AMBIGUOUS, BRONZE_TYPES, BronzePartition, Finding, Listed
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.manifest import PartitionManifest
 from medallion.quality.expectation import Expectation
@@ -380,9 +380,12 @@ class Measurer:
         required = {n for n, column in contract.items() if column.required}
         declared = {n: BRONZE_TYPES[column.bronze] for n, column in contract.items()}
         return {
-            "missing_required_columns": named(n for n in required if n not in columns),
+            "missing_required_columns": named(n for n in contract if n in required - columns.keys()),
+            "ambiguous_columns": named(n for n in contract if columns.get(n) == AMBIGUOUS),
             "schema_drift": differences(
-                columns.items(), declared, optional={*required, *self._spec.lineage}
+                ((name, kind) for name, kind in columns.items() if not _is_twice(contract, name, kind)),
+                declared,
+                optional={*required, *self._spec.lineage, *columns},
             ),
         }
 
@@ -408,7 +411,12 @@ class Measurer:
         return self._connection.execute(query).fetchall()
 
 
-_DRIFT = ("missing_required_columns", "schema_drift")
+_DRIFT = ("missing_required_columns", "ambiguous_columns", "schema_drift")
+
+
+def _is_twice(contract: Iterable[str], name: str, kind: str) -> bool:
+    """Whether a column of the contract stands twice, which is more than drift."""
+    return kind == AMBIGUOUS and name in contract
 
 
 def _rows_of(suite: Suite) -> str:

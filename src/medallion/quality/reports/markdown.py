@@ -163,7 +163,7 @@ def _drift(result: Result) -> Iterable[str]:
     alike: dict[tuple[str, str], list[str]] = {}
     for table, found in facts(result, "files").items():
         for row in found:
-            for name in ("missing_required_columns", "schema_drift"):
+            for name in ("missing_required_columns", "ambiguous_columns", "schema_drift"):
                 if row[name]:
                     said = f"required: {row[name]} missing" if "required" in name else row[name]
                     alike.setdefault((table, said), []).append(row["partition"])

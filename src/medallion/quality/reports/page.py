@@ -163,7 +163,7 @@ def _drift(gates: Mapping[str, Mapping[str, Any]]) -> Iterable[dict[str, Any]]:
     alike: dict[tuple[str, str], int] = {}
     for table, rows in facts(gates.get("bronze", {}), "files").items():
         for row in rows:
-            for name in ("missing_required_columns", "schema_drift"):
+            for name in ("missing_required_columns", "ambiguous_columns", "schema_drift"):
                 if row[name]:
                     said = (
                         f"{row[name]} missing" if name == "missing_required_columns" else row[name]
