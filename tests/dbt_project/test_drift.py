@@ -272,7 +272,7 @@ NUMBERS_IN_TEXT: list[tuple[pl.Series, str | None]] = [
     (pl.Series([1001], dtype=pl.Int16), "1001"),
     (pl.Series([18446744073709551615], dtype=pl.UInt64), "18446744073709551615"),
     (pl.Series([Decimal("1001.000000000")]), "1001"),
-    (pl.Series([Decimal("1000")], dtype=pl.Decimal(38, 0)), "1000"),
+    (pl.Series([Decimal(1000)], dtype=pl.Decimal(38, 0)), "1000"),
     (pl.Series([Decimal("12.50")]), "12.5"),
     (pl.Series([-12.5]), "-12.5"),
     (pl.Series([-0.0]), "0"),

@@ -68,7 +68,7 @@ def _repaired(partition: BronzePartition, bad: set[str], scratch: Path) -> Bronz
 
 
 def _copied(file: BronzeFile, folder: Path) -> BronzeFile:
-    import pyarrow.parquet as pq
+    from pyarrow import parquet as pq
 
     folder.mkdir(parents=True, exist_ok=True)
     copy = folder / file.path.rsplit("/", 1)[-1]

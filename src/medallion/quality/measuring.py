@@ -379,13 +379,16 @@ class Measurer:
         contract = self._spec.contract(table)
         required = {n for n, column in contract.items() if column.required}
         declared = {n: BRONZE_TYPES[column.bronze] for n, column in contract.items()}
+        twice = [n for n in contract if columns.get(n) == AMBIGUOUS]
         return {
-            "missing_required_columns": named(n for n in contract if n in required - columns.keys()),
-            "ambiguous_columns": named(n for n in contract if columns.get(n) == AMBIGUOUS),
+            "missing_required_columns": named(
+                n for n in contract if n in required and n not in columns
+            ),
+            "ambiguous_columns": named(twice),
             "schema_drift": differences(
-                ((name, kind) for name, kind in columns.items() if not _is_twice(contract, name, kind)),
+                ((name, kind) for name, kind in columns.items() if name not in twice),
                 declared,
-                optional={*required, *self._spec.lineage, *columns},
+                optional={*required, *self._spec.lineage, *twice},
             ),
         }
 
@@ -412,11 +415,6 @@ class Measurer:
 
 
 _DRIFT = ("missing_required_columns", "ambiguous_columns", "schema_drift")
-
-
-def _is_twice(contract: Iterable[str], name: str, kind: str) -> bool:
-    """Whether a column of the contract stands twice, which is more than drift."""
-    return kind == AMBIGUOUS and name in contract
 
 
 def _rows_of(suite: Suite) -> str:
