@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import logging
+from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
 
+from medallion.datasets.bronze_rows import bronze_rows
 from medallion.datasets.read_only import ReadOnlyDataset
 from medallion.datasets.schema import bronze_schema
-from medallion.lake.bronze import BronzeInventory, BronzePartition, list_bronze
+from medallion.dbt_project.sources import BronzeView
+from medallion.errors import LakeError
+from medallion.lake.bronze import BronzeInventory, Finding, list_bronze
 from medallion.spec import BRONZE_DAY, load_spec
+
+_LOG = logging.getLogger(__name__)
 
 
 class _BronzeDataset(ReadOnlyDataset[Any]):
@@ -69,13 +75,33 @@ class BronzeTableDataset(_BronzeDataset):
         return f"{self._root}/{self._table}"
 
     def load(self) -> pl.LazyFrame:
-        """Scans the table, with its partition column; where files differ, types are widened."""
-        opened, _ = self._inventory().open(self._inventory().tables[self._table])
-        scans = _scans(opened.get(self._table, []))
-        if not scans:
-            contract = bronze_schema(load_spec(self._spec_path), self._table)
+        """The rows as they were delivered, with the partition column.
+
+        What a run would only warn of is logged.
+
+        Raises:
+            LakeError: Rows are missing, because a file or a manifest cannot be read.
+        """
+        spec = load_spec(self._spec_path)
+        inventory = self._inventory()
+        opened, findings = inventory.open(inventory.tables[self._table])
+        self._tell([*(f for f in inventory.findings if f.table == self._table), *findings])
+        partitions = opened.get(self._table, [])
+        if not any(partition.files for partition in partitions):
+            contract = bronze_schema(spec, self._table)
             return pl.LazyFrame(schema={**contract, BRONZE_DAY: pl.Date()})
-        return pl.concat(scans, how="diagonal_relaxed")
+        return bronze_rows(BronzeView(self._table, partitions, spec))
+
+    def _tell(self, findings: Sequence[Finding]) -> None:
+        critical = [str(finding) for finding in findings if finding.critical]
+        if critical:
+            raise LakeError(
+                f"bronze.{self._table} cannot be read whole:",
+                details=critical,
+                hint="have these partitions delivered again.",
+            )
+        for finding in findings:
+            _LOG.warning("%s", finding)
 
     def preview(self, nrows: int = 8) -> pl.DataFrame:
         """The first rows, for a look."""
@@ -83,21 +109,3 @@ class BronzeTableDataset(_BronzeDataset):
 
     def _describe(self) -> dict[str, Any]:
         return {**super()._describe(), "table": self._table}
-
-
-def _scans(partitions: list[BronzePartition]) -> list[pl.LazyFrame]:
-    """One scan for all files of one physical schema."""
-    groups: dict[tuple[Any, ...], list[str]] = defaultdict(list)
-    for partition in partitions:
-        in_file = {key for file in partition.files for key in file.columns}
-        for file in partition.files:
-            hive = "" if partition.key in in_file else partition.key
-            groups[hive, *file.fields].append(file.path)
-    return [
-        pl.scan_parquet(
-            files,
-            hive_partitioning=bool(hive),
-            hive_schema={hive: pl.Date() if hive == BRONZE_DAY else pl.String()} if hive else None,
-        )
-        for (hive, *_), files in groups.items()
-    ]

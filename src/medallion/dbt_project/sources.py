@@ -110,7 +110,7 @@ class BronzeView:
         return "\nunion all by name\n".join(scans) or self._nothing()
 
     def _scan(self, key: tuple[object, ...], files: Sequence[BronzeFile]) -> str:
-        held = _Held(files[0])
+        held = Held(files[0])
         selected = [*self._contract_columns(held), *self._unknown_columns(held)]
         path = held.free_name
         day = {
@@ -118,7 +118,7 @@ class BronzeView:
             "name": f"cast(regexp_extract({path}, '{BRONZE_DAY}=([0-9-]+)', 1) as date)",
             "none": "cast(null as date)",
         }[str(key[0])]
-        paths = ", ".join(_literal(file.path) for file in files)
+        paths = ", ".join(literal(file.path) for file in files)
         hive = f", hive_types = {{'{BRONZE_DAY}': DATE}}" if key[0] == "hive" else ""
         return (
             f"select {', '.join(selected)}, {day} as {INGESTION_DAY},"
@@ -127,23 +127,23 @@ class BronzeView:
             f" hive_partitioning = {str(key[0] == 'hive').lower()}{hive}) as {held.alias}"
         )
 
-    def _contract_columns(self, held: _Held) -> Iterable[str]:
+    def _contract_columns(self, held: Held) -> Iterable[str]:
         for name, kind in self.physical.items():
             place = held.places.get((name, 0))
             if kind == "MIXED":
-                yield f"{held.text(place)} as {_quoted(name)}"
-                yield f"{held.word(name)} as {_quoted(_held_as(name))}"
+                yield f"{held.text(place)} as {quoted(name)}"
+                yield f"{held.word(name)} as {quoted(_held_as(name))}"
             elif place is None:
-                yield f"null::{'varchar' if kind == 'ABSENT' else kind} as {_quoted(name)}"
+                yield f"null::{'varchar' if kind == 'ABSENT' else kind} as {quoted(name)}"
             else:
-                yield f"c{place} as {_quoted(name)}"
+                yield f"c{place} as {quoted(name)}"
 
-    def _unknown_columns(self, held: _Held) -> Iterable[str]:
+    def _unknown_columns(self, held: Held) -> Iterable[str]:
         for occurrence, kept in self.unknown.items():
-            yield f"{held.text(held.places.get(occurrence))} as {_quoted(kept)}"
+            yield f"{held.text(held.places.get(occurrence))} as {quoted(kept)}"
 
     def _nothing(self) -> str:
-        columns = [f"null::varchar as {_quoted(name)}" for name in self.physical]
+        columns = [f"null::varchar as {quoted(name)}" for name in self.physical]
         return (
             f"select {', '.join(columns)}, null::date as {INGESTION_DAY},"
             f" null::varchar as {FILE}, null::bigint as {ROW} where false"
@@ -151,7 +151,7 @@ class BronzeView:
 
 
 @dataclass(frozen=True)
-class _Held:
+class Held:
     """The columns of files of one physical schema, as SQL can name them: by their places."""
 
     file: BronzeFile
@@ -225,9 +225,11 @@ def _day_from(partition: BronzePartition, file: BronzeFile) -> str:
     return "name" if shadowed else "hive"
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """A name as an SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
 
 
-def _literal(text: object) -> str:
+def literal(text: object) -> str:
+    """Text as an SQL literal."""
     return "'" + str(text).replace("'", "''") + "'"
