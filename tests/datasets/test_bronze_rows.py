@@ -13,6 +13,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from kedro.io import DatasetError
 
 from medallion.datasets.bronze import BronzeTableDataset
 from medallion.errors import LakeError
@@ -114,5 +115,6 @@ def test_text_that_is_not_utf8_ends_nothing(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
     folder = put(tmp_path, DAYS[0], {"order_id": ["a"]}, {"order_id": ["b"]})
     (folder / "part-1.parquet").write_bytes(b"no parquet")
-    with pytest.raises(LakeError, match=r"bronze\.orders cannot be read whole"):
+    with pytest.raises(DatasetError, match=r"bronze\.orders cannot be read whole") as raised:
         load(tmp_path)
+    assert isinstance(raised.value.__cause__, LakeError)

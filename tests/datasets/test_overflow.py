@@ -7,6 +7,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from kedro.io import DatasetError
 
 from medallion.datasets.lake_table import LakeTableDataset
 from medallion.errors import LakeError
@@ -36,11 +37,13 @@ def test_the_largest_rows_are_named_by_key_and_day(tmp_path: Path) -> None:
     )
     spec = str(PROJECT / "conf" / "base" / "spec.yml")
     dataset = LakeTableDataset(filepath=str(tmp_path), spec=spec, table=write.table)
-    with pytest.raises(LakeError) as raised:
+    with pytest.raises(DatasetError) as raised:
         dataset.save(write)
-    told = str(raised.value)
+    error = raised.value.__cause__
+    assert isinstance(error, LakeError)
+    told = str(error)
     assert told.startswith(f"enriched/product_performance of {DAY}: a sum does not fit")
-    first, second = raised.value.details
+    first, second = error.details
     assert "order_id large, product_id 2: 100,000,000,000,000,000.00" in first
     assert "order_id small, product_id 1: 5.00" in second
     assert not list(tmp_path.rglob("ingestion_dt=*"))

@@ -315,3 +315,15 @@ def test_an_amount_or_quantity_beyond_its_bound_is_too_large(tmp_path: Path, spe
     assert built.frame("base/order_items")["product_id"].to_list() == [1]
     reasons = built.frame("quarantine/order_items")["invalid_reason"].to_list()
     assert reasons == ["too_large:quantity|too_large:unit_price"]
+
+
+def test_nested_columns_of_several_shapes_are_read_side_by_side(tmp_path: Path, spec: Spec) -> None:
+    shapes: list[list[Any]] = [[[1]], [{"a": 1}], [{"a": "x", "b": [1]}], [[["y"]]]]
+    tables = [
+        twice(orders(spec, {"order_id": f"BAD-{n}"}).to_arrow(), "extra", shape)
+        for n, shape in enumerate(shapes)
+    ]
+    put_parquet(tmp_path, *tables)
+    put_aside = build(tmp_path / "bronze", tmp_path / "out", spec).frame("quarantine/orders")
+    kept = put_aside.sort("order_id")["extra"].to_list()
+    assert kept == ["[1]", "{'a': 1}", "{'a': x, 'b': [1]}", "[[y]]"]

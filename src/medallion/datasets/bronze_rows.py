@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +20,8 @@ import polars as pl
 from polars.io.plugins import register_io_source
 
 from medallion.dbt_project.repairing import with_bytes_for_bad_text
-from medallion.dbt_project.sources import BronzeView, Held, Occurrence, literal, quoted
-from medallion.lake.bronze import BronzeFile, BronzePartition
+from medallion.dbt_project.sources import BronzeView, Held, Occurrence, literal, occurrences, quoted
+from medallion.lake.bronze import NESTED, BronzeFile, BronzePartition
 from medallion.spec import BRONZE_DAY
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class _Rows:
         """Names and types; no rows are read for them."""
         with _connection() as connection:
             query = f"from ({_Query(self.view).statement}) limit 0"
-            return pl.DataFrame(connection.execute(query).to_arrow_table()).schema
+            return pl.DataFrame(connection.sql(query).to_arrow_table()).schema
 
     def read(
         self, columns: Sequence[str] | None, n_rows: int | None, batch_rows: int
@@ -91,7 +92,7 @@ class _Rows:
                     for batch in _batches(query, batch_rows):
                         done += batch.height
                         yield batch
-                except duckdb.InvalidInputException:
+                except (duckdb.InvalidInputException, OSError):
                     repaired = with_bytes_for_bad_text({view.table: view.partitions}, Path(scratch))
                     if repaired is None:
                         raise
@@ -109,19 +110,18 @@ class _Query:
     @property
     def statement(self) -> str:
         """The SELECT over all files."""
-        scans = [self._scan(partitions) for partitions in self._groups.values()]
-        return "\nunion all by name\n".join(scans)
+        return "\nunion all by name\n".join(self._scan(files) for files in self._groups)
 
     @cached_property
-    def _groups(self) -> dict[object, list[tuple[BronzePartition, BronzeFile]]]:
-        """Files of one physical schema are scanned together."""
-        groups: dict[object, list[tuple[BronzePartition, BronzeFile]]] = defaultdict(list)
-        for partition in self.view.partitions:
-            for file in partition.files:
-                # DuckDB cannot number the files if a column has the number's name.
-                alone = file.path if "file_index" in map(str.lower, file.columns) else ""
-                groups[partition.key, file.fields, alone].append((partition, file))
-        return dict(groups)
+    def _groups(self) -> list[list[tuple[BronzePartition, BronzeFile]]]:
+        """Files of one physical schema are scanned together, as long as they follow each other.
+
+        So rows come in the order of files, whatever becomes of a file's schema.
+        """
+        files = [
+            (partition, file) for partition in self.view.partitions for file in partition.files
+        ]
+        return [list(group) for _, group in groupby(files, _scanned_with)]
 
     @cached_property
     def _names(self) -> dict[Occurrence, str]:
@@ -131,26 +131,23 @@ class _Query:
             found: f"{name}__bronze" if name == BRONZE_DAY else name
             for found, name in self.view.unknown.items()
         }
-        there = {found for held, _ in self._held for found in held.places}
-        return {found: name for found, name in {**known, **kept}.items() if found in there}
+        return {found: name for found, name in {**known, **kept}.items() if found in self._kinds}
 
     @cached_property
-    def _held(self) -> list[tuple[Held, BronzeFile]]:
-        return [(Held(files[0][1]), files[0][1]) for files in self._groups.values()]
+    def _kinds(self) -> dict[Occurrence, set[str]]:
+        """The types that each column has in some file."""
+        kinds: dict[Occurrence, set[str]] = defaultdict(set)
+        for file in (files[0][1] for files in self._groups):
+            for (_, kind), found in zip(file.fields, occurrences(file), strict=True):
+                kinds[found].add(kind)
+        return dict(kinds)
 
     def _is_kept(self, column: Occurrence) -> bool:
         """Whether a column's values can stay what they are, or must be text."""
-        held = [
-            file.fields[held.places[column]][1]
-            for held, file in self._held
-            if column in held.places
-        ]
-        kind, *others = set(held)
+        kind, *others = self._kinds[column]
         if others:
-            return _NUMBERS.issuperset(held)
-        # What is nested may hold other things in other files.
-        is_nested = kind == "NESTED" and len(self._held) == 1
-        return kind in _KEPT or kind.startswith("DECIMAL") or is_nested
+            return _NUMBERS.issuperset(self._kinds[column])
+        return kind in _KEPT or kind.startswith(("DECIMAL", NESTED))
 
     def _scan(self, files: Sequence[tuple[BronzePartition, BronzeFile]]) -> str:
         partition, file = files[0]
@@ -174,17 +171,24 @@ class _Query:
         return f"c{place}" if self._is_kept(column) else held.text(place)
 
 
+def _scanned_with(found: tuple[BronzePartition, BronzeFile]) -> tuple[object, ...]:
+    partition, file = found
+    # DuckDB cannot number the files if a column has the number's name.
+    alone = file.path if "file_index" in map(str.lower, file.columns) else ""
+    return partition.key, file.fields, alone
+
+
 def _folder_values(files: Sequence[tuple[BronzePartition, BronzeFile]]) -> str:
     """The value of each row's partition."""
     kind = "date" if files[0][0].key == BRONZE_DAY else "varchar"
     values = ", ".join(literal(partition.value) for partition, _ in files)
-    index = "file_index" if len(files) > 1 else "0"
+    index = "cast(file_index as bigint)" if len(files) > 1 else "0"
     return f"cast([{values}][{index} + 1] as {kind})"
 
 
 def _batches(query: str, rows: int) -> Iterator[pl.DataFrame]:
     with _connection() as connection:
-        reader: Iterable[Any] = connection.execute(query).to_arrow_reader(rows)
+        reader: Iterable[Any] = connection.sql(query).to_arrow_reader(rows)
         for batch in reader:
             yield pl.DataFrame(batch)
 
@@ -193,5 +197,6 @@ def _batches(query: str, rows: int) -> Iterator[pl.DataFrame]:
 def _connection() -> Iterator[duckdb.DuckDBPyConnection]:
     import duckdb
 
-    with duckdb.connect(config={"TimeZone": "UTC"}) as connection:
+    with duckdb.connect() as connection:
+        connection.execute("set TimeZone = 'UTC'")
         yield connection

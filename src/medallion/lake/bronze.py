@@ -25,6 +25,8 @@ MANIFEST = "_MANIFEST.json"
 BRONZE_TYPES = {"string": "VARCHAR", "int64": "BIGINT", "double": "DOUBLE", "bool": "BOOLEAN"}
 # The type of a name that more than one column of a file has: nobody can say which is meant.
 AMBIGUOUS = "AMBIGUOUS"
+# The type of a column with columns inside it begins so; what is inside follows in brackets.
+NESTED = "NESTED"
 _BYTE_ORDER_MARK = "\ufeff"
 
 
@@ -346,14 +348,16 @@ def _top_level(elements: Sequence[tuple[str, str | None, int]]) -> tuple[tuple[s
     first column's name and belongs to no name.
     """
     columns: list[tuple[str, str]] = []
-    inside = 0
+    inside, held = 0, ""
     for name, kind, children in elements[1:]:
         if inside:
             inside += children - 1
+            held += f" {name} {kind}[{children}]"
+            columns[-1] = (columns[-1][0], f"{NESTED}({held.strip()})")
         else:
-            held = kind if kind and not children else "NESTED"
-            columns.append((name.lstrip(_BYTE_ORDER_MARK), held))
-            inside = children
+            inside, held = children, ""
+            held_as = kind if kind and not children else NESTED
+            columns.append((name.lstrip(_BYTE_ORDER_MARK), held_as))
     return tuple(columns)
 
 
