@@ -298,7 +298,7 @@ def trimmed(column: Column, physical: str | None) -> str:
     if physical == "BLOB":
         text = f"coalesce(trimmed(try(decode({name}))), {NO_TEXT})"
         return f"case when {name} is not null then {text} end"
-    return f"trimmed({name})" if physical in TEXTS else name
+    return f"trimmed(cast({name} as varchar))" if physical in TEXTS else name
 
 
 def cleaned(column: Column, physical: str | None) -> str:
