@@ -35,6 +35,7 @@ BRONZE_FILES = {
     "manifest_rows": "bigint",
     "footer_rows": "bigint",
     "missing_required_columns": "varchar",  # names; null if none
+    "ambiguous_columns": "varchar",  # names that stand twice in the file; null if none
     "schema_drift": "varchar",  # all other differences from the contract; null if none
 }
 # One row per ingest day of the run's window.

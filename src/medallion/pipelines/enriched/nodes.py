@@ -74,15 +74,16 @@ def run_transform(
     from medallion.transforms import TRANSFORMS
 
     transform = TRANSFORMS[name]
+    pruned = _pruned(planned, inputs)
     arguments = {
-        **_pruned(planned, inputs),
+        **pruned,
         **planned.parameters,
         **_context(transform, enriched_plan, spec),
     }
     batches = tuple(
         (days, transform(days=days, **arguments)) for days in _batches(planned, enriched_plan)
     )
-    return FrameWrite(table, run_id, batches, planned.made_from, planned.origins)
+    return FrameWrite(table, run_id, batches, planned.made_from, planned.origins, pruned)
 
 
 def _pruned(

@@ -174,14 +174,21 @@ def _nullified(result: Result) -> Iterable[str]:
         )
 
 
+_DRIFT = {
+    "missing_required_columns": "required: {} missing",
+    "ambiguous_columns": "{} twice in the file",
+    "schema_drift": "{}",
+}
+
+
 def _drift(result: Result) -> Iterable[str]:
     """Differences from the declared schema, with the partitions that have them."""
     alike: dict[tuple[str, str], list[str]] = {}
     for table, found in facts(result, "files").items():
         for row in found:
-            for name in ("missing_required_columns", "schema_drift"):
-                if row[name]:
-                    said = f"required: {row[name]} missing" if "required" in name else row[name]
+            for name, words in _DRIFT.items():
+                if row.get(name):
+                    said = words.format(row[name])
                     alike.setdefault((table, said), []).append(row["partition"])
     for table, found in facts(result, "measures").items():
         for row in found:
