@@ -126,7 +126,7 @@ def test_a_parameter_that_is_not_there_leaves_no_record_and_its_value_is_not_tol
     shop: Shop, tmp_path: Path
 ) -> None:
     with pytest.raises(UsageError) as told:
-        Shop(shop.bronze, tmp_path).run(**{"api_token": "hunter2-hunter2"})
+        Shop(shop.bronze, tmp_path).run(api_token="hunter2-hunter2")
     assert "hunter2" not in str(told.value)
     assert not [*tmp_path.iterdir()]
 

@@ -118,3 +118,13 @@ def test_a_file_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"bronze\.orders cannot be read whole") as raised:
         load(tmp_path)
     assert isinstance(raised.value.__cause__, LakeError)
+
+
+def test_a_file_that_is_damaged_behind_its_footer_is_named_when_it_is_read(tmp_path: Path) -> None:
+    folder = put(tmp_path, DAYS[0], {"order_id": [f"order {n}" for n in range(1000)]})
+    content = bytearray((folder / "part-0.parquet").read_bytes())
+    content[10:1000] = bytes(990)
+    (folder / "part-0.parquet").write_bytes(content)
+    rows = load(tmp_path)
+    with pytest.raises(LakeError, match=f"orders/ingest_dt={DAYS[0]}: part-0.parquet"):
+        rows.collect()

@@ -207,9 +207,9 @@ def test_columns_behind_a_repeated_one_keep_their_values(tmp_path: Path, spec: S
 
 def test_a_byte_order_mark_belongs_to_no_name(tmp_path: Path, spec: Spec) -> None:
     frame = orders(spec, {"order_id": "A"}).rename({"order_id": "\ufefforder_id"})
-    write_files(tmp_path / "bronze", "orders", ingest(0), [frame])
+    write_files(tmp_path / "bronze", "orders", ingest(0), [frame, both(spec)])
     built = build(tmp_path / "bronze", tmp_path / "out", spec)
-    assert built.frame("base/orders")["order_id"].to_list() == ["A"]
+    assert built.frame("base/orders")["order_id"].to_list() == ["A", "GOOD"]
 
 
 def as_bytes(frame: pl.DataFrame) -> pl.DataFrame:

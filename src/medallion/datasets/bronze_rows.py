@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 from polars.io.plugins import register_io_source
 
-from medallion.dbt_project.repairing import with_bytes_for_bad_text
+from medallion.dbt_project.repairing import refuse_unreadable, with_bytes_for_bad_text
 from medallion.dbt_project.sources import BronzeView, Held, Occurrence, in_path, occurrences, quoted
 from medallion.lake.bronze import NESTED, BronzeFile, BronzePartition
 from medallion.lake.scans import file_list
@@ -80,6 +80,9 @@ class _Rows:
         """The rows in the order of partitions and files.
 
         Where text turns out not to be UTF-8, reading goes on from a copy of that file.
+
+        Raises:
+            LakeError: A file is damaged or encrypted behind its footer.
         """
         import duckdb
 
@@ -93,9 +96,11 @@ class _Rows:
                     for batch in _batches(query, batch_rows):
                         done += batch.height
                         yield batch
-                except (duckdb.InvalidInputException, OSError):
-                    repaired = with_bytes_for_bad_text({view.table: view.partitions}, Path(scratch))
+                except (duckdb.Error, OSError):
+                    named = {view.table: view.partitions}
+                    repaired = with_bytes_for_bad_text(named, Path(scratch))
                     if repaired is None:
+                        refuse_unreadable(named)
                         raise
                     view = BronzeView(view.table, repaired[view.table], view.spec)
                 else:

@@ -10,6 +10,7 @@ import polars as pl
 from medallion.errors import LakeError
 from medallion.lake.writes import FrameWrite
 from medallion.spec import INGESTION_DAY, Spec, Table
+from medallion.spec.models import Bounds
 
 _SHOWN = 3
 _AMOUNT = "amount"
@@ -56,7 +57,11 @@ def _amounts(table: Table) -> list[pl.Expr]:
     """The amounts of a row, and what they are with its quantity."""
     wide = pl.Decimal(38, 2)
     money = [n for n, c in table.columns.items() if c.silver == "money"]
-    counts = [n for n, c in table.columns.items() if c.check == "not_positive"]
+    counts = [
+        name
+        for name, column in table.columns.items()
+        if column.check == "not_positive" or isinstance(column.nullify, Bounds)
+    ]
     nothing = pl.lit(None, dtype=wide)
     return [
         nothing,

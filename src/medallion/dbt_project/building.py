@@ -39,6 +39,7 @@ def build_base_silver(
 
     Raises:
         DbtError: A model failed.
+        LakeError: A Bronze file cannot be read.
     """
     context = Context(spec, settings, staging, window, history, dimension_keys)
     with _connected(context) as query:
@@ -71,6 +72,7 @@ def build_dimensions(
 
     Raises:
         DbtError: A model failed.
+        LakeError: A Bronze file cannot be read.
     """
     names = list(partitions)
     context = Context(
@@ -129,7 +131,7 @@ def _run_on_bronze(context: Context, select: str, layer: str) -> dict[str, float
     Only a failure makes it worth reading all text of the window to look for such files.
     """
     from medallion.dbt_project import plugin
-    from medallion.dbt_project.repairing import with_bytes_for_bad_text
+    from medallion.dbt_project.repairing import refuse_unreadable, with_bytes_for_bad_text
 
     try:
         return _run(select, layer, context.settings)
@@ -137,6 +139,7 @@ def _run_on_bronze(context: Context, select: str, layer: str) -> dict[str, float
         scratch = context.settings.temp_directory / "not_utf8"
         repaired = with_bytes_for_bad_text(context.bronze, scratch)
         if repaired is None:
+            refuse_unreadable(context.bronze)
             raise
     _empty(context.staging)
     context.staged.clear()

@@ -14,6 +14,7 @@ from typing import Any
 
 from fsspec.core import url_to_fs
 
+from medallion.errors import LakeError
 from medallion.lake.bronze import BronzeFile, BronzePartition
 from medallion.lake.scans import literal_path
 
@@ -32,7 +33,7 @@ def with_bytes_for_bad_text(
     Returns:
         The partitions, or nothing where the text of all files is what it says.
     """
-    bad = {file.path for file in _files(bronze) if not _is_readable(file)}
+    bad = {file.path for file in _files(bronze) if not _is_utf8(file)}
     if not bad:
         return None
     return {
@@ -41,25 +42,50 @@ def with_bytes_for_bad_text(
     }
 
 
+def refuse_unreadable(bronze: Mapping[str, Sequence[BronzePartition]]) -> None:
+    """Looks at every value of some files whose footers could be read.
+
+    Raises:
+        LakeError: Some files are damaged or encrypted behind their footers.
+    """
+    broken = [
+        f"{partition.table}/{partition.key}={partition.value}: {file.path.rsplit('/', 1)[-1]}"
+        for partitions in bronze.values()
+        for partition in partitions
+        for file in partition.files
+        if _problem(file)
+    ]
+    if broken:
+        raise LakeError(
+            "Bronze files cannot be read, although their footers can:",
+            details=broken,
+            hint="they are damaged or encrypted; have these partitions delivered again, "
+            "unencrypted.",
+        )
+
+
 def _files(bronze: Mapping[str, Sequence[BronzePartition]]) -> Iterable[BronzeFile]:
     for partitions in bronze.values():
         for partition in partitions:
             yield from partition.files
 
 
-def _is_readable(file: BronzeFile) -> bool:
-    """Whether DuckDB can read every value, or stumbles over something else than text."""
+def _is_utf8(file: BronzeFile) -> bool:
+    """Whether DuckDB reads every value, or stumbles over something else than text."""
+    return "not valid UTF8" not in _problem(file)
+
+
+def _problem(file: BronzeFile) -> str:
+    """What DuckDB says when it reads every value of a file; nothing if it can."""
     import duckdb
 
     query = "select bit_xor(hash(columns(*))) from read_parquet(?, hive_partitioning = false)"
     try:
         with duckdb.connect() as connection:
             connection.execute(query, [literal_path(file.path)]).fetchall()
-    except duckdb.InvalidInputException as error:
-        return "UTF8" not in str(error)
-    except duckdb.Error:
-        return True
-    return True
+    except duckdb.Error as error:
+        return str(error)
+    return ""
 
 
 def _repaired(partition: BronzePartition, bad: set[str], scratch: Path) -> BronzePartition:

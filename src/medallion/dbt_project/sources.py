@@ -210,10 +210,10 @@ class Held:
 
 def occurrences(file: BronzeFile) -> list[Occurrence]:
     """The columns of a file in its order: name, and 0, or 1, 2, ... if the name stands twice."""
-    times = Counter(name for name, _ in file.fields)
+    times = Counter(file.names)
     seen: Counter[str] = Counter()
     found: list[Occurrence] = []
-    for name, _ in file.fields:
+    for name in file.names:
         seen[name] += 1
         found.append((name, seen[name] if times[name] > 1 else 0))
     return found

@@ -40,8 +40,8 @@ class BronzeFile:
     Attributes:
         path: Where it is.
         rows: Rows as its footer says.
-        fields: Physical columns in file order: name and DuckDB type (`VARCHAR`, `BIGINT`, ...).
-            A name can stand twice; a byte order mark in front of it is left out.
+        fields: Physical columns in file order, as the file names them: name and DuckDB type
+            (`VARCHAR`, `BIGINT`, ...). A name can stand twice.
         inside: The path below the table's folder; only these folders name partition values.
     """
 
@@ -51,10 +51,20 @@ class BronzeFile:
     inside: str = ""
 
     @property
+    def names(self) -> list[str]:
+        """The columns' names in file order, without byte order marks.
+
+        A CSV that Excel has written begins with such a mark, which ends up in front of the
+        first column's name and belongs to no name.
+        """
+        return [name.lstrip(_BYTE_ORDER_MARK) for name, _ in self.fields]
+
+    @property
     def columns(self) -> dict[str, str]:
         """Name to DuckDB type; `AMBIGUOUS` where a name stands more than once."""
-        times = Counter(name for name, _ in self.fields)
-        return {name: AMBIGUOUS if times[name] > 1 else kind for name, kind in self.fields}
+        times = Counter(self.names)
+        kinds = zip(self.names, (kind for _, kind in self.fields), strict=True)
+        return {name: AMBIGUOUS if times[name] > 1 else kind for name, kind in kinds}
 
     @property
     def outside(self) -> str:
@@ -76,7 +86,7 @@ class BronzeFile:
         """The columns of a contract that the file lacks and that a folder names, in order."""
         if "=" not in self.inside:
             return []
-        named, held = self.named, {name for name, _ in self.fields}
+        named, held = self.named, set(self.names)
         return [name for name in contract if name in named and name not in held]
 
 
@@ -453,11 +463,7 @@ def _footers(paths: list[str]) -> dict[str, BronzeFile]:
 
 
 def _top_level(elements: Sequence[tuple[str, str | None, int]]) -> tuple[tuple[str, str], ...]:
-    """The columns of a schema that Parquet lists depth first, its root at the head.
-
-    A CSV that Excel has written begins with a byte order mark, which ends up in front of the
-    first column's name and belongs to no name.
-    """
+    """The columns of a schema that Parquet lists depth first, its root at the head."""
     columns: list[tuple[str, str]] = []
     inside, held = 0, ""
     for name, kind, children in elements[1:]:
@@ -467,8 +473,7 @@ def _top_level(elements: Sequence[tuple[str, str | None, int]]) -> tuple[tuple[s
             columns[-1] = (columns[-1][0], f"{NESTED}({held.strip()})")
         else:
             inside, held = children, ""
-            held_as = kind if kind and not children else NESTED
-            columns.append((name.lstrip(_BYTE_ORDER_MARK), held_as))
+            columns.append((name, kind if kind and not children else NESTED))
     return tuple(columns)
 
 
