@@ -196,6 +196,8 @@ class TestStrict:
             shop.run("enriched", quality={"mode": "strict"})
         with pytest.raises(DatasetError, match="There is no"):
             shop.run("warehouse")
+        with pytest.raises(DatasetError, match=r"There is no .*views\.json"):
+            shop.run("gold")
 
 
 def test_a_users_four_lines_are_evaluated_on_the_next_run(defects: Shop, tmp_path: Path) -> None:

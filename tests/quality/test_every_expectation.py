@@ -205,6 +205,20 @@ def test_a_kind_that_great_expectations_knows_is_in_its_description() -> None:
             "write great_expectations",
         ),
         (
+            "expect_column_values_to_be_unique",
+            {"column": "t", "row_condition": "i > 1", "condition_parser": "great_expectations"},
+            "names no column",
+        ),
+        (
+            "expect_table_row_count_to_equal",
+            {
+                "value": 1,
+                "row_condition": 'col("zz") > 1',
+                "condition_parser": "great_expectations",
+            },
+            "there is no column 'zz'",
+        ),
+        (
             "expect_column_values_to_be_in_set",
             {"column": "t", "value_set": {"$PARAMETER": "x"}},
             "write the value itself",

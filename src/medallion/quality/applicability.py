@@ -7,6 +7,7 @@ suite is read, with what to write instead.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import lru_cache
@@ -42,6 +43,7 @@ _NEEDED = {
     "expect_table_columns_to_match_set": ("column_set",),
 }
 _MAPPINGS = ("quantile_ranges", "partition_object", "row_condition")
+_COLUMN = re.compile(r"""col\(\s*["'](.*?)["']\s*\)""")
 _BOUNDS = ("min_value", "max_value")
 _SAYS = {
     "number": "a number", "text": "text, in quotes", "bool": "true or false",
@@ -94,6 +96,9 @@ def _of_arguments(kind: str, arguments: Mapping[str, Any]) -> Iterable[str]:
 
 def _of_types(kind: str, arguments: Mapping[str, Any], classes: Types) -> Iterable[str]:
     """Whether the columns hold what the expectation is about."""
+    condition = arguments.get("row_condition")
+    if isinstance(condition, str):
+        yield from _of_condition(condition, classes)
     named = _columns(arguments, classes)
     if len(set(named)) < len(named):
         yield "it names a column twice"
@@ -110,6 +115,16 @@ def _of_types(kind: str, arguments: Mapping[str, Any], classes: Types) -> Iterab
     if any(word in kind for word in _PAIRS) and len({classes[name] for name in named}) > 1:
         held = ", ".join(f"{name} {_plural(classes[name])}" for name in named)
         yield f"the columns hold different things ({held}); {_QUERY}"
+
+
+def _of_condition(condition: str, classes: Types) -> Iterable[str]:
+    """Whether a condition names columns as Great Expectations reads them."""
+    named = _COLUMN.findall(condition)
+    if not named:
+        yield f'row_condition: {condition!r} names no column; write `col("name") > 0`'
+    for name in named:
+        if name not in classes:
+            yield f"row_condition: there is no column '{name}'; known are {', '.join(classes)}"
 
 
 def _of_values(kind: str, arguments: Mapping[str, Any], classes: Types) -> Iterable[str]:
