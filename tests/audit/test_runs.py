@@ -125,8 +125,9 @@ def test_days_that_are_asked_for_are_no_other_configuration_and_secrets_are_mask
 def test_a_parameter_that_is_not_there_leaves_no_record_and_its_value_is_not_told(
     shop: Shop, tmp_path: Path
 ) -> None:
+    parameters = {"api_token": "hunter2-hunter2"}
     with pytest.raises(UsageError) as told:
-        Shop(shop.bronze, tmp_path).run(api_token="hunter2-hunter2")
+        Shop(shop.bronze, tmp_path).run(**parameters)
     assert "hunter2" not in str(told.value)
     assert not [*tmp_path.iterdir()]
 
