@@ -21,6 +21,7 @@ help: ## List the commands
 setup: .venv/.synced ## Make the environment in .venv (uv comes along if it is absent)
 
 .venv/.synced: uv.lock pyproject.toml | uv
+	@echo "Installing what uv.lock lists into .venv/ (about 1 GB; minutes the first time) ..."
 	$(UV) sync --frozen --all-extras --quiet --compile-bytecode
 	@touch $@
 
@@ -30,9 +31,10 @@ uv:
 		echo "uv is absent: putting one into .uv/"; \
 		$(PYTHON) -m venv .uv && .uv/bin/python -m pip install --quiet uv; }
 
-demo: setup ## A week of sample Bronze to Gold, in a local DuckDB file
+demo: setup ## A week of sample Bronze, with defects in it, to Gold in a local DuckDB file
 	@if [ -z "$$(ls -A data/bronze 2>/dev/null)" ]; then \
-		$(RUN) kedro bronze generate --days 7 --orders-per-day 300 --seed 1 --output data/bronze; fi
+		$(RUN) kedro bronze generate --days 7 --orders-per-day 300 --seed 1 --defects \
+			--output data/bronze; fi
 	$(RUN) kedro run
 
 standins: .standins/.synced ## Make the environment of the stand-ins for Google Cloud that tests use
@@ -43,7 +45,7 @@ standins: .standins/.synced ## Make the environment of the stand-ins for Google 
 	@touch $@
 
 test: setup standins ## Run all tests
-	$(RUN) pytest -n 2
+	$(RUN) pytest -n 2 -m ''
 
 check: setup ## Format, lint, types, layer contracts, SQL: what CI checks
 	$(RUN) ruff format --check .
@@ -62,5 +64,10 @@ bench: setup ## Time the whole pipeline on 0.1 M, 1 M and 10 M rows beside a pla
 viz: setup ## Open the graph in the browser (kedro-viz)
 	$(RUN) kedro viz run
 
-clean: ## Remove what runs have written, and the sample Bronze
-	rm -rf data/bronze data/silver data/warehouse data/metrics data/reports data/logs data/dbt dbt/target dbt/logs
+clean: ## Remove what runs have written, and the sample Bronze; your own Bronze stays
+	@if [ -f data/bronze/_SAMPLE ]; then \
+		while IFS= read -r file; do rm -f "data/bronze/$$file"; done < data/bronze/_SAMPLE; \
+		rm -f data/bronze/_SAMPLE data/bronze/_planted.json; \
+		find data/bronze -depth -type d -empty -delete; fi
+	@if [ -e data/bronze ]; then echo "data/bronze: what was not generated stays."; fi
+	rm -rf data/silver data/warehouse data/metrics data/reports data/logs data/dbt dbt/target dbt/logs

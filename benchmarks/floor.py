@@ -111,6 +111,7 @@ LOWERED = {
 }
 NAMES = {"product_name", "first_name", "last_name"}
 QUANTITIES = {"quantity", "quantity_returned"}
+MAX_MONEY, MAX_QUANTITY, MAX_STOCK = 10_000_000_000, 100_000, 1_000_000_000
 SQL_TYPES = {
     "text": "varchar",
     "money": "decimal(18, 2)",
@@ -120,6 +121,10 @@ SQL_TYPES = {
     "timestamp": "timestamp",
 }
 BATCH_ROWS = 1_500_000
+AMBIGUOUS = "AMBIGUOUS"
+# Stands for bytes that are no text until they fail to become a value.
+TEXTS = ("VARCHAR", "JSON")
+NO_TEXT = "chr(1) || 'no text'"
 
 
 @dataclass(frozen=True)
@@ -213,9 +218,28 @@ def read_schemas(floor: Floor, paths: list[str]) -> dict[str, tuple[tuple[str, s
             rows = floor.con.execute(
                 "describe select * from read_parquet(?, hive_partitioning = false)", [path]
             ).fetchall()
-            described[signature] = tuple((row[0], row[1]) for row in rows)
+            names = top_level_names(floor, path)
+            described[signature] = tuple(
+                (shown, AMBIGUOUS if names.count(shown) > 1 else kind) for shown, kind, *_ in rows
+            )
         schemas[path] = described[signature]
     return schemas
+
+
+def top_level_names(floor: Floor, path: str) -> list[str]:
+    """The names of a file's columns as its footer has them; one can stand twice."""
+    elements = floor.con.execute(
+        "select name, coalesce(num_children, 0) from parquet_schema(?)", [path]
+    ).fetchall()
+    names: list[str] = []
+    inside = 0
+    for name, children in elements[1:]:
+        if inside:
+            inside += children - 1
+        else:
+            names.append(name)
+            inside = children
+    return names
 
 
 def by_schema(files: Iterable[File]) -> list[list[File]]:
@@ -269,12 +293,17 @@ def trimmed(column: Column, physical: str | None) -> str:
     name = ident(column.name)
     if physical is None:
         return "null::varchar"
-    return f"trimmed({name})" if physical == "VARCHAR" else name
+    if physical == AMBIGUOUS:
+        return NO_TEXT
+    if physical == "BLOB":
+        text = f"coalesce(trimmed(try(decode({name}))), {NO_TEXT})"
+        return f"case when {name} is not null then {text} end"
+    return f"trimmed(cast({name} as varchar))" if physical in TEXTS else name
 
 
 def cleaned(column: Column, physical: str | None) -> str:
     """The trimmed value without the words that mean nothing; null means missing."""
-    if physical != "VARCHAR":
+    if physical not in (*TEXTS, "BLOB"):
         return column.name
     return f"nullif({column.name}, '')" if column.name in NAMES else f"no_null_word({column.name})"
 
@@ -296,16 +325,19 @@ def typed(column: Column, physical: str | None) -> str:
     if column.name == "age":
         return f"case when {value} between 0 and 130 then {value} end"
     if column.name == "inventory_quantity":
-        return f"case when {value} >= 0 then {value} end"
+        return f"case when {value} between 0 and {MAX_STOCK} then {value} end"
     return value
 
 
 def typed_text(column: Column, value: str, kind: str) -> str:
     """Text as Silver keeps it: lower or title case, no broken e-mail, no number that is none."""
     if kind == "float":
-        value = f"finite_text({value})"
+        value = f"plain_number(finite_text({value}))"
     elif kind != "text":
         value = f"cast({value} as varchar)"
+        value = f"plain_number({value})" if kind == "decimal" else value
+    else:
+        value = f"nullif({value}, {NO_TEXT})"
     if column.name in LOWERED:
         value = f"lower({value})"
     if column.name == "product_name":
@@ -319,7 +351,7 @@ def physical_kind(physical: str | None) -> str:
     """The family of a DuckDB type: text, int, float, bool, time or other."""
     name = (physical or "VARCHAR").split("(")[0]
     families = {
-        "text": {"VARCHAR"},
+        "text": {*TEXTS, "BLOB", AMBIGUOUS},
         "float": {"FLOAT", "DOUBLE"},
         "bool": {"BOOLEAN"},
     }
@@ -328,6 +360,8 @@ def physical_kind(physical: str | None) -> str:
             return family
     if name.startswith(("DATE", "TIMESTAMP")):
         return "time"
+    if name == "DECIMAL":
+        return "decimal"
     return "int" if name.endswith("INT") or name == "INTEGER" else "other"
 
 
@@ -335,14 +369,15 @@ def typed_scan(table: str, files: Sequence[File]) -> str:
     """All contract columns typed, with `m_<column>`: nothing was there after cleaning."""
     selects = []
     for group in by_schema(files):
-        physical = {name.lower(): kind for name, kind in group[0].columns}
+        physical = dict(group[0].columns)
         kinds = [(c, physical.get(c.name)) for c in contract(table)]
         # One level each, so that no step is computed more than once.
         levels = [
             ", ".join(f"{trimmed(c, kind)} as {c.name}" for c, kind in kinds),
             ", ".join(f"{cleaned(c, kind)} as c_{c.name}" for c, kind in kinds),
             ", ".join(
-                f"{typed(c, kind)} as {c.name}, c_{c.name} is null as m_{c.name}"
+                f"{typed(c, kind)} as {c.name}, c_{c.name} is null as m_{c.name},"
+                f" {str(kind == AMBIGUOUS).lower()} as a_{c.name}"
                 for c, kind in kinds
             ),
         ]
@@ -360,15 +395,22 @@ def reasons(table: str) -> list[tuple[str, str]]:
     """Every reason code of a table with its condition, in the order of the codes."""
     columns = contract(table)
     required = [c for c in columns if c.required]
-    found = [(f"missing:{c.name}", f"m_{c.name}") for c in required]
+    found = [
+        code
+        for c in required
+        for code in ((f"missing:{c.name}", f"m_{c.name}"), (f"ambiguous:{c.name}", f"a_{c.name}"))
+    ]
     found += [
-        (f"unparseable:{c.name}", f"(not m_{c.name} and t.{c.name} is null)") for c in required
+        (f"unparseable:{c.name}", f"(not m_{c.name} and not a_{c.name} and t.{c.name} is null)")
+        for c in required
     ]
     for c in columns:
         if c.type == "money":
             found.append((f"negative:{c.name}", f"t.{c.name} < 0"))
+            found.append((f"too_large:{c.name}", f"t.{c.name} > {MAX_MONEY}"))
         elif c.name in QUANTITIES:
             found.append((f"not_positive:{c.name}", f"t.{c.name} <= 0"))
+            found.append((f"too_large:{c.name}", f"t.{c.name} > {MAX_QUANTITY}"))
     found += RULES.get(table, [])
     if table in BUSINESS_DATES:
         source = BUSINESS_DATES[table][1]
@@ -530,20 +572,29 @@ def rewrite_days(floor: Floor, table: str, files: Sequence[File], days: set[date
 def raw_scan(table: str, files: Sequence[File]) -> tuple[str, list[str]]:
     """Every Bronze column as text, under its own name, and the names the contract lacks."""
     known = [c.name for c in contract(table)]
-    unknown = sorted(
-        {name for file in files for name, _ in file.columns if name.lower() not in known}
-    )
+    unknown = sorted({name for file in files for name, _ in file.columns if name not in known})
     selects = []
     for group in by_schema(files):
-        there = {name.lower(): name for name, _ in group[0].columns}
         columns = ", ".join(
-            f"cast({ident(there[name.lower()])} as varchar) as {ident(name)}"
-            if name.lower() in there
-            else f"null::varchar as {ident(name)}"
+            f"{as_text(name, dict(group[0].columns).get(name))} as {ident(kept_name(name, known))}"
             for name in [*known, *unknown]
         )
         selects.append(scan(group, columns))
-    return " union all ".join(selects), unknown
+    return " union all ".join(selects), [kept_name(name, known) for name in unknown]
+
+
+def as_text(name: str, physical: str | None) -> str:
+    """A Bronze value as quarantine keeps it; of two columns of one name neither."""
+    if physical in (None, AMBIGUOUS):
+        return "null::varchar"
+    if physical == "BLOB":
+        return f"coalesce(try(decode({ident(name)})), cast({ident(name)} as varchar))"
+    return f"cast({ident(name)} as varchar)"
+
+
+def kept_name(name: str, known: Sequence[str]) -> str:
+    """The name of a column in quarantine; DuckDB does not tell case apart."""
+    return f"{name}__bronze" if name not in known and name.lower() in known else name
 
 
 def write_quarantine(

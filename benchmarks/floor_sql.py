@@ -41,6 +41,19 @@ MACROS = [
         "finite_text(x) as case when cast(x as varchar) not in ('nan', '-nan', 'inf', '-inf')"
         " then cast(x as varchar) end"
     ),
+    # A whole number has no point: the digits of the shortest form, then zeros for the exponent.
+    # Trailing zeros behind a point go, and the point with them.
+    "without_zeros(x) as case when contains(x, '.') then rtrim(rtrim(x, '0'), '.') else x end",
+    (
+        "unsigned_number(x) as case when contains(x, 'e+') then"
+        " rpad(replace(split_part(x, 'e+', 1), '.', ''), split_part(x, 'e+', 2)::int + 1, '0')"
+        " when contains(x, 'e') then x else without_zeros(x) end"
+    ),
+    (
+        "plain_number(x) as case when without_zeros(x) in ('0', '-0') then '0'"
+        " when starts_with(x, '-') then '-' || unsigned_number(x[2:])"
+        " else unsigned_number(x) end"
+    ),
     # Where two decimals already give the number back, they are its shortest text.
     (
         "float_to_money(x) as case when abs(x) < 1e12"

@@ -272,10 +272,9 @@ def _place(error: BaseException) -> str:
 
 
 def _without_inputs(error: BaseException) -> str:
-    """The text of an error; pydantic's names the values it was given, so only the keys."""
+    """The text of an error; pydantic's repeats the values it was given, its problems do not."""
     if type(error).__module__.startswith("pydantic") and hasattr(error, "errors"):
-        problems = error.errors(include_input=False, include_url=False)
-        return "; ".join(str(problem["type"]).replace("_", " ") for problem in problems)
+        return "; ".join(str(problem["msg"]) for problem in error.errors())
     return str(error)
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 
-from kedro.config import OmegaConfigLoader
-
+from medallion.configuring import ProjectConfigLoader
 from medallion.hooks import Current, RunGuard, RunRecorder, spare_imports
 from medallion.lake.names import root_path
 from medallion.project import CONF, IS_CHECKOUT, WORK, resource
@@ -22,7 +21,7 @@ _current = Current()
 HOOKS = (RunGuard(_current), RunRecorder(_current, all_sinks()))
 # Kedro looks for `conf` where it is called; an installed package brings its own.
 CONF_SOURCE = "conf" if IS_CHECKOUT else str(CONF)
-CONFIG_LOADER_CLASS = OmegaConfigLoader
+CONFIG_LOADER_CLASS = ProjectConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",

@@ -11,13 +11,14 @@ import io
 import logging
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.logging import RichHandler
 from rich.segment import Segment
 from rich.status import Status
+from rich.text import Text
 
 # Data are printed too: a control character in them must not command the terminal, nor turn
 # the direction of the text.
@@ -31,6 +32,10 @@ def visible(text: str) -> str:
 
 class _Console(Console):
     """A console on which data cannot command the terminal."""
+
+    def render_str(self, text: str, **how: Any) -> Text:
+        """A text with data made visible before it is measured."""
+        return super().render_str(visible(text), **how)
 
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
@@ -66,26 +71,41 @@ def err() -> Console:
     return _Terminal.console
 
 
-def prepare() -> None:
-    """Makes the console of a command anew, and sends log messages there.
+@contextlib.contextmanager
+def shared() -> Iterator[None]:
+    """Makes the console of a command anew, and sends log messages there while it is at work.
 
     A stream that cannot show a character writes it out instead of failing.
     """
     stop_status()
     _Terminal.console = None
+    before = [(handler, handler.console, handler.markup) for handler in _handlers()]
+    _write_out_what_cannot_be_shown()
+    share_with_log()
+    try:
+        yield
+    finally:
+        stop_status()
+        for handler, console, markup in before:
+            handler.console, handler.markup = console, markup
+
+
+def _write_out_what_cannot_be_shown() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
             with contextlib.suppress(io.UnsupportedOperation):
                 stream.reconfigure(errors="backslashreplace")
-    share_with_log()
 
 
 def share_with_log() -> None:
     """Sends what the log shows on a terminal to the one console; brackets stay brackets."""
-    for handler in logging.getLogger().handlers:
-        if isinstance(handler, RichHandler):
-            handler.console = err()
-            handler.markup = False
+    for handler in _handlers():
+        handler.console = err()
+        handler.markup = False
+
+
+def _handlers() -> list[RichHandler]:
+    return [one for one in logging.getLogger().handlers if isinstance(one, RichHandler)]
 
 
 def start_status(text: str) -> None:

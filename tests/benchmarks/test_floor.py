@@ -11,6 +11,7 @@ from typing import Any
 
 import duckdb
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -238,6 +239,49 @@ def test_files_of_other_types_and_columns_give_the_same_rows(
     assert kept == [
         {"gross_total": "1", "net_total": "10", "surprise": "1.5", "shipping_cost": "5.0"}
     ]
+
+
+def test_amounts_and_quantities_beyond_their_bounds_are_too_large(
+    write_bronze: Write, tmp_path: Path
+) -> None:
+    huge = {"product_id": 1, "quantity": 100_001, "unit_price": 10_000_000_000.01}
+    bronze = write_bronze(
+        orders={DAY: [{}]},
+        order_items={
+            DAY: [
+                {"event_id": "most", "quantity": 100_000, "unit_price": 10_000_000_000.0},
+                {"event_id": "more", **huge},
+            ]
+        },
+        product_catalog={"category=Home": [{"inventory_quantity": 1_000_000_001}]},
+    )
+    report = floor.run(bronze, tmp_path / "out")
+    assert quarantine(tmp_path / "out", "order_items") == {
+        "more": "too_large:quantity|too_large:unit_price"
+    }
+    assert report["tables"]["product_catalog"]["nullified"] == {"inventory_quantity": 1}
+
+
+def test_a_column_that_stands_twice_has_no_value(write_bronze: Write, tmp_path: Path) -> None:
+    bronze = write_bronze(orders={DAY: [{"event_id": "e1", "agent_id": "A"}]})
+    path = bronze / "orders" / f"ingest_dt={DAY}" / "part-0000.parquet"
+    table = pl.read_parquet(path).to_arrow()
+    for column in ("net_total", "agent_id"):
+        table = table.append_column(table.schema.field(column), table[column])
+    pq.write_table(table, path)
+    report = floor.run(bronze, tmp_path / "out")
+    assert quarantine(tmp_path / "out", "orders") == {"e1": "ambiguous:net_total"}
+    assert report["tables"]["orders"]["nullified"] == {"agent_id": 1}
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [(1001.0, "1001"), (-0.0, "0"), (1.5e20, "15" + "0" * 19), (12.5, "12.5"), (1e-5, "1e-05")],
+)
+def test_a_whole_number_in_a_text_column_has_no_point(
+    macros: duckdb.DuckDBPyConnection, number: float, expected: str
+) -> None:
+    assert evaluate(macros, "plain_number(finite_text(?::double))", number) == expected
 
 
 def test_a_required_column_that_a_file_lacks_is_missing_in_all_its_rows(

@@ -18,6 +18,7 @@ MONTHS_DAYS_TIMES = re.compile(
     r"(?P<offset> ?(?:Z|(?P<sign>[+-])(?P<oh>\d\d)(?::?(?P<om>\d\d))?))?)?",
     re.ASCII,
 )
+MAX_MONEY = 10_000_000_000
 LOWERED = {
     "email",
     "order_channel",
@@ -93,9 +94,9 @@ def judge(raw: dict[str, Any], day: date, customers: set[str]) -> Verdict:
 
 def _rules(order: dict[str, Any], day: date, customers: set[str]) -> list[str]:
     found = [
-        f"negative:{name}"
+        f"{'negative' if order[name] < 0 else 'too_large'}:{name}"
         for name, kind in TYPES.items()
-        if kind == "money" and order[name] is not None and order[name] < 0
+        if kind == "money" and order[name] is not None and not 0 <= order[name] <= MAX_MONEY
     ]
     net, gross = order["net_total"], order["gross_total"]
     if net is not None and gross is not None and net > gross:
@@ -132,8 +133,18 @@ def cast(value: Any, kind: str) -> Any:
     if value is None:
         return None
     text = shown(value)
+    if kind == "text" and isinstance(value, float):
+        return _number_text(value)
     casts = {"text": str, "int": _int, "money": _money, "bool": _bool, "timestamp": _timestamp}
     return casts[kind](text)
+
+
+def _number_text(number: float) -> str | None:
+    if not math.isfinite(number):
+        return None
+    if not number.is_integer():
+        return repr(number)
+    return f"{Decimal(repr(number)) + 0:f}".removesuffix(".0")
 
 
 def _int(text: str) -> int | None:

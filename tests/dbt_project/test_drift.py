@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import date, time
+import json
+from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from medallion.datasets.schema import bronze_schema
@@ -41,7 +44,7 @@ def both(spec: Spec) -> pl.DataFrame:
         ("filename", "filename"),
         ("file_row_number", "file_row_number"),
         ("total_items__given", "total_items__given"),
-        ("total_items__is_text", "total_items__is_text__bronze"),
+        ("total_items__held", "total_items__held__bronze"),
         ("is_repeated", "is_repeated"),
         ("od\"d na'me", "od\"d na'me"),
     ],
@@ -118,9 +121,9 @@ TYPES: list[tuple[str, pl.Series, Any, str | None]] = [
     ("shipping_cost", pl.Series(["5.5020257381774616e+16"]), None, "5.5020257381774616e+16"),
     ("shipping_cost", pl.Series([5.5020257381774616e16]), None, "5.5020257381774616e+16"),
     ("is_expedited", pl.Series([1.0]), True, "1.0"),
-    ("agent_id", pl.Series([12.0]), "12.0", "12.0"),
-    ("agent_id", pl.Series([-float("nan")]), "nan", "nan"),
-    ("agent_id", pl.Series([-float("nan")], dtype=pl.Float32), "nan", "nan"),
+    ("agent_id", pl.Series([12.0]), "12", "12.0"),
+    ("agent_id", pl.Series([-float("nan")]), None, "nan"),
+    ("agent_id", pl.Series([-float("nan")], dtype=pl.Float32), None, "nan"),
     ("agent_id", pl.Series([b"ab"]), "ab", "ab"),
     ("agent_id", pl.Series(["CSR"], dtype=pl.Categorical), "CSR", "CSR"),
     ("clv_bucket", pl.Series([time(1, 2)]), "01:02:00", "01:02:00"),
@@ -150,3 +153,177 @@ def test_columns_of_another_type_are_read_from_their_text(
         if column != "ingestion_ts":
             assert accepted[f"{n:02}"][column] == silver, (column, values.dtype)
         assert put_aside[f"BAD-{n:02}"][column] == shown, (column, values.dtype)
+
+
+def put_parquet(tmp_path: Path, *tables: pa.Table) -> None:
+    """Delivers orders as they are, with what Polars cannot write."""
+    folder = tmp_path / "bronze" / "orders" / ingest(0)
+    folder.mkdir(parents=True)
+    listed = []
+    for n, table in enumerate(tables):
+        pq.write_table(table, folder / f"part-{n:04}.parquet")
+        listed.append({"path": f"part-{n:04}.parquet", "rows": table.num_rows})
+    manifest = {"files": listed, "total_rows": sum(table.num_rows for table in tables)}
+    (folder / "_MANIFEST.json").write_text(json.dumps(manifest), encoding="utf-8")
+
+
+def twice(table: pa.Table, column: str, values: list[Any]) -> pa.Table:
+    """A file in which a column stands a second time, holding something else."""
+    return table.append_column(pa.field(column, pa.array(values).type), pa.array(values))
+
+
+def test_of_a_column_that_stands_twice_no_value_is_taken(tmp_path: Path, spec: Spec) -> None:
+    first = twice(both(spec).to_arrow(), "net_total", [0.0, 0.0])
+    second = twice(orders(spec, {"order_id": "OPT"}).to_arrow(), "agent_id", ["x"])
+    put_parquet(tmp_path, first, second, orders(spec, {"order_id": "FINE"}).to_arrow())
+    built = build(tmp_path / "bronze", tmp_path / "out", spec)
+    accepted = built.frame("base/orders").select("order_id", "net_total", "agent_id")
+    assert accepted.rows() == [
+        ("FINE", Decimal("90.00"), "ONLINE"),
+        ("OPT", Decimal("90.00"), None),
+    ]
+    put_aside = built.frame("quarantine/orders").sort("order_id")
+    columns = ["order_id", "net_total", "net_total__1", "net_total__2", "invalid_reason"]
+    assert put_aside.select(columns).rows() == [
+        ("BAD", None, "-1.0", "0.0", "ambiguous:net_total"),
+        ("GOOD", None, "90.0", "0.0", "ambiguous:net_total"),
+    ]
+    assert built.result.counts["orders"].nullified == {"agent_id": 1}
+
+
+def test_columns_behind_a_repeated_one_keep_their_values(tmp_path: Path, spec: Spec) -> None:
+    table = both(spec).to_arrow()
+    table = table.add_column(0, pa.field("order_date", pa.int64()), pa.array([1, 2]))
+    table = table.add_column(1, pa.field("", pa.int64()), pa.array([7, 8]))
+    table = table.add_column(2, pa.field("Email", pa.string()), pa.array(["p", "q"]))
+    put_parquet(tmp_path, table)
+    put_aside = build(tmp_path / "bronze", tmp_path / "out", spec).frame("quarantine/orders")
+    kept = put_aside.select("order_id", "email", "unnamed", "Email__bronze", "invalid_reason")
+    assert sorted(kept.rows()) == [
+        ("BAD", "a@b.com", "8", "q", "ambiguous:order_date|negative:net_total"),
+        ("GOOD", "a@b.com", "7", "p", "ambiguous:order_date"),
+    ]
+
+
+def test_a_byte_order_mark_belongs_to_no_name(tmp_path: Path, spec: Spec) -> None:
+    frame = orders(spec, {"order_id": "A"}).rename({"order_id": "\ufefforder_id"})
+    write_files(tmp_path / "bronze", "orders", ingest(0), [frame, both(spec)])
+    built = build(tmp_path / "bronze", tmp_path / "out", spec)
+    assert built.frame("base/orders")["order_id"].to_list() == ["A", "GOOD"]
+
+
+def as_bytes(frame: pl.DataFrame) -> pl.DataFrame:
+    """A file of a writer that does not say which columns are text."""
+    return frame.with_columns(pl.col(pl.String).cast(pl.Binary))
+
+
+def test_bytes_are_text_if_they_are_utf8(tmp_path: Path, spec: Spec) -> None:
+    rows = orders(
+        spec,
+        {"order_id": " Ä-1 ", "agent_id": "n/a", "order_channel": "\tWEB ", "email": "É@B.com"},
+    )
+    write_files(tmp_path / "bronze", "orders", ingest(0), [as_bytes(rows), both(spec)])
+    accepted = build(tmp_path / "bronze", tmp_path / "out", spec).frame("base/orders")
+    columns = ["order_id", "agent_id", "order_channel", "email", "order_date"]
+    (row,) = accepted.filter(pl.col("order_id") == "Ä-1").select(columns).rows()
+    assert row == ("Ä-1", None, "web", "é@b.com", datetime(2025, 10, 1, 10))
+
+
+LATIN_1 = "Libert\xe9".encode("latin-1")
+
+
+def marked_as_text(values: list[bytes | None], kind: str) -> pa.Array:
+    """A column that says it holds text, whatever it holds."""
+    held = pa.array(values, pa.binary())
+    text = pa.StringArray.from_buffers(len(held), *held.buffers()[1:], held.buffers()[0])
+    return text.dictionary_encode() if kind == "dictionary" else text
+
+
+@pytest.mark.parametrize("kind", ["bytes", "text", "dictionary"])
+def test_a_value_that_is_not_utf8_costs_its_row_or_its_column_only(
+    tmp_path: Path, spec: Spec, kind: str
+) -> None:
+    table = orders(spec, {"order_id": "A"}, {"order_id": "B"}, {"order_id": "C"}).to_arrow()
+    for column, values in {
+        "customer_id": [b"CUST-1", LATIN_1, b"CUST-2"],
+        "agent_id": [LATIN_1, b" x ", None],
+    }.items():
+        held = pa.array(values, pa.binary()) if kind == "bytes" else marked_as_text(values, kind)
+        table = table.set_column(table.schema.get_field_index(column), column, held)
+    put_parquet(tmp_path, table, both(spec).to_arrow())
+    built = build(tmp_path / "bronze", tmp_path / "out", spec)
+    accepted = built.frame("base/orders").select("order_id", "customer_id", "agent_id")
+    assert accepted.rows() == [
+        ("A", "CUST-1", None),
+        ("C", "CUST-2", None),
+        ("GOOD", "CUST-1", "ONLINE"),
+    ]
+    put_aside = built.frame("quarantine/orders").sort("order_id")
+    assert put_aside.select("order_id", "customer_id", "agent_id", "invalid_reason").rows() == [
+        ("B", "Libert\\xE9", " x ", "unparseable:customer_id"),
+        ("BAD", "CUST-1", "ONLINE", "negative:net_total"),
+    ]
+    assert built.result.counts["orders"].nullified == {"agent_id": 1}
+
+
+NUMBERS_IN_TEXT: list[tuple[pl.Series, str | None]] = [
+    (pl.Series([1001.0]), "1001"),
+    (pl.Series([1001.0], dtype=pl.Float32), "1001"),
+    (pl.Series([1001], dtype=pl.Int16), "1001"),
+    (pl.Series([18446744073709551615], dtype=pl.UInt64), "18446744073709551615"),
+    (pl.Series([Decimal("1001.000000000")]), "1001"),
+    (pl.Series([Decimal(1000)], dtype=pl.Decimal(38, 0)), "1000"),
+    (pl.Series([Decimal("12.50")]), "12.5"),
+    (pl.Series([-12.5]), "-12.5"),
+    (pl.Series([-0.0]), "0"),
+    (pl.Series([1e16]), "10000000000000000"),
+    (pl.Series([-1.5e20]), "-150000000000000000000"),
+    (pl.Series([0.00001]), "1e-05"),
+    (pl.Series([float("inf")]), None),
+    (pl.Series(["1001.0"]), "1001.0"),
+    (pl.Series([b"1001.0"]), "1001.0"),
+    (pl.Series(["1e+20"], dtype=pl.Categorical), "1e+20"),
+    (pl.Series([True]), "true"),
+]
+
+
+@pytest.mark.parametrize("of_one_type", [True, False])
+def test_whole_numbers_in_text_columns_have_no_point(
+    tmp_path: Path, spec: Spec, of_one_type: bool
+) -> None:
+    wanted = [one for one in NUMBERS_IN_TEXT if one[0].dtype == pl.Float64 or not of_one_type]
+    files = [
+        orders(spec, {"order_id": f"{n:02}"}).with_columns(values.alias("agent_id"))
+        for n, (values, _) in enumerate(wanted)
+    ]
+    write_files(tmp_path / "bronze", "orders", ingest(0), files)
+    accepted = build(tmp_path / "bronze", tmp_path / "out", spec).frame("base/orders")
+    found = accepted.sort("order_id")["agent_id"].to_list()
+    assert found == [text for _, text in wanted]
+
+
+def test_an_amount_or_quantity_beyond_its_bound_is_too_large(tmp_path: Path, spec: Spec) -> None:
+    line = {**GOOD["order_items"], **LINEAGE, "order_id": "GOOD"}
+    rows = [
+        {**line, "product_id": 1, "quantity": 100_000, "unit_price": 10_000_000_000.0},
+        {**line, "product_id": 2, "quantity": 100_001, "unit_price": 10_000_000_000.01},
+    ]
+    lines = pl.DataFrame(rows, schema=bronze_schema(spec, "order_items"))
+    write_files(tmp_path / "bronze", "orders", ingest(0), [both(spec)])
+    write_files(tmp_path / "bronze", "order_items", ingest(0), [lines])
+    built = build(tmp_path / "bronze", tmp_path / "out", spec)
+    assert built.frame("base/order_items")["product_id"].to_list() == [1]
+    reasons = built.frame("quarantine/order_items")["invalid_reason"].to_list()
+    assert reasons == ["too_large:quantity|too_large:unit_price"]
+
+
+def test_nested_columns_of_several_shapes_are_read_side_by_side(tmp_path: Path, spec: Spec) -> None:
+    shapes: list[list[Any]] = [[[1]], [{"a": 1}], [{"a": "x", "b": [1]}], [[["y"]]]]
+    tables = [
+        twice(orders(spec, {"order_id": f"BAD-{n}"}).to_arrow(), "extra", shape)
+        for n, shape in enumerate(shapes)
+    ]
+    put_parquet(tmp_path, *tables)
+    put_aside = build(tmp_path / "bronze", tmp_path / "out", spec).frame("quarantine/orders")
+    kept = put_aside.sort("order_id")["extra"].to_list()
+    assert kept == ["[1]", "{'a': 1}", "{'a': x, 'b': [1]}", "[[y]]"]

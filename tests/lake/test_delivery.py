@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medallion.lake.delivery import ManifestError, read_manifest
@@ -147,6 +147,7 @@ JSON: st.SearchStrategy[Any] = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.fixed_dictionaries({"files": JSON}, optional={"total_rows": JSON}), st.booleans())
 def test_every_manifest_is_understood_or_refused(manifest: dict[str, Any], there: bool) -> None:
     exists: Callable[[str], bool] = lambda _: there  # noqa: E731

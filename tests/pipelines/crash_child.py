@@ -1,7 +1,8 @@
-"""A run that kills itself at a named point: `python crash_child.py POINT COUNT BRONZE DATA`."""
+"""A run that ends at a named point: `python crash_child.py POINT COUNT BRONZE DATA [END]`."""
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -25,11 +26,28 @@ POINTS: dict[str, tuple[Any, str, str]] = {
 }
 
 
-def die() -> None:
+def kill() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def armed(function: Callable[..., Any], count: int, when: str) -> Callable[..., Any]:
+def interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+def fill_the_disk() -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+ENDS: dict[str, Callable[[], None]] = {
+    "killed": kill,
+    "interrupted": interrupt,
+    "failed": fill_the_disk,
+}
+
+
+def armed(
+    function: Callable[..., Any], count: int, when: str, die: Callable[[], None]
+) -> Callable[..., Any]:
     calls = 0
 
     def counted(*args: Any, **kwargs: Any) -> Any:
@@ -45,9 +63,9 @@ def armed(function: Callable[..., Any], count: int, when: str) -> Callable[..., 
     return counted
 
 
-def main(point: str, count: str, bronze: str, data: str) -> None:
+def main(point: str, count: str, bronze: str, data: str, end: str = "killed") -> None:
     owner, name, when = POINTS[point]
-    setattr(owner, name, armed(getattr(owner, name), int(count), when))
+    setattr(owner, name, armed(getattr(owner, name), int(count), when, ENDS[end]))
     Shop(Path(bronze), Path(data)).run()
 
 

@@ -16,8 +16,8 @@ from typing import Any
 
 import polars as pl
 import pytest
-
 from medallion.lake.lock import LakeLock
+
 from medallion.sample import SampleRequest, generate
 from medallion.spec import Spec
 from tests.audit.recorded import trail

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from medallion.lake.lock import LakeLock
+
 from tests.running import Shop, kedro
 
 

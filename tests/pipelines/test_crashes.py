@@ -114,3 +114,30 @@ def test_a_killed_run_leaves_whole_partitions_and_the_next_one_completes_it(
         query = f"select * from gold.{table} order by all"
         assert shop.sql(query) == undisturbed.sql(query)
     assert_recorded(shop)
+
+
+@pytest.mark.parametrize(
+    ("end", "point", "count"),
+    [
+        ("interrupted", "before a partition is swapped", 6),
+        ("failed", "before a partition is swapped", 6),
+        ("interrupted", "before Enriched is recorded", 4),
+    ],
+)
+def test_a_run_that_is_cut_short_leaves_a_record_of_every_partition(
+    before: Shop, tmp_path: Path, spec: Spec, end: str, point: str, count: int
+) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(before.data, data)
+    shop = Shop(before.bronze, data)
+    ended = subprocess.run(
+        [sys.executable, "-m", "tests.pipelines.crash_child", point, str(count),
+         str(shop.bronze), str(shop.data), end],
+        cwd=PROJECT,
+        capture_output=True,
+        check=False,
+    )  # fmt: skip
+    assert ended.returncode, ended.stderr.decode()[-2000:]
+    assert_whole(shop, spec)
+    assert [run["status"] for run in trail(shop).runs()] == [end, "succeeded"]
+    assert standing(shop) <= recorded(shop)

@@ -149,6 +149,8 @@ class TestWarn:
         again.run()
         after = quality(again, "base_silver")
         assert after["evaluated"] == 0
+        assert after["suites"] == before["suites"]
+        assert after["last"]["evaluated"] == before["evaluated"] > 0
         critical = [f["observed"] for f in before["failures"] if f["severity"] == "critical"]
         standing = [f["observed"] for f in after["standing"] if f["severity"] == "critical"]
         assert sorted(standing) == sorted(critical) != []
@@ -194,6 +196,8 @@ class TestStrict:
             shop.run("enriched", quality={"mode": "strict"})
         with pytest.raises(DatasetError, match="There is no"):
             shop.run("warehouse")
+        with pytest.raises(DatasetError, match=r"There is no .*views\.json"):
+            shop.run("gold")
 
 
 def test_a_users_four_lines_are_evaluated_on_the_next_run(defects: Shop, tmp_path: Path) -> None:

@@ -15,8 +15,11 @@ from medallion.spec import Spec
 from tests.conftest import PROJECT
 from tests.running import Shop
 
-# kedro-viz's own, of FastAPI.
-pytestmark = pytest.mark.filterwarnings("ignore:ORJSONResponse is deprecated")
+# kedro-viz's own, of FastAPI, and ibis' own, of DuckDB.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:ORJSONResponse is deprecated"),
+    pytest.mark.filterwarnings("ignore:fetch_arrow_table"),
+]
 
 _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+\.\w+")
 _TABLES = ("bronze", "dims", "base_silver", "quarantine", "enriched", "gold")

@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 
 from medallion.errors import GateError
+from medallion.pipelines.gates import Gatehouse, with_earlier
 from medallion.quality.expectation import Expectation, Severity
 from medallion.quality.gate import Due, decide, finding, line, result_of
+from medallion.quality.reports import markdown
+from medallion.quality.suites import Suite, Suites
 from medallion.quality.validating import Batch, Outcome, Validated
 
 ORDERS = Due("orders", "suite", {"2025-10-01": "content"})
@@ -126,3 +129,43 @@ def test_alike_findings_are_told_in_one_line(caplog: pytest.LogCaptureFixture) -
 def test_a_line_is_short_whatever_it_tells() -> None:
     failure = result(validated(examples=({"order_id": "ORD-1"},) * 20))["failures"][0]
     assert line(failure).count("ORD-1") == 3
+
+
+def house(before: dict[str, Any], run_id: str = "second") -> Gatehouse:
+    suites = {name: Suite("base_silver", name, {}) for name in ("orders", "returns")}
+    known = Suites({"base_silver": suites}, {})
+    return Gatehouse(None, known, None, run_id, before)  # type: ignore[arg-type]
+
+
+class TestWhatEarlierRunsLookedAt:
+    def test_a_run_that_looks_at_nothing_shows_the_last_validation_of_everything(self) -> None:
+        first = with_earlier(result(validated()), house({}, "first"))
+        again = with_earlier(result_of("base_silver", "warn", [], []), house(first))
+        assert again["suites"] == first["suites"] != []
+        assert {suite["meta"]["run_id"] for suite in again["suites"]} == {"first"}
+        assert again["last"] == {"evaluated": 1, "failed": 1}
+
+    def test_a_run_that_looks_at_one_table_keeps_the_others_and_replaces_its_own(self) -> None:
+        old = with_earlier(result(validated()), house({}, "first"))
+        other = {**old["suites"][0], "suite_name": "base_silver.returns.rows"}
+        gone = {**old["suites"][0], "suite_name": "base_silver.dropped.rows"}
+        before = {"suites": [*old["suites"], other, gone]}
+        now = with_earlier(result(validated(success=True)), house(before))
+        assert [(s["suite_name"], s["success"]) for s in now["suites"]] == [
+            ("base_silver.orders.rows", True),
+            ("base_silver.returns.rows", False),
+        ]
+
+
+def test_an_info_failure_is_in_the_report_and_does_not_warn() -> None:
+    found = result(validated("info"))
+    assert found["verdict"] == "passed"
+    text = markdown(found)
+    assert "0 critical, 0 warnings, 1 for information" in text
+    assert "## For information" in text
+    assert "**orders** (info): 1 of 7 rows" in text
+
+
+def test_what_was_only_counted_is_no_finding() -> None:
+    counted = {**finding("base_silver", "reasons", "orders", "", "3 reasons"), "severity": "info"}
+    assert "For information" not in markdown(result(findings=[counted]))

@@ -69,7 +69,7 @@ class TestBronze:
         types = {"string": "VARCHAR", "int64": "BIGINT", "double": "DOUBLE", "bool": "BOOLEAN"}
         columns = {name: types[c.bronze] for name, c in spec.contract("orders").items()}
         columns = {n: kind for n, kind in (columns | changed).items() if kind}
-        file = BronzeFile("orders/part-0000.parquet", rows, columns)
+        file = BronzeFile("orders/part-0000.parquet", rows, tuple(columns.items()))
         return BronzePartition("orders", "ingest_dt", str(DAY), "f", (file,))
 
     def found(
@@ -86,6 +86,9 @@ class TestBronze:
         [
             ({}, {}),
             ({"gross_total": "VARCHAR"}, {"no schema_drift": "warning"}),
+            ({"gross_total": "AMBIGUOUS"}, {"no ambiguous_columns": "critical"}),
+            ({"agent_id": "AMBIGUOUS"}, {"no ambiguous_columns": "critical"}),
+            ({"": "BIGINT"}, {"no schema_drift": "warning"}),
             ({"campaign": "VARCHAR"}, {"no schema_drift": "warning"}),
             ({"agent_id": None}, {"no schema_drift": "warning"}),
             ({"source_file": None}, {}),

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from medallion.errors import SuiteError
+from medallion.configuring import ProjectConfigLoader
+from medallion.errors import ConfigurationError, SpecError, SuiteError
 from medallion.quality.suites import Suites, load_suites
-from medallion.spec import Spec
+from medallion.spec import Spec, parse_spec
 from tests.conftest import PROJECT
 
 FOLDER = PROJECT / "conf" / "base" / "expectations"
@@ -128,7 +129,13 @@ rows:
         ("  - just words\n", "give one expectation"),
         ("lines:\n  - x\n", "'lines' is unknown; allowed are rows, partitions, measures"),
         ("measures: []\n", "measures: holds no expectations"),
-        ("rows: [\n", "is not valid YAML"),
+        ("measures: [\n", "it is not valid YAML"),
+        ("rows:\n  - x\n", "the key 'rows' stands in lines 3 and"),
+        (
+            "  - expect_column_values_to_be_in_set: {column: order_channel, value_set: [1]}\n"
+            "    severity: info\n    note: A typing error.\n",
+            "value_set: 1 is compared with order_channel: write text, in quotes",
+        ),
     ],
 )
 def test_a_wrong_suite_names_the_place_and_what_is_allowed(
@@ -156,3 +163,34 @@ def test_a_table_without_a_suite_and_a_suite_without_a_table_are_named(
         load_suites(folder, spec, MODELS)
     assert "dims/customers.yml is absent" in str(raised.value)
     assert "dims/costumers.yml: there is no such table" in str(raised.value)
+
+
+def test_what_looks_odd_to_yaml_stays_the_text_that_was_written(folder: Path, spec: Spec) -> None:
+    append(
+        folder,
+        "  - expect_column_values_to_be_in_set:\n"
+        "      {column: order_channel, value_set: [on, NO, 12:30, 00501, 2025-01-01]}\n"
+        "    severity: info\n    note: Codes.\n",
+    )
+    suites = load_suites(folder, spec, MODELS)
+    told = {text for text, _ in said(suites, "base_silver", "orders", "rows")}
+    assert "order_channel is one of on, NO, 12:30, 00501, 2025-01-01" in told
+
+
+@pytest.mark.parametrize("text", ["a: 1\nb: 2\na: 3\n", "x: {a: 1, b: 2, a: 3}\n"])
+def test_a_repeated_key_of_the_spec_names_key_and_lines(text: str) -> None:
+    with pytest.raises(SpecError, match=r"conf/spec\.yml: the key 'a' stands"):
+        parse_spec(text, "conf/spec.yml")
+
+
+def test_a_repeated_key_of_any_configuration_names_the_file(tmp_path: Path) -> None:
+    (tmp_path / "base").mkdir()
+    (tmp_path / "local").mkdir()
+    (tmp_path / "base" / "observability.yml").write_text("logs: {}\nlogs: {}\n", encoding="utf-8")
+    patterns = {"observability": ["observability*"]}
+    loader = ProjectConfigLoader(
+        str(tmp_path), base_env="base", default_run_env="local", config_patterns=patterns
+    )
+    with pytest.raises(ConfigurationError) as raised:
+        loader["observability"]
+    assert "observability.yml: the key 'logs' stands in lines 1 and 2" in str(raised.value)

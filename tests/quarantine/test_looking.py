@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import duckdb
@@ -150,7 +151,33 @@ class TestExport:
         export_table(lake, "orders", selected(lake, "orders"), tmp_path / "x.csv")
         heading, line = (tmp_path / "x.csv").read_text(encoding="utf-8").splitlines()
         fields = dict(zip(heading.split(","), line.split(","), strict=True))
-        assert (fields["agent_id"], fields["clv_bucket"]) == ('""', "")
+        assert (fields["agent_id"], fields["clv_bucket"]) == ("", "<null>")
+
+    @pytest.mark.parametrize(
+        ("value", "written"),
+        [
+            ('=HYPERLINK("http://x","y")', '\'=HYPERLINK("http://x","y")'),
+            ("+1+2", "'+1+2"),
+            ("@SUM(A1)", "'@SUM(A1)"),
+            ("-2+3", "'-2+3"),
+            (" =1+1", "' =1+1"),
+            ("\t=1+1", "'\t=1+1"),
+            ("\r=1+1", "'\r=1+1"),
+            ("＝1+1", "'＝1+1"),  # noqa: RUF001
+            ("-12.50", "-12.50"),
+            ("+7", "+7"),
+            ("a=b", "a=b"),
+            ("ORD-1", "ORD-1"),
+        ],
+    )
+    def test_nothing_is_a_formula_to_a_spreadsheet(
+        self, lake: LakeInventory, tmp_path: Path, value: str, written: str
+    ) -> None:
+        put_aside(lake, "orders", 0, [{"invalid_reason": "fk:customer_id", "agent_id": value}])
+        export_table(lake, "orders", selected(lake, "orders"), tmp_path / "x.csv")
+        with (tmp_path / "x.csv").open(encoding="utf-8", newline="") as file:
+            (row,) = csv.DictReader(file)
+        assert row["agent_id"] == written
 
     def test_several_tables_go_into_a_folder(self, orders: LakeInventory, tmp_path: Path) -> None:
         put_aside(orders, "returns", 0, [{"invalid_reason": "fk:order_id"}])

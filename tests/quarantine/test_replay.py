@@ -246,9 +246,9 @@ class TestWithoutARun:
         ("options", "code", "said"),
         [
             (("--reason", "negative"), 0, "There are no rows in quarantine with negative."),
-            (("--reason", "fk:nobody"), 1, "can have the reason 'fk:nobody'"),
-            (("--table", "carts"), 1, "There is no table 'carts'"),
-            (("--params", "ingest_dt=2025-10-01"), 1, "--params cannot set ingest_dt"),
+            (("--reason", "fk:nobody"), 2, "can have the reason 'fk:nobody'"),
+            (("--table", "carts"), 2, "There is no table 'carts'"),
+            (("--params", "ingest_dt=2025-10-01"), 2, "--params cannot set ingest_dt"),
         ],
     )
     def test_it_ends_with_a_message(

@@ -107,7 +107,7 @@ def test_what_cannot_be_is_refused_with_a_message(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], said: str
 ) -> None:
     shown = kedro(monkeypatch, tmp_path, "quarantine", "summary", *options)
-    assert shown.exit_code == 1
+    assert shown.exit_code == 2
     assert said in shown.stderr
     assert "Traceback" not in shown.output
 

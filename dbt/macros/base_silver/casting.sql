@@ -6,8 +6,38 @@
   {%- else -%}cast({{ x }} as varchar){%- endif -%}
 {%- endmacro -%}
 
-{%- macro to_text(x, physical, column, cleaning) -%}
-  {%- set text = x if physical in ("VARCHAR", "MIXED") else raw_text(x, physical) -%}
+{#- A number as text: whole numbers without a point or an exponent, whatever their type was, so
+    that an id that became a float still meets itself; others in their shortest form. The
+    digits are those of the shortest form. NaN and infinities are no numbers. -#}
+{%- macro number_text(text) -%}
+  {%- set mantissa = "split_part(" ~ text ~ ", 'e+', 1)" -%}
+  case
+    when {{ text }} in ('nan', 'inf', '-inf') then null
+    when regexp_full_match({{ text }}, '-?0\.0+') then '0'
+    when regexp_full_match({{ text }}, '-?\d+\.0+') then split_part({{ text }}, '.', 1)
+    when regexp_full_match({{ text }}, '-?\d+\.\d*[1-9]0+') then rtrim({{ text }}, '0')
+    when regexp_full_match({{ text }}, '-?\d(\.\d+)?e\+\d+')
+      then rpad(
+        replace({{ mantissa }}, '.', ''),
+        cast(split_part({{ text }}, 'e+', 2) as integer)
+        + case when {{ text }}[1] = '-' then 2 else 1 end,
+        '0'
+      )
+    else {{ text }}
+  end
+{%- endmacro -%}
+
+{#- A value as the text that a text column holds; null where bytes are not UTF-8. -#}
+{%- macro held_text(x, name, physical) -%}
+  {%- if physical == "MIXED" -%}
+    case {{ held_as(name) }} when 'text' then {{ x }} when 'other' then {{ number_text(x) }} end
+  {%- elif physical == "DOUBLE" -%}{{ number_text(raw_text(x, physical)) }}
+  {%- elif physical in ("VARCHAR", "ABSENT") -%}{{ x }}
+  {%- else -%}{{ raw_text(x, physical) }}{%- endif -%}
+{%- endmacro -%}
+
+{%- macro to_text(x, name, column, cleaning) -%}
+  {%- set text = "(" ~ held_text(x, name, column["physical"]) ~ ")" -%}
   {%- if column["nullify"] == "email" -%}
     case when regexp_full_match(lower({{ text }}), '{{ cleaning["email_pattern"] }}')
     then lower({{ text }}) end
@@ -102,7 +132,7 @@
 {%- macro typed(name, column, cleaning) -%}
   {%- set x = adapter.quote(name) -%}
   {%- set physical = column["physical"] -%}
-  {%- if column["silver"] == "text" -%}{{ to_text(x, physical, column, cleaning) }}
+  {%- if column["silver"] == "text" -%}{{ to_text(x, name, column, cleaning) }}
   {%- elif column["silver"] == "int" -%}
     {{- within(to_int(x, physical), column["nullify"]) -}}
   {%- elif column["silver"] == "money" -%}{{ to_money(x, physical) }}

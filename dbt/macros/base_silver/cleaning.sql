@@ -17,6 +17,10 @@
   end
 {%- endmacro -%}
 
+{#- How a file holds a value of a mixed column: as `text`, as `bytes` that are no text, as
+    something `other`, or `ambiguous`, where the column stands twice in the file. -#}
+{%- macro held_as(name) -%}{{ adapter.quote(name ~ "__held") }}{%- endmacro -%}
+
 {#- The cleaned value of a column, by how the window holds it. -#}
 {%- macro cleaned(name, column, cleaning) -%}
   {%- set text = trimmed(adapter.quote(name)) -%}
@@ -26,7 +30,7 @@
   {%- endset -%}
   {%- if column["physical"] == "VARCHAR" -%}{{ value }}
   {%- elif column["physical"] == "MIXED" -%}
-    case when {{ adapter.quote(name ~ "__is_text") }} then {{ value }}
+    case when {{ held_as(name) }} = 'text' then {{ value }}
     else {{ adapter.quote(name) }} end
   {%- else -%}{{ adapter.quote(name) }}{%- endif -%}
 {%- endmacro -%}

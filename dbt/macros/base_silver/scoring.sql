@@ -11,9 +11,18 @@
   {{ name }}__given and {{ name }} is null
 {%- endmacro -%}
 
-{#- A typed column can be null although a value was given. -#}
+{#- A typed column can be null although a value was given; text that arrives as text cannot. -#}
 {%- macro can_lose_values(column) -%}
-  {{- return(column["silver"] != "text" or column["nullify"] == "email") -}}
+  {{- return(
+      column["silver"] != "text" or column["nullify"] == "email"
+      or column["physical"] in ("MIXED", "DOUBLE")
+  ) -}}
+{%- endmacro -%}
+
+{#- A column that stands twice in a file gives a value in every row, and nobody knows which. -#}
+{%- macro is_given(name, column) -%}
+  {{ name }} is not null
+  {%- if column["ambiguous"] %} or {{ held_as(name) }} = 'ambiguous'{% endif -%}
 {%- endmacro -%}
 
 {#- CTEs `cleaned` and `typed` over the window; the latter has every contract column. -#}
@@ -30,6 +39,9 @@
       _row,
       ingestion_dt,
       {%- for name, column in columns.items() %}
+      {%- if column["physical"] == "MIXED" %}
+      {{ held_as(name) }},
+      {%- endif %}
       {{ cleaned(name, column, cleaning) }} as {{ name }}{{ "," if not loop.last }}
       {%- endfor %}
 
@@ -44,7 +56,10 @@
       _row,
       ingestion_dt,
       {%- for name, column in columns.items() if can_lose_values(column) %}
-      {{ name }} is not null as {{ name }}__given,
+      {{ is_given(name, column) }} as {{ name }}__given,
+      {%- endfor %}
+      {%- for name, column in columns.items() if column["ambiguous"] %}
+      {{ held_as(name) }},
       {%- endfor %}
       {%- for name, column in columns.items() %}
       {{ typed(name, column, cleaning) }} as {{ name }}{{ "," if not loop.last }}
@@ -63,13 +78,22 @@
     {%- do found.append(
         ("missing:" ~ name, ("not " ~ name ~ "__given") if can_lose_values(column) else name ~ " is null")
     ) -%}
+    {%- if column["ambiguous"] -%}
+      {%- do found.append(("ambiguous:" ~ name, held_as(name) ~ " = 'ambiguous'")) -%}
+    {%- endif -%}
   {%- endfor -%}
   {%- for name, column in columns.items() if column["required"] and can_lose_values(column) -%}
-    {%- do found.append(("unparseable:" ~ name, value_was_lost(name))) -%}
+    {%- set is_lost = value_was_lost(name) -%}
+    {%- if column["ambiguous"] -%}
+      {%- set is_lost = is_lost ~ " and " ~ held_as(name) ~ " <> 'ambiguous'" -%}
+    {%- endif -%}
+    {%- do found.append(("unparseable:" ~ name, is_lost)) -%}
   {%- endfor -%}
   {%- for name, column in columns.items() if column["check"] -%}
-    {%- set limit = " < 0" if column["check"] == "negative" else " <= 0" -%}
-    {%- do found.append((column["check"] ~ ":" ~ name, name ~ limit)) -%}
+    {%- set is_money = column["check"] == "negative" -%}
+    {%- do found.append((column["check"] ~ ":" ~ name, name ~ (" < 0" if is_money else " <= 0"))) -%}
+    {%- set most = cleaning["max_money"] if is_money else cleaning["max_quantity"] -%}
+    {%- do found.append(("too_large:" ~ name, name ~ " > " ~ most)) -%}
   {%- endfor -%}
   {%- for rule, condition in table["rules"].items() -%}
     {%- do found.append(("rule:" ~ rule, condition)) -%}

@@ -186,7 +186,7 @@ def _checks(gate: Mapping[str, Any], table: str) -> tuple[int | None, int | None
     suites = [
         suite["statistics"]
         for suite in gate.get("suites", ())
-        if suite["suite_name"].split(".")[1] == table
+        if suite["suite_name"].split(".")[1] == table and table in gate["tables"]
     ]
     if not suites:
         return None, None

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from medallion.audit.record import AuditRecord, kinds
-from medallion.errors import RequestError
+from medallion.errors import UsageError
 from medallion.lake.inventory import replace_text, write_json
 from medallion.lake.names import as_run_id
 from medallion.lake.scans import literal_path
@@ -71,7 +71,7 @@ class AuditTrail:
         """One run.
 
         Raises:
-            RequestError: There is no such run.
+            UsageError: There is no such run.
         """
         path = self._header(run_id)
         if not path.is_file():
@@ -126,12 +126,12 @@ class AuditTrail:
     def _header(self, run_id: str) -> Path:
         return self.folder / "runs" / f"{as_run_id(run_id)}.json"
 
-    def _unknown(self, run_id: str) -> RequestError:
+    def _unknown(self, run_id: str) -> UsageError:
         from difflib import get_close_matches
 
         known = [str(run["run_id"]) for run in self.runs()]
         close = get_close_matches(run_id, known, n=1, cutoff=0.0)
         meant = f"did you mean {close[0]}? " if close else ""
-        return RequestError(
+        return UsageError(
             f"There is no run {run_id!r}.", hint=f"{meant}`kedro runs list` shows them."
         )

@@ -57,6 +57,12 @@ def check_run(options: Mapping[str, Any]) -> None:
         UsageError: Something of this name is not there.
     """
     _check_runner(options["runner"])
+    if options["load_versions"]:
+        raise UsageError(
+            f"--load-versions {', '.join(options['load_versions'])}: no dataset of this project "
+            "is versioned.",
+            hint="leave it out; `kedro runs` shows what earlier runs wrote.",
+        )
     chosen = [*(options["pipelines"] or ()), *filter(None, [options["pipeline"]])]
     _check_names("--pipelines", "pipeline", chosen, _selectable())
     pipeline = sum((pipelines[name] for name in chosen or ["__default__"]), Pipeline([]))

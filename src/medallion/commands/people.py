@@ -29,8 +29,11 @@ class ForPeople(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Runs the command; a known error ends it with a message and an exit code."""
-        terminal.prepare()
         spare_collections()
+        with terminal.shared():
+            return self._explained(ctx)
+
+    def _explained(self, ctx: click.Context) -> Any:
         try:
             check_environment(ctx.params.get("env"), ctx.params.get("conf_source"))
             self.prepare(ctx)
@@ -45,8 +48,6 @@ class ForPeople(click.Command):
             kind = type(known).__name__.removesuffix("Error").replace("Medallion", "Run")
             terminal.print_error(f"[bold red]{kind} error[/bold red]: {escape(str(known))}")
             sys.exit(known.exit_code)
-        finally:
-            terminal.stop_status()
 
 
 def _of_configuration(error: BaseException) -> MedallionError | None:

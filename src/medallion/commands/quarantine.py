@@ -14,7 +14,7 @@ from kedro.framework.cli.utils import _split_params
 
 from medallion import terminal
 from medallion.commands.people import ForPeople
-from medallion.errors import RequestError
+from medallion.errors import UsageError
 from medallion.lake.names import as_day, as_identifier, as_reason
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ def replay(
 def _without_own(params: dict[str, Any]) -> dict[str, Any]:
     own = sorted(name for name in params if name.split(".")[0] in _OWN_PARAMETERS)
     if own:
-        raise RequestError(
+        raise UsageError(
             f"--params cannot set {', '.join(own)} of a replay.",
             hint="use --table, --reason, --start and --end.",
         )
@@ -195,12 +195,12 @@ def _selection(
 
 def _window(start: str | None, end: str | None) -> tuple[date, date] | None:
     if bool(start) != bool(end):
-        raise RequestError("A window needs both --start and --end.")
+        raise UsageError("A window needs both --start and --end.")
     if not start:
         return None
     first, last = as_day(start, "start"), as_day(end, "end")
     if first > last:
-        raise RequestError(f"The window starts ({first}) after its end ({last}).")
+        raise UsageError(f"The window starts ({first}) after its end ({last}).")
     return first, last
 
 

@@ -17,7 +17,7 @@ from rich.table import Table
 from medallion import terminal
 from medallion.audit.trail import KILLED, STARTED
 from medallion.commands.people import ForPeople
-from medallion.errors import RequestError
+from medallion.errors import RequestError, UsageError
 from medallion.lake.names import as_day, as_identifier, as_run_id
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def why(table: str, day: str, env: str | None) -> None:
     """
     layer, _, name = table.partition(".")
     if layer not in _LAYERS or not name:
-        raise RequestError(
+        raise UsageError(
             f"{table!r} names no table.",
             hint=f"write <layer>.<table>, with one of {', '.join(_LAYERS)}.",
         )

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+import logging
+from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
 from kedro_datasets._typing import TablePreview
 
+from medallion.datasets.bronze_rows import bronze_rows
 from medallion.datasets.previewing import hides_in_table, table_preview
 from medallion.datasets.read_only import ReadOnlyDataset
 from medallion.datasets.schema import bronze_schema
-from medallion.lake.bronze import BronzeFile, BronzeInventory, BronzePartition, list_bronze
+from medallion.dbt_project.sources import BronzeView
+from medallion.errors import LakeError
+from medallion.lake.bronze import BronzeInventory, Finding, list_bronze
 from medallion.spec import BRONZE_DAY, load_spec
+
+_LOG = logging.getLogger(__name__)
 
 
 class _BronzeDataset(ReadOnlyDataset[Any]):
@@ -72,13 +77,33 @@ class BronzeTableDataset(_BronzeDataset):
         return f"{self._root}/{self._table}"
 
     def load(self) -> pl.LazyFrame:
-        """Scans the table, with its partition column; where files differ, types are widened."""
-        opened, _ = self._inventory().open(self._inventory().tables[self._table])
-        contract = bronze_schema(load_spec(self._spec_path), self._table)
-        scans = _scans(opened.get(self._table, []), contract)
-        if not scans:
+        """The rows as they were delivered, with the partition column.
+
+        What a run would only warn of is logged.
+
+        Raises:
+            LakeError: Rows are missing, because a file or a manifest cannot be read.
+        """
+        spec = load_spec(self._spec_path)
+        inventory = self._inventory()
+        opened, findings = inventory.open(inventory.tables[self._table])
+        self._tell([*(f for f in inventory.findings if f.table == self._table), *findings])
+        partitions = opened.get(self._table, [])
+        if not any(partition.files for partition in partitions):
+            contract = bronze_schema(spec, self._table)
             return pl.LazyFrame(schema={**contract, BRONZE_DAY: pl.Date()})
-        return pl.concat(scans, how="diagonal_relaxed")
+        return bronze_rows(BronzeView(self._table, partitions, spec))
+
+    def _tell(self, findings: Sequence[Finding]) -> None:
+        critical = [str(finding) for finding in findings if finding.critical]
+        if critical:
+            raise LakeError(
+                f"bronze.{self._table} cannot be read whole:",
+                details=critical,
+                hint="have these partitions delivered again.",
+            )
+        for finding in findings:
+            _LOG.warning("%s", finding)
 
     def preview(self, nrows: int = 8) -> TablePreview:
         """The first rows for kedro-viz, without personal data."""
@@ -87,34 +112,3 @@ class BronzeTableDataset(_BronzeDataset):
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self.place, "table": self._table}
-
-
-def _scans(partitions: list[BronzePartition], contract: Iterable[str]) -> list[pl.LazyFrame]:
-    """One scan for all files of one physical schema."""
-    groups: dict[tuple[Any, ...], list[BronzeFile]] = defaultdict(list)
-    for partition in partitions:
-        for file in partition.files:
-            filled = tuple(file.filled([partition.key, *contract]))
-            groups[filled, *file.columns.items()].append(file)
-    return [_scan(files, filled) for (filled, *_), files in groups.items()]
-
-
-def _scan(files: Sequence[BronzeFile], filled: Iterable[str]) -> pl.LazyFrame:
-    """Scans files, with the columns that only their folders hold."""
-    path = "path" + "_" * max((len(name) for name in files[0].columns), default=0)
-    scan = pl.scan_parquet(
-        [file.path for file in files],
-        glob=False,
-        hive_partitioning=False,
-        include_file_paths=path,
-    )
-    return scan.with_columns(_of_folders(name, path, files) for name in filled).drop(path)
-
-
-def _of_folders(name: str, path: str, files: Sequence[BronzeFile]) -> pl.Expr:
-    """A column whose values the folders of the files name."""
-    values = {file.path: file.named[name] for file in files}
-    column = pl.col(path).replace_strict(
-        list(values), list(values.values()), return_dtype=pl.String()
-    )
-    return (column.str.to_date("%Y-%m-%d") if name == BRONZE_DAY else column).alias(name)

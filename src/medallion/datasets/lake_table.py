@@ -11,6 +11,7 @@ import polars as pl
 from kedro.io import AbstractDataset
 from kedro_datasets._typing import TablePreview
 
+from medallion.datasets.overflow import is_overflow, overflow_error
 from medallion.datasets.previewing import hides_in_table, table_preview
 from medallion.datasets.schema import KEYS, lake_schema, partition_day
 from medallion.errors import LakeError
@@ -110,7 +111,7 @@ class LakeTableDataset(AbstractDataset[StagedWrite | FrameWrite, pl.LazyFrame]):
             return
         staging = self._lake.staging(write.run_id, self._table.replace("/", "-"))
         for days, frame in write.batches:
-            for day, rows in _split(frame, days):
+            for day, rows in _split(self._collected(write, days, frame), days):
                 _stage(staging / self._table, self._table, day, rows)
         wanted = {f"{partition_day(self._table)}={day}" for day in write.days}
         staged = {path.name for path in (staging / self._table).glob("*=*")}
@@ -135,6 +136,16 @@ class LakeTableDataset(AbstractDataset[StagedWrite | FrameWrite, pl.LazyFrame]):
         manifest = self._lake.partitions(f"enriched/{transform}").get(day)
         return origin.model_copy(update={"rows": manifest.rows if manifest else 0})
 
+    def _collected(
+        self, write: FrameWrite, days: tuple[date, ...], frame: pl.LazyFrame
+    ) -> pl.DataFrame:
+        try:
+            return frame.collect()
+        except pl.exceptions.InvalidOperationError as error:
+            if not is_overflow(error):
+                raise
+            raise overflow_error(write, days, load_spec(self._spec_path)) from error
+
     def _exists(self) -> bool:
         return bool(self._lake.partitions(self._table))
 
@@ -142,10 +153,11 @@ class LakeTableDataset(AbstractDataset[StagedWrite | FrameWrite, pl.LazyFrame]):
         return {"filepath": self.place, "newest": self._newest}
 
 
-def _split(frame: pl.LazyFrame, days: tuple[date, ...]) -> Iterator[tuple[date, pl.DataFrame]]:
+def _split(
+    rows_of_days: pl.DataFrame, days: tuple[date, ...]
+) -> Iterator[tuple[date, pl.DataFrame]]:
     """The rows of each day; a day without rows is left out."""
-    collected = frame.collect()
-    parts = collected.partition_by(
+    parts = rows_of_days.partition_by(
         partition_day(""), as_dict=True, include_key=False, maintain_order=True
     )
     for (day,), rows in sorted(parts.items()):

@@ -6,7 +6,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from kedro.io import AbstractDataset
+from kedro_datasets._typing import JSONPreview
 
+from medallion.datasets.previewing import json_preview
 from medallion.errors import StepError
 from medallion.runs.folder import RunFolder
 from medallion.storage import LocalStorage
@@ -84,6 +86,10 @@ class RunDocumentDataset(AbstractDataset[Any, Any]):
         from pydantic import TypeAdapter
 
         return TypeAdapter(load_obj(self._model))
+
+    def preview(self) -> JSONPreview:
+        """The document for kedro-viz."""
+        return json_preview(lambda: self._adapter.dump_python(self.load(), mode="json"))
 
     def _exists(self) -> bool:
         return self._folder.load(self._name) is not None

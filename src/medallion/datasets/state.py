@@ -61,6 +61,15 @@ class StateDataset(AbstractDataset[Any, Any]):
         return {"filepath": str(self._path)}
 
 
+class ReceiptDataset(StateDataset):
+    """What a layer says of its work to the layers behind it, also in a later run."""
+
+    @property
+    def place(self) -> Path:
+        """The file, as lineage names it."""
+        return self._path
+
+
 class ReportDataset(AbstractDataset[str, str]):
     """A text for people. An empty one has nothing new to say, so the former stays.
 

@@ -90,7 +90,17 @@ class Warehouse:
 
     @contextmanager
     def replacing(self, part: str, stamp: str) -> Iterator[Path]:
-        """Gives a copy to work on, and puts it in place if the work succeeds."""
+        """Gives a copy to work on, and puts it in place if the work succeeds.
+
+        Raises:
+            LakeError: DuckDB would take the path for one with a query string.
+        """
+        if "?" in str(self.path):
+            raise LakeError(
+                f"The warehouse cannot be written to {self.path}: DuckDB keeps no database below "
+                "a folder whose name holds a question mark.",
+                hint="point MEDALLION_DATA_ROOT at a folder of another name.",
+            )
         draft = self.path.with_name(f"_draft.{self.path.name}")
         self.path.parent.mkdir(parents=True, exist_ok=True)
         for stale in (draft, draft.with_name(draft.name + ".wal")):

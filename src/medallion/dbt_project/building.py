@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
@@ -11,6 +12,7 @@ from typing import Any
 from medallion.dbt_project.context import Context
 from medallion.dbt_project.results import BuildResult, Counts
 from medallion.dbt_project.settings import EngineSettings
+from medallion.errors import DbtError
 from medallion.lake.bronze import BronzePartition
 from medallion.spec import Spec
 
@@ -37,10 +39,11 @@ def build_base_silver(
 
     Raises:
         DbtError: A model failed.
+        LakeError: A Bronze file cannot be read.
     """
     context = Context(spec, settings, staging, window, history, dimension_keys)
     with _connected(context) as query:
-        seconds = _run("tag:base_silver", "base_silver", settings)
+        seconds = _run_on_bronze(context, "tag:base_silver", "base_silver")
         return _result(context, list(spec.events), seconds, query)
 
 
@@ -69,6 +72,7 @@ def build_dimensions(
 
     Raises:
         DbtError: A model failed.
+        LakeError: A Bronze file cannot be read.
     """
     names = list(partitions)
     context = Context(
@@ -82,7 +86,8 @@ def build_dimensions(
     )
     with _connected(context) as query:
         models = [f"int_{n}_scored stg_{n} quarantine_{n} keys_{n}" for n in names]
-        return _result(context, names, _run(" ".join(models), "dims", settings), query)
+        seconds = _run_on_bronze(context, " ".join(models), "dims")
+        return _result(context, names, seconds, query)
 
 
 def build_gold(spec: Spec, warehouse: Path, settings: EngineSettings) -> BuildResult:
@@ -118,6 +123,34 @@ def _connected(context: Context) -> Iterator[Any]:
         yield plugin.ask
     finally:
         plugin.release()
+
+
+def _run_on_bronze(context: Context, select: str, layer: str) -> dict[str, float]:
+    """Runs models; a second time if it was text that is not UTF-8 that ended them.
+
+    Only a failure makes it worth reading all text of the window to look for such files.
+    """
+    from medallion.dbt_project import plugin
+    from medallion.dbt_project.repairing import refuse_unreadable, with_bytes_for_bad_text
+
+    try:
+        return _run(select, layer, context.settings)
+    except DbtError:
+        scratch = context.settings.temp_directory / "not_utf8"
+        repaired = with_bytes_for_bad_text(context.bronze, scratch)
+        if repaired is None:
+            refuse_unreadable(context.bronze)
+            raise
+    _empty(context.staging)
+    context.staged.clear()
+    context.bronze = repaired
+    plugin.apply_again()
+    return _run(select, layer, context.settings)
+
+
+def _empty(staging: Path) -> None:
+    for left in staging.iterdir():
+        shutil.rmtree(left)
 
 
 def _run(select: str, layer: str, settings: EngineSettings) -> dict[str, float]:

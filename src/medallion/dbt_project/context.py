@@ -77,6 +77,7 @@ class Context:
             }
             for column, held in views[name].physical.items():
                 table["columns"][column]["physical"] = held
+                table["columns"][column]["ambiguous"] = column in views[name].ambiguous
             table["unknown"] = list(views[name].unknown.values())
             table["has_history"] = bool(self.history.get(name))
         return {

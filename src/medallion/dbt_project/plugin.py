@@ -15,7 +15,7 @@ from dbt.adapters.duckdb.plugins import BasePlugin
 
 from medallion.dbt_project.context import Context
 from medallion.dbt_project.results import StagedPartition, StagedTable
-from medallion.dbt_project.sources import BronzeView
+from medallion.dbt_project.sources import BronzeView, occurrences
 from medallion.dbt_project.standalone import standalone_context
 from medallion.lake.scans import read_days
 from medallion.spec import INGESTION_DAY
@@ -34,6 +34,7 @@ class _Shared:
 
     context: Context | None = None
     connection: duckdb.DuckDBPyConnection | None = None
+    is_changed: bool = False
 
 
 _shared = _Shared()
@@ -42,6 +43,11 @@ _shared = _Shared()
 def set_context(context: Context) -> None:
     """Names the context that dbt's next cursor sees."""
     _shared.context = context
+
+
+def apply_again() -> None:
+    """Lets dbt's next cursor see what has changed in the context."""
+    _shared.is_changed = True
 
 
 def ask(query: str) -> list[tuple[Any, ...]]:
@@ -76,9 +82,9 @@ class Plugin(BasePlugin):
         """Applies the context if it is another one than before."""
         with self._lock:
             context = _shared.context or self._applied or standalone_context()
-            if context is not self._applied:
+            if context is not self._applied or _shared.is_changed:
                 _apply(context, cursor)
-                self._applied = context
+                self._applied, _shared.is_changed = context, False
 
     def store(self, target_config: Any) -> None:
         """Writes the rows of a model as partitions, a few at a time."""
@@ -159,7 +165,7 @@ class PartitionWriter:
             partition.value: {
                 kept
                 for column, kept in unknown.items()
-                if not any(column in file.columns for file in partition.files)
+                if not any(column in occurrences(file) for file in partition.files)
             }
             for partition in partitions
         }

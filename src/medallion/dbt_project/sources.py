@@ -2,23 +2,29 @@
 
 The files of a window may differ: columns come and go, a type changes. Files of one physical
 schema are scanned together. A column that is held alike in all of them keeps its type; any
-other is read as text in each file's own form, with a flag that says whether text it was.
+other is read as text in each file's own form, with a word that says how the file holds it. A
+column is found by its place in the file, because names may be empty, stand twice or differ in
+case only, and DuckDB has names of its own for such columns.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from medallion.lake.bronze import BronzeFile, BronzePartition
+from medallion.lake.bronze import AMBIGUOUS, BronzeFile, BronzePartition
 from medallion.lake.names import MISSING
 from medallion.lake.scans import FILE_COLUMN, file_list
 from medallion.spec import BRONZE_DAY, INGESTION_DAY, SNAPSHOT_DAY, Spec
 
 FILE, ROW = "_file", "_row"
 _NATIVE = ("VARCHAR", "BIGINT", "DOUBLE", "BOOLEAN")
+_TEXT = ("VARCHAR", "JSON")
+_TEXT_WORD = "'text'"
+_NAMELESS = "unnamed"
+Occurrence = tuple[str, int]
 _ADDED = (INGESTION_DAY, SNAPSHOT_DAY, "invalid_reason", FILE, ROW, FILE_COLUMN)
 
 
@@ -38,18 +44,13 @@ class BronzeView:
 
     @cached_property
     def groups(self) -> dict[tuple[object, ...], list[BronzeFile]]:
-        """Files by their partition key, the columns that folders fill, and what they hold."""
+        """Files by partition key, place, the columns that folders fill, and what they hold."""
         groups: dict[tuple[object, ...], list[BronzeFile]] = defaultdict(list)
         for partition in self.partitions:
             for file in partition.files:
                 filled = tuple(file.filled(self.spec.contract(self.table)))
-                groups[partition.key, filled, *file.columns.items()].append(file)
+                groups[partition.key, file.outside, filled, *file.fields].append(file)
         return dict(groups)
-
-    def _kind(self, file: BronzeFile, column: str) -> str | None:
-        """How a file holds a column; what only its folder holds is text."""
-        filled = column in file.filled([column])
-        return "VARCHAR" if filled else file.columns.get(column)
 
     @cached_property
     def physical(self) -> dict[str, str]:
@@ -57,8 +58,7 @@ class BronzeView:
         return {name: self._physical(name) for name in self.spec.contract(self.table)}
 
     def _physical(self, column: str) -> str:
-        kinds = [self._kind(files[0], column) for files in self.groups.values()]
-        held = {kind for kind in kinds if kind}
+        held = {columns[column] for columns in self._schemas if column in columns}
         if not held:
             return "ABSENT"
         if len(held) == 1 and (kind := held.pop()) in _NATIVE:
@@ -66,18 +66,50 @@ class BronzeView:
         return "MIXED"
 
     @cached_property
-    def unknown(self) -> dict[str, str]:
-        """Columns beyond the contract: the name they keep, by the name in the file."""
+    def _schemas(self) -> list[dict[str, str]]:
+        """The columns of each group of files, by name; what only folders hold is text."""
         contract = self.spec.contract(self.table)
-        flags = (_flag(name) for name in contract)
-        taken = {name.lower() for name in (*contract, *flags, *_ADDED)}
-        names = {name for files in self.groups.values() for name in files[0].columns}
-        kept: dict[str, str] = {}
-        for name in sorted(names - contract.keys()):
+        return [
+            {**files[0].columns, **dict.fromkeys(files[0].filled(contract), "VARCHAR")}
+            for files in self.groups.values()
+        ]
+
+    @cached_property
+    def ambiguous(self) -> frozenset[str]:
+        """The contract columns that stand more than once in some file."""
+        return frozenset(
+            name
+            for name in self.spec.contract(self.table)
+            if any(columns.get(name) == AMBIGUOUS for columns in self._schemas)
+        )
+
+    @cached_property
+    def unknown(self) -> dict[Occurrence, str]:
+        """Columns beyond the contract: the name they keep, by where they stand in a file.
+
+        A column that stands twice is kept twice, under numbered names.
+        """
+        contract = self.spec.contract(self.table)
+        words = (_held_as(name) for name in contract)
+        taken = {name.lower() for name in (*contract, *words, *_ADDED)}
+        kept: dict[Occurrence, str] = {}
+        for name, number in sorted(self._beyond_contract()):
+            proposed = (name or _NAMELESS) + (f"__{number}" if number else "")
             # DuckDB does not tell case apart, so a name that is taken gets a suffix.
-            kept[name] = f"{name}__bronze" if name.lower() in taken else name
-            taken.add(kept[name].lower())
+            while proposed.lower() in taken:
+                proposed += "__bronze"
+            kept[name, number] = proposed
+            taken.add(proposed.lower())
         return kept
+
+    def _beyond_contract(self) -> set[Occurrence]:
+        contract = self.spec.contract(self.table)
+        return {
+            occurrence
+            for files in self.groups.values()
+            for occurrence in occurrences(files[0])
+            if occurrence[1] or occurrence[0] not in contract
+        }
 
     @property
     def statement(self) -> str:
@@ -86,42 +118,39 @@ class BronzeView:
         return "\nunion all by name\n".join(scans) or self._nothing()
 
     def _scan(self, key: tuple[object, ...], files: Sequence[BronzeFile]) -> str:
-        filled = files[0].filled(self.spec.contract(self.table))
-        path = _free_name(files[0].columns)
-        held = _Held(files[0].columns, {name: _in_path(name, path, files[0]) for name in filled})
-        selected = [*self._contract_columns(held), *self._unknown_columns(held)]
-        day = _in_path(BRONZE_DAY, path, files[0]) if key[0] == BRONZE_DAY else "null"
+        file = files[0]
+        held = Held(file)
+        path = held.free_name
+        filled = {
+            name: in_path(name, path, file) for name in file.filled(self.spec.contract(self.table))
+        }
+        selected = [*self._contract_columns(held, filled), *self._unknown_columns(held)]
+        day = in_path(BRONZE_DAY, path, file) if key[0] == BRONZE_DAY else "null"
         return (
             f"select {', '.join(selected)}, cast({day} as date) as {INGESTION_DAY},"
             f" {path} as {FILE}, {held.row_number} as {ROW}"
             f" from read_parquet({file_list(file.path for file in files)},"
-            f" filename = '{path}', hive_partitioning = false){held.alias}"
+            f" filename = '{path}', hive_partitioning = false) as {held.alias}"
         )
 
-    def _contract_columns(self, held: _Held) -> Iterable[str]:
+    def _contract_columns(self, held: Held, filled: Mapping[str, str]) -> Iterable[str]:
         for name, kind in self.physical.items():
-            quoted = _quoted(name)
-            if held.kind(name) is None:
-                yield (
-                    f"null::varchar as {quoted}"
-                    if kind in ("MIXED", "ABSENT")
-                    else (f"null::{kind} as {quoted}")
-                )
-            elif kind == "MIXED":
-                yield f"{held.text(name)} as {quoted}"
-            else:
-                yield f"{held.reference(name)} as {quoted}"
+            place = held.places.get((name, 0))
+            value = filled.get(name)
             if kind == "MIXED":
-                is_text = held.kind(name) == "VARCHAR"
-                yield f"{str(is_text).lower()} as {_quoted(_flag(name))}"
+                yield f"{value or held.text(place)} as {quoted(name)}"
+                yield f"{_TEXT_WORD if value else held.word(name)} as {quoted(_held_as(name))}"
+            elif value or place is not None:
+                yield f"{value or f'c{place}'} as {quoted(name)}"
+            else:
+                yield f"null::{'varchar' if kind == 'ABSENT' else kind} as {quoted(name)}"
 
-    def _unknown_columns(self, held: _Held) -> Iterable[str]:
-        for name, kept in self.unknown.items():
-            value = held.text(name) if name in held.types else "null::varchar"
-            yield f"{value} as {_quoted(kept)}"
+    def _unknown_columns(self, held: Held) -> Iterable[str]:
+        for occurrence, kept in self.unknown.items():
+            yield f"{held.text(held.places.get(occurrence))} as {quoted(kept)}"
 
     def _nothing(self) -> str:
-        columns = [f"null::varchar as {_quoted(name)}" for name in self.physical]
+        columns = [f"null::varchar as {quoted(name)}" for name in self.physical]
         return (
             f"select {', '.join(columns)}, null::date as {INGESTION_DAY},"
             f" null::varchar as {FILE}, null::bigint as {ROW} where false"
@@ -129,65 +158,73 @@ class BronzeView:
 
 
 @dataclass(frozen=True)
-class _Held:
-    """The columns of files of one physical schema, as SQL can name them.
+class Held:
+    """The columns of files of one physical schema, as SQL can name them: by their places."""
 
-    DuckDB does not tell names apart by case, and refuses to number the rows of a file that has
-    a column of the number's name; Bronze may hold both.
-
-    Attributes:
-        types: The columns of the files, in their order.
-        filled: The columns that only the folders hold, as text, and how to read them there.
-    """
-
-    types: Mapping[str, str]
-    filled: Mapping[str, str] = field(default_factory=dict)
+    file: BronzeFile
 
     @cached_property
-    def _clash(self) -> bool:
-        return len({name.lower() for name in self.types}) < len(self.types)
+    def places(self) -> dict[Occurrence, int]:
+        """Where each column stands."""
+        return {found: place for place, found in enumerate(occurrences(self.file))}
 
-    def kind(self, name: str) -> str | None:
-        """How a column is held, if it is."""
-        return "VARCHAR" if name in self.filled else self.types.get(name)
+    def text(self, place: int | None) -> str:
+        """A column's values as text: bytes are decoded; the sign of a NaN means nothing."""
+        if place is None:
+            return "null::varchar"
+        kind = self.file.fields[place][1]
+        text = f"cast(c{place} as varchar)"
+        if kind in ("FLOAT", "DOUBLE"):
+            return f"replace({text}, '-nan', 'nan')"
+        return f"coalesce(try(decode(c{place})), {text})" if kind == "BLOB" else text
 
-    def reference(self, name: str) -> str:
-        """A column's name, or its place where names differ in case only."""
-        if name in self.filled:
-            return self.filled[name]
-        return f"c{list(self.types).index(name)}" if self._clash else _quoted(name)
-
-    def text(self, name: str) -> str:
-        """A column's values as text; the sign of a NaN means nothing."""
-        text = f"cast({self.reference(name)} as varchar)"
-        is_float = self.kind(name) in ("FLOAT", "DOUBLE")
-        return f"replace({text}, '-nan', 'nan')" if is_float else text
+    def word(self, name: str) -> str:
+        """How a column's values are held: text, bytes that are no text, something other."""
+        place = self.places.get((name, 0))
+        if place is None:
+            return "'ambiguous'" if (name, 1) in self.places else _TEXT_WORD
+        kind = self.file.fields[place][1]
+        if kind == "BLOB":
+            return f"case when try(decode(c{place})) is null then 'bytes' else 'text' end"
+        return _TEXT_WORD if kind in _TEXT else "'other'"
 
     @property
     def alias(self) -> str:
-        """The names by place, where they are needed."""
-        if not self._clash:
-            return ""
-        return f" as held({', '.join(f'c{place}' for place in range(len(self.types)))})"
+        """Names for all columns."""
+        return f"held({', '.join(f'c{place}' for place in range(len(self.file.fields)))})"
+
+    @property
+    def free_name(self) -> str:
+        """A name for the path that no column can have, being longer than all of them."""
+        return "path" + "_" * max((len(name) for name, _ in self.file.fields), default=0)
 
     @property
     def row_number(self) -> str:
-        """A row's place: DuckDB's own number, or one counted in the order of the scan."""
-        names = {name.lower() for name in self.types}
+        """A row's place: DuckDB's own number, or one counted in the order of the scan.
+
+        DuckDB refuses to number the rows of a file that has a column of the number's name.
+        """
+        names = {name.lower() for name, _ in self.file.fields}
         return "row_number() over ()" if "file_row_number" in names else "file_row_number"
 
 
-def _flag(name: str) -> str:
-    """The column that says whether a mixed column's value was text in its file."""
-    return f"{name}__is_text"
+def occurrences(file: BronzeFile) -> list[Occurrence]:
+    """The columns of a file in its order: name, and 0, or 1, 2, ... if the name stands twice."""
+    times = Counter(file.names)
+    seen: Counter[str] = Counter()
+    found: list[Occurrence] = []
+    for name in file.names:
+        seen[name] += 1
+        found.append((name, seen[name] if times[name] > 1 else 0))
+    return found
 
 
-def _free_name(columns: Mapping[str, str]) -> str:
-    """A name for the path that no column can have, being longer than all of them."""
-    return "path" + "_" * max((len(name) for name in columns), default=0)
+def _held_as(name: str) -> str:
+    """The column that says how a mixed column's value is held in its file."""
+    return f"{name}__held"
 
 
-def _in_path(key: str, path: str, file: BronzeFile) -> str:
+def in_path(key: str, path: str, file: BronzeFile) -> str:
     """SQL of the value that a folder below the table's folder gives a key.
 
     Args:
@@ -195,10 +232,11 @@ def _in_path(key: str, path: str, file: BronzeFile) -> str:
         path: The column that holds the paths.
         file: A file of the table; all of them lie below one folder.
     """
-    inside = f"substr({path}, {len(file.path) - len(file.inside) + 1})"
+    inside = f"substr({path}, {len(file.outside) + 1})"
     written = f"regexp_extract({inside}, '(?:^|/){key}=([^/]*)/', 1)"
     return f"url_decode(nullif({written}, '{MISSING}'))"
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """A name as an SQL identifier."""
     return '"' + name.replace('"', '""') + '"'

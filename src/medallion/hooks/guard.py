@@ -18,7 +18,7 @@ from medallion.datasets.run_document import RunDocumentDataset
 from medallion.errors import ConfigurationError, RequestError
 from medallion.hooks.current import Current
 from medallion.hooks.mending import mend
-from medallion.hooks.startup import spare_viz_statistics
+from medallion.hooks.startup import spare_viz_events, spare_viz_statistics
 from medallion.lake.names import as_run_id
 from medallion.lake.store import Lake
 from medallion.planning.request import check_transforms, parse_request
@@ -54,6 +54,7 @@ class RunGuard:
             ConfigurationError: The results would go to a place that cannot be written.
         """
         spare_viz_statistics(context._hook_manager)  # noqa: SLF001
+        spare_viz_events(context._hook_manager, Path(context.project_path))  # noqa: SLF001
         places = context.config_loader["globals"]
         _check_places(places)
         spec = load_spec(places["spec"])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import os
+from pathlib import Path
 from typing import Any
 
 from kedro.io import memory_dataset
@@ -38,6 +40,15 @@ def spare_viz_statistics(hooks: PluginManager) -> None:
     """
     if hooks.has_plugin("kedro-dataset-stats"):
         hooks.unregister(name="kedro-dataset-stats")
+
+
+def spare_viz_events(hooks: PluginManager, project: Path) -> None:
+    """Takes kedro-viz's record of the run out where the project's folder cannot be written.
+
+    It goes into `.viz/` of the project; without this, each run from a read-only checkout warns.
+    """
+    if hooks.has_plugin("pipeline-run-hook") and not os.access(project, os.W_OK):
+        hooks.unregister(name="pipeline-run-hook")
 
 
 def _inferred(data: Any) -> Any:

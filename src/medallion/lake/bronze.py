@@ -7,7 +7,7 @@ the pipeline does for the partitions of a run and for no others.
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -26,6 +26,11 @@ from medallion.spec import BRONZE_DAY, Spec, Table
 MANIFEST = "_MANIFEST.json"
 # What the Bronze types of the spec are called by DuckDB.
 BRONZE_TYPES = {"string": "VARCHAR", "int64": "BIGINT", "double": "DOUBLE", "bool": "BOOLEAN"}
+# The type of a name that more than one column of a file has: nobody can say which is meant.
+AMBIGUOUS = "AMBIGUOUS"
+# The type of a column with columns inside it begins so; what is inside follows in brackets.
+NESTED = "NESTED"
+_BYTE_ORDER_MARK = "\ufeff"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +40,36 @@ class BronzeFile:
     Attributes:
         path: Where it is.
         rows: Rows as its footer says.
-        columns: Physical columns in file order, name to DuckDB type (`VARCHAR`, `BIGINT`, ...).
+        fields: Physical columns in file order, as the file names them: name and DuckDB type
+            (`VARCHAR`, `BIGINT`, ...). A name can stand twice.
         inside: The path below the table's folder; only these folders name partition values.
     """
 
     path: str
     rows: int
-    columns: Mapping[str, str] = field(hash=False)
+    fields: tuple[tuple[str, str], ...]
     inside: str = ""
+
+    @property
+    def names(self) -> list[str]:
+        """The columns' names in file order, without byte order marks.
+
+        A CSV that Excel has written begins with such a mark, which ends up in front of the
+        first column's name and belongs to no name.
+        """
+        return [name.lstrip(_BYTE_ORDER_MARK) for name, _ in self.fields]
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """Name to DuckDB type; `AMBIGUOUS` where a name stands more than once."""
+        times = Counter(self.names)
+        kinds = zip(self.names, (kind for _, kind in self.fields), strict=True)
+        return {name: AMBIGUOUS if times[name] > 1 else kind for name, kind in kinds}
+
+    @property
+    def outside(self) -> str:
+        """The path of the table's folder."""
+        return self.path.removesuffix(self.inside)
 
     @property
     def named(self) -> dict[str, str | None]:
@@ -59,8 +86,8 @@ class BronzeFile:
         """The columns of a contract that the file lacks and that a folder names, in order."""
         if "=" not in self.inside:
             return []
-        named = self.named
-        return [name for name in contract if name in named and name not in self.columns]
+        named, held = self.named, set(self.names)
+        return [name for name in contract if name in named and name not in held]
 
 
 @dataclass(frozen=True, slots=True)
@@ -435,17 +462,19 @@ def _footers(paths: list[str]) -> dict[str, BronzeFile]:
     return {path: BronzeFile(path, rows[path], _top_level(elements[path])) for path in paths}
 
 
-def _top_level(elements: Sequence[tuple[str, str | None, int]]) -> dict[str, str]:
+def _top_level(elements: Sequence[tuple[str, str | None, int]]) -> tuple[tuple[str, str], ...]:
     """The columns of a schema that Parquet lists depth first, its root at the head."""
-    columns: dict[str, str] = {}
-    inside = 0
+    columns: list[tuple[str, str]] = []
+    inside, held = 0, ""
     for name, kind, children in elements[1:]:
         if inside:
             inside += children - 1
+            held += f" {name} {kind}[{children}]"
+            columns[-1] = (columns[-1][0], f"{NESTED}({held.strip()})")
         else:
-            columns[name] = kind if kind and not children else "NESTED"
-            inside = children
-    return columns
+            inside, held = children, ""
+            columns.append((name, kind if kind and not children else NESTED))
+    return tuple(columns)
 
 
 def _disagreements(listed: Listed, footers: Mapping[str, BronzeFile], root: str) -> list[Finding]:

@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 from urllib.parse import unquote
 
-from medallion.errors import RequestError
+from medallion.errors import UsageError
 
 # How Hive and Spark name the partition of a missing value.
 MISSING = "__HIVE_DEFAULT_PARTITION__"
@@ -22,22 +22,22 @@ def as_day(value: object, name: str = "day") -> date:
     """Reads a calendar day written as `YYYY-MM-DD`.
 
     Raises:
-        RequestError: It is written otherwise, or is no day of the calendar.
+        UsageError: It is written otherwise, or is no day of the calendar.
     """
     text = str(value)
     if not _DAY.fullmatch(text):
-        raise RequestError(f"{name}={text!r} is not a day; write it as YYYY-MM-DD.")
+        raise UsageError(f"{name}={text!r} is not a day; write it as YYYY-MM-DD.")
     try:
         return date.fromisoformat(text)
     except ValueError as error:
-        raise RequestError(f"{name}={text} is not a day of the calendar ({error}).") from error
+        raise UsageError(f"{name}={text} is not a day of the calendar ({error}).") from error
 
 
 def is_day(value: str) -> bool:
     """Whether the text is a day of the calendar as `YYYY-MM-DD`."""
     try:
         as_day(value)
-    except RequestError:
+    except UsageError:
         return False
     return True
 
@@ -46,10 +46,10 @@ def as_identifier(value: str, kind: str = "name") -> str:
     """Passes a table or column name of the spec's alphabet.
 
     Raises:
-        RequestError: It holds anything else.
+        UsageError: It holds anything else.
     """
     if not _IDENTIFIER.fullmatch(value):
-        raise RequestError(f"{kind} {value!r}: use lower-case letters, digits and '_'.")
+        raise UsageError(f"{kind} {value!r}: use lower-case letters, digits and '_'.")
     return value
 
 
@@ -57,10 +57,10 @@ def as_reason(value: str) -> str:
     """Passes a reason code of a quarantined row, or the beginning of one up to a colon.
 
     Raises:
-        RequestError: It is written otherwise.
+        UsageError: It is written otherwise.
     """
     if not _REASON.fullmatch(value):
-        raise RequestError(
+        raise UsageError(
             f"reason {value!r} is none.",
             hint="a reason is written as in `missing:order_date`, or as its class, `missing`.",
         )
@@ -71,10 +71,10 @@ def as_run_id(value: str) -> str:
     """Passes a run id that can be a folder's name.
 
     Raises:
-        RequestError: It cannot.
+        UsageError: It cannot.
     """
     if not _RUN_ID.fullmatch(value) or ".." in value:
-        raise RequestError(f"run id {value!r}: use letters, digits and . _ : + -")
+        raise UsageError(f"run id {value!r}: use letters, digits and . _ : + -")
     return value.replace(":", ".")
 
 

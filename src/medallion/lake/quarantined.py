@@ -10,7 +10,7 @@ from datetime import date
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from medallion.errors import LakeError, RequestError
+from medallion.errors import LakeError, UsageError
 from medallion.foreign import disclosed
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.manifest import PartitionManifest
@@ -72,7 +72,7 @@ def check_selection(selection: Selection, lake: LakeInventory) -> Selection:
     """Names the selected tables in the spec's order, once every name is known to exist.
 
     Raises:
-        RequestError: A table is not in the spec, or no row can carry a reason.
+        UsageError: A table is not in the spec, or no row can carry a reason.
     """
     for table in selection.tables:
         if table not in lake.spec.tables:
@@ -192,10 +192,8 @@ def _condition(reasons: Iterable[str]) -> str:
     return rf" where regexp_matches(invalid_reason, '(^|[|])({wanted})(:[^|]*)?($|[|])')"
 
 
-def _unknown_table(table: str, spec: Spec) -> RequestError:
-    return RequestError(
-        f"There is no table {table!r}.", hint=f"tables are {', '.join(spec.tables)}."
-    )
+def _unknown_table(table: str, spec: Spec) -> UsageError:
+    return UsageError(f"There is no table {table!r}.", hint=f"tables are {', '.join(spec.tables)}.")
 
 
 def _check_reason(reason: str, selection: Selection, lake: LakeInventory) -> None:
@@ -209,7 +207,7 @@ def _check_reason(reason: str, selection: Selection, lake: LakeInventory) -> Non
         return
     near = get_close_matches(reason, sorted(possible | standing_codes), n=3)
     meant = f"did you mean {' or '.join(near)}? " if near else ""
-    raise RequestError(
+    raise UsageError(
         f"No row of {', '.join(selection.tables)} can have the reason {reason!r}.",
         hint=f"{meant}`kedro quarantine summary` lists the reasons there are.",
     )

@@ -30,15 +30,18 @@ def literal_path(path: object) -> str:
         LakeError: DuckDB cannot name the file: its path holds a glob character and a backslash.
     """
     text = str(path)
-    if not _GLOB.search(text):
-        return text
-    if "\\" in text:
+    return _escaped(text) if _GLOB.search(text) else text
+
+
+def _escaped(path: str) -> str:
+    """A path as a pattern that matches nothing else."""
+    if "\\" in path:
         raise LakeError(
-            f"{text} cannot be read: DuckDB cannot name a path that holds a backslash and one "
-            "of the characters * ? [ as well.",
+            f"{path} cannot be read: where DuckDB takes a path for a pattern, because it holds one "
+            "of * ? [ or because all files of a folder are meant, it cannot hold a backslash.",
             hint="rename the folder or the file.",
         )
-    return _GLOB.sub(lambda found: f"[{found[0]}]", text)
+    return _GLOB.sub(lambda found: f"[{found[0]}]", path)
 
 
 def path_literal(path: object) -> str:
@@ -87,8 +90,11 @@ def read_table(
         columns: Expressions over the columns of the files.
         only: The one partition to read, as its value; the default is all.
         union_by_name: Whether the files may differ in their columns.
+
+    Raises:
+        LakeError: DuckDB cannot name the folder in a pattern: its path holds a backslash.
     """
-    pattern = f"{literal_path(folder)}/{day}={only}/part-*.parquet".replace("'", "''")
+    pattern = f"{_escaped(str(folder))}/{day}={only}/part-*.parquet".replace("'", "''")
     return _with_day(f"'{pattern}'", day, columns, union_by_name=union_by_name)
 
 

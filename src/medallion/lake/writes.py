@@ -39,6 +39,7 @@ class FrameWrite:
         batches: Days and the query that makes their rows; one batch fits in memory.
         made_from: What each day is made from, by ISO day.
         origins: The same by input, by ISO day, for the audit trail.
+        inputs: What the queries read, to find the rows behind a failure.
     """
 
     table: str
@@ -46,6 +47,7 @@ class FrameWrite:
     batches: tuple[tuple[tuple[date, ...], pl.LazyFrame], ...] = field(repr=False)
     made_from: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
     origins: Mapping[str, Mapping[str, Origin]] = field(default_factory=dict, repr=False)
+    inputs: Mapping[str, pl.LazyFrame] = field(default_factory=dict, repr=False)
 
     @property
     def days(self) -> list[date]:

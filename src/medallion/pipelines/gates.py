@@ -17,6 +17,7 @@ from medallion.quality.gate import (
     decide,
     finding,
     result_of,
+    table_of,
 )
 from medallion.quality.ledger import due_tables, standing_failures, updated
 from medallion.quality.reports import markdown
@@ -109,8 +110,8 @@ def validate_due(
     mode = house.request.quality.mode
     history = list(house.before.get("history", ()))
     if not due:
-        result = result_of(layer, mode, [], [], standing, findings)
-        return {"quality": GateResult({**result, "history": history}), "quality_report": ""}
+        result = {**result_of(layer, mode, [], [], standing, findings), "history": history}
+        return {"quality": with_earlier(result, house), "quality_report": ""}
     from medallion.quality.relations import gate_connection
     from medallion.quality.validating import validate
 
@@ -124,7 +125,29 @@ def validate_due(
     found = [*findings, *_recorded(layer, facts)]
     result = {**result_of(layer, mode, due, validated, standing, found), "facts": facts}
     result["history"] = [*history, *_shares(house.request.run_id, facts)][-_REMEMBERED:]
-    return {"quality": GateResult(result), "quality_report": markdown(result)}
+    return {"quality": with_earlier(result, house), "quality_report": markdown(result)}
+
+
+def with_earlier(result: Mapping[str, Any], house: Gatehouse) -> GateResult:
+    """The result with the suites that this run had no reason to look at, as they were last.
+
+    Every suite says which run looked at it; `last` counts what came of all of them.
+    """
+    looked_at, run_id = set(result["tables"]), house.request.run_id
+    now = [{**s, "meta": {**s["meta"], "run_id": run_id}} for s in result["suites"]]
+    known = house.suites.of(str(result["layer"]))
+    kept = [
+        suite
+        for suite in house.before.get("suites", ())
+        if table_of(suite) in known and table_of(suite) not in looked_at
+    ]
+    suites = sorted([*now, *kept], key=lambda suite: str(suite["suite_name"]))
+    counted = [suite["statistics"] for suite in suites]
+    last = {
+        "evaluated": sum(one["evaluated_expectations"] for one in counted),
+        "failed": sum(one["unsuccessful_expectations"] for one in counted),
+    }
+    return GateResult({**result, "suites": suites, "last": last})
 
 
 def gate(request: RunRequest, quality: Mapping[str, Any], lake: LakeInventory) -> GateDecision:

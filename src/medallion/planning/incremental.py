@@ -10,10 +10,10 @@ The work grows with the number of days, not with its square: see `planning.histo
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Literal
 
 from medallion.lake.inventory import LakeInventory
@@ -243,6 +243,10 @@ class _Planner:
             for read in transform.reads
             if read in chains
         }
+        reaches = transform.reads.values()
+        windows = [int(self._parameters[r.parameter]) for r in reaches if isinstance(r, Trailing)]
+        self._longest_window = max(windows, default=None)
+        self._looks_ahead = any(isinstance(reach, Referring) for reach in reaches)
         self.made: dict[date, str] = {}
 
     def planned(self) -> PlannedTransform:
@@ -304,14 +308,12 @@ class _Planner:
 
     def _context(self, day: date) -> dict[str, int | str]:
         """What else decides a day's rows, cut off where it stops to matter."""
-        reaches = self._transform.reads.values()
         context: dict[str, int | str] = {}
-        windows = [r.parameter for r in reaches if isinstance(r, Trailing)]
-        if windows:
-            longest = max(int(self._parameters[name]) for name in windows)
+        if self._longest_window is not None:
             first = self._base.first_order_day
-            context["window_days"] = min(longest, (day - first).days + 1) if first else 0
-        if any(isinstance(reach, Referring) for reach in reaches):
+            length = min(self._longest_window, (day - first).days + 1) if first else 0
+            context["window_days"] = length
+        if self._looks_ahead:
             context["horizon"] = str(self._settled(day))
         return context
 
@@ -344,8 +346,18 @@ class _Planner:
                 origins[read] = Origin(fingerprint=contents[read])
             else:
                 origins[read] = self._snapshot_origin(read)
-        decided = fingerprint([self._parameters, context])
-        return {**origins, "parameters": Origin(fingerprint=decided, rows=0)}
+        origins["parameters"] = self._decided(tuple(context.items()))
+        return origins
+
+    @cached_property
+    def _decided(self) -> Callable[[tuple[tuple[str, int | str], ...]], Origin]:
+        """The origin that stands for parameters and context, made once for days that share it."""
+
+        @cache
+        def decided(context: tuple[tuple[str, int | str], ...]) -> Origin:
+            return Origin(fingerprint=fingerprint([self._parameters, dict(context)]), rows=0)
+
+        return decided
 
     def _snapshot_origin(self, dimension: str) -> Origin:
         snapshot = self._base.snapshots[dimension]

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from medallion.errors import RequestError, UsageError, meant
+from medallion.errors import UsageError, meant
 from medallion.lake.names import as_day, as_identifier, as_reason, as_run_id
 from medallion.spec import Spec
 
@@ -110,13 +110,13 @@ class RunRequest(_Model):
     @model_validator(mode="after")
     def _one_window(self) -> RunRequest:
         if self.forget and (self.ingest_dt or self.start or self.end or self.replay):
-            raise RequestError("Days that are forgotten are given alone, without other days.")
+            raise UsageError("Days that are forgotten are given alone, without other days.")
         if self.ingest_dt and (self.start or self.end):
-            raise RequestError("Give either ingest_dt or start and end, not both.")
+            raise UsageError("Give either ingest_dt or start and end, not both.")
         if bool(self.start) != bool(self.end):
-            raise RequestError("A window needs both start and end.")
+            raise UsageError("A window needs both start and end.")
         if self.start and self.end and self.start > self.end:
-            raise RequestError(f"The window starts ({self.start}) after its end ({self.end}).")
+            raise UsageError(f"The window starts ({self.start}) after its end ({self.end}).")
         return self
 
     @property
@@ -131,7 +131,7 @@ def parse_request(parameters: Mapping[str, Any]) -> RunRequest:
     """Reads the parameters of a run.
 
     Raises:
-        RequestError: A parameter is unknown or has a value it cannot have.
+        UsageError: A parameter is unknown or has a value it cannot have.
     """
     try:
         return RunRequest.model_validate(parameters)
@@ -169,11 +169,12 @@ def check_transforms(request: RunRequest, spec: Spec) -> None:
 def _told(problem: Any) -> str:
     """What is wrong with a parameter; for an unknown one, what may have been meant."""
     place = [str(part) for part in problem["loc"]]
-    given = f"{'.'.join(place)}={problem['input']!r}"
+    name = ".".join(place)
     if problem["type"] != "extra_forbidden":
-        return f"{given}: {problem['msg']}"
+        return f"{name}={problem['input']!r}: {problem['msg']}"
+    # Without its value: nobody knows what it is, and it may be a secret.
     known = _allowed(place[:-1])
-    return f"{given}: there is no such parameter; {meant(place[-1], known)}".rstrip("; ")
+    return f"{name}: there is no such parameter; {meant(place[-1], known)}".rstrip("; ")
 
 
 def _allowed(place: list[str]) -> list[str]:

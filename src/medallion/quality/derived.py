@@ -51,6 +51,7 @@ def _bronze(table: str, spec: Spec) -> Derived:
                 origin,
             ),
             _nothing("missing_required_columns", "critical", _CONTRACT, f"{origin}.columns"),
+            _nothing("ambiguous_columns", "critical", _TWICE, f"{origin}.columns"),
             _nothing("schema_drift", "warning", _CONTRACT, f"{origin}.columns"),
         ],
     }
@@ -79,7 +80,7 @@ def _dims(table: str, spec: Spec) -> Derived:
     origin = f"spec.yml: tables.{table}"
     least = round(1 - spec.quality.max_snapshot_shrink, 6)
     return {
-        "rows": list(_columns(spec.tables[table], origin)),
+        "rows": list(_columns(spec.tables[table], origin, spec)),
         "measures": [
             Expectation(
                 "expect_column_values_to_not_be_null",
@@ -107,7 +108,7 @@ def _base_silver(table: str, spec: Spec) -> Derived:
     facts = spec.tables[table]
     origin = f"spec.yml: tables.{table}"
     return {
-        "rows": list(_columns(facts, origin)),
+        "rows": list(_columns(facts, origin, spec)),
         "partitions": [_none_left_over(origin)],
         "measures": [
             _unique(facts.key, origin),
@@ -127,7 +128,7 @@ def _base_silver(table: str, spec: Spec) -> Derived:
     }
 
 
-def _columns(facts: Table, origin: str) -> Iterable[Expectation]:
+def _columns(facts: Table, origin: str, spec: Spec) -> Iterable[Expectation]:
     for name, column in facts.columns.items():
         where = f"{origin}.columns.{name}"
         if column.required:
@@ -138,10 +139,10 @@ def _columns(facts: Table, origin: str) -> Iterable[Expectation]:
                 "The column is required.",
                 where,
             )
-        yield from _values(name, column, where)
+        yield from _values(name, column, where, spec)
 
 
-def _values(name: str, column: Column, origin: str) -> Iterable[Expectation]:
+def _values(name: str, column: Column, origin: str, spec: Spec) -> Iterable[Expectation]:
     if column.accepted:
         yield Expectation(
             "expect_column_values_to_be_in_set",
@@ -150,10 +151,12 @@ def _values(name: str, column: Column, origin: str) -> Iterable[Expectation]:
             "A value nobody knows yet: a typing error, or something new.",
             origin,
         )
-    least = {"negative": 0, "not_positive": 1}.get(column.check or "")
-    if least is not None:
+    if column.check:
+        is_money = column.check == "negative"
+        least = 0 if is_money else 1
+        most = spec.cleaning.max_money if is_money else spec.cleaning.max_quantity
         note = "Scoring puts such rows aside."
-        yield _between(name, "critical", note, origin, min_value=least)
+        yield _between(name, "critical", note, origin, min_value=least, max_value=most)
     if column.nullify and column.nullify != "email":
         bounds = {"min_value": column.nullify.below, "max_value": column.nullify.above}
         note = "Scoring makes such values null."
@@ -214,6 +217,7 @@ def _gold(model: GoldModel) -> Derived:
 
 
 _CONTRACT = "The producer delivers what the contract says."
+_TWICE = "Of two columns of one name nobody can say which is meant."
 
 
 def _schema(origin: str) -> Expectation:

@@ -132,6 +132,9 @@ def decide(result: Mapping[str, Any], mode: str, report: str = "") -> GateDecisi
         )
     for failure in grouped(_that_matter(every)):
         logger.warning("%s gate: %s", layer, line(failure))
+    for failure in grouped([one for one in every if is_told(one)]):
+        if failure["severity"] == "info":
+            logger.info("%s gate: %s (info)", layer, line(failure))
     return GateDecision(layer, mode, len(every))
 
 
@@ -161,10 +164,20 @@ def failure_of(layer: str, outcome: Outcome) -> Failure:
 def finding(layer: str, name: str, table: str, partition: str, observed: str) -> Failure:
     """Something that a person should know and that no suite asks for."""
     return {
-        "layer": layer, "table": table, "subject": "layout", "name": name, "says": name,
+        "layer": layer, "table": table, "subject": LAYOUT, "name": name, "says": name,
         "severity": "warning", "always_stops": False, "partition": partition,
         "observed": observed, "expected": "", "note": "", "origin": "", "examples": [],
     }  # fmt: skip
+
+
+def table_of(suite: Mapping[str, Any]) -> str:
+    """The table that a suite's result is about."""
+    return str(suite["suite_name"]).split(".")[1]
+
+
+def is_told(failure: Failure) -> bool:
+    """Whether a person is told of it: what was only counted has tables of its own."""
+    return bool(failure["severity"] != "info" or failure["subject"] != LAYOUT)
 
 
 def line(failure: Failure) -> str:
@@ -192,6 +205,7 @@ def plain(value: Any) -> Any:
     return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
 
 
+LAYOUT = "layout"
 _PARTITION = "partition"
 _ORDER = ("critical", "warning", "info")
 

@@ -15,7 +15,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from medallion.lake.bronze import BRONZE_TYPES, BronzeFile, BronzePartition, Finding, Listed
+from medallion.lake.bronze import (
+    AMBIGUOUS,
+    BRONZE_TYPES,
+    BronzeFile,
+    BronzePartition,
+    Finding,
+    Listed,
+)
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.manifest import PartitionManifest
 from medallion.lake.names import printable
@@ -380,10 +387,16 @@ class Measurer:
         columns = {**file.columns, **{n: _declared(contract[n]) for n in file.filled(contract)}}
         required = {n for n, column in contract.items() if column.required}
         declared = {n: _declared(column) for n, column in contract.items()}
+        twice = [n for n in contract if columns.get(n) == AMBIGUOUS]
         return {
-            "missing_required_columns": named(n for n in required if n not in columns),
+            "missing_required_columns": named(
+                n for n in contract if n in required and n not in columns
+            ),
+            "ambiguous_columns": named(twice),
             "schema_drift": differences(
-                columns.items(), declared, optional={*required, *self._spec.lineage}
+                ((name, kind) for name, kind in columns.items() if name not in twice),
+                declared,
+                optional={*required, *self._spec.lineage, *twice},
             ),
         }
 
@@ -413,7 +426,7 @@ def _declared(column: Column) -> str:
     return BRONZE_TYPES[column.bronze]
 
 
-_DRIFT = ("missing_required_columns", "schema_drift")
+_DRIFT = ("missing_required_columns", "ambiguous_columns", "schema_drift")
 
 
 def _rows_of(suite: Suite) -> str:

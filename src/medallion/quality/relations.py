@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     import duckdb
 
 
+NAMELESS = "a column without a name"
+
+
 @contextmanager
 def gate_connection(
     memory_limit: str, threads: int, spill: Path
@@ -135,7 +138,7 @@ def differences(
             for name, kind in declared.items()
             if name in kinds and kinds[name] != {_same(kind)}
         ),
-        *(f"{name} is unknown" for name in sorted(kinds.keys() - declared.keys())),
+        *(f"{name or NAMELESS} is unknown" for name in sorted(kinds.keys() - declared.keys())),
     ]
     return named(parts)
 

@@ -6,14 +6,17 @@ small tables that `measuring` fills.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import yaml
+
+from medallion.errors import SuiteError
 from medallion.lake.views import silver_columns
-from medallion.spec import INGESTION_DAY, SNAPSHOT_DAY, Spec, read_yaml
+from medallion.spec import INGESTION_DAY, SNAPSHOT_DAY, Spec, read_yaml, yaml_problem
 
 LAYERS = ("bronze", "dims", "base_silver", "enriched", "gold")
 
@@ -32,6 +35,7 @@ BRONZE_FILES = {
     "manifest_rows": "bigint",
     "footer_rows": "bigint",
     "missing_required_columns": "varchar",  # names; null if none
+    "ambiguous_columns": "varchar",  # names that stand twice in the file; null if none
     "schema_drift": "varchar",  # all other differences from the contract; null if none
 }
 # One row per ingest day of the run's window.
@@ -107,11 +111,24 @@ def load_gold_models(folder: str) -> dict[str, GoldModel]:
     """Reads columns and grains of the marts from the files that dbt reads."""
     models: dict[str, GoldModel] = {}
     for path in sorted(Path(folder).glob("[!_]*.yml")):
-        for model in read_yaml(path.read_text(encoding="utf-8"))["models"]:
+        for model in _described(path):
             columns = {column["name"]: column["data_type"] for column in model["columns"]}
             required = [c["name"] for c in model["columns"] if _is_required(c)]
             name = model["name"]
             models[name] = GoldModel(name, columns, _grain(model), tuple(required))
+    return models
+
+
+def _described(path: Path) -> Iterable[Mapping[str, Any]]:
+    """The models that a file of dbt describes.
+
+    Raises:
+        SuiteError: It is no YAML, or repeats a key.
+    """
+    try:
+        models: Iterable[Mapping[str, Any]] = read_yaml(path.read_text(encoding="utf-8"))["models"]
+    except yaml.YAMLError as error:
+        raise SuiteError(f"{path}: {yaml_problem(error)}.", hint=f"correct {path}.") from error
     return models
 
 

@@ -16,13 +16,14 @@ import yaml
 
 from medallion.errors import SuiteError
 from medallion.quality import vocabulary
+from medallion.quality.applicability import unusable
 from medallion.quality.derived import derived
 from medallion.quality.expectation import Expectation, Severity
 from medallion.quality.subjects import (
     LAYERS,
     GoldModel,
-    columns_of,
     load_gold_models,
+    schemas,
     tables_of,
 )
 from medallion.spec import Spec, read_yaml, yaml_problem
@@ -145,8 +146,8 @@ def _parsed(root: str, texts: tuple[tuple[tuple[str, str], str], ...], key: _Key
     wrong: list[str] = []
     for (layer, table), text in texts:
         file = f"{root}/{layer}/{table}.yml"
-        columns = columns_of(layer, table, key.spec, key.models)
-        written, problems = _read(text, file, columns)
+        types = schemas(layer, table, key.spec, key.models)
+        written, problems = _read(text, file, types)
         wrong += [f"{layer}/{table}.yml: {problem}" for problem in problems]
         merged = _merged(derived(layer, table, key.spec, key.models), written)
         suites[layer][table] = Suite(layer, table, merged)
@@ -174,7 +175,7 @@ def _merged(
 
 
 def _read(
-    text: str, file: str, columns: Mapping[str, Iterable[str]]
+    text: str, file: str, columns: Mapping[str, Mapping[str, str]]
 ) -> tuple[dict[str, list[Expectation]], list[str]]:
     """The expectations of a file, and what is wrong with it."""
     try:
@@ -192,13 +193,15 @@ def _read(
             wrong.append(f"{subject}: holds no expectations")
         else:
             for number, entry in enumerate(entries, start=1):
-                expectation, problems = _expectation(entry, file, set(columns[subject]))
+                expectation, problems = _expectation(entry, file, columns[subject])
                 wrong += [f"{subject}, no. {number}: {problem}" for problem in problems]
                 found.setdefault(subject, []).append(expectation)
     return found, wrong
 
 
-def _expectation(entry: object, file: str, columns: set[str]) -> tuple[Expectation, list[str]]:
+def _expectation(
+    entry: object, file: str, columns: Mapping[str, str]
+) -> tuple[Expectation, list[str]]:
     said = dict(entry) if isinstance(entry, dict) else {}
     kinds = sorted(str(key) for key in set(said) - _SAID_OF_ALL)
     if len(kinds) != 1:
@@ -210,6 +213,8 @@ def _expectation(entry: object, file: str, columns: set[str]) -> tuple[Expectati
         return _NOTHING, [f"{kind}: give its arguments by name"]
     wrong = list(vocabulary.problems(kind, arguments))
     wrong += _unknown_columns(arguments, columns)
+    if not wrong:
+        wrong += unusable(kind, arguments, columns)
     severity, note = str(said.get("severity")), str(said.get("note") or "").strip()
     if severity not in _SEVERITIES:
         wrong.append(f"{kind}: severity is one of {', '.join(_SEVERITIES)}")
@@ -222,7 +227,7 @@ def _expectation(entry: object, file: str, columns: set[str]) -> tuple[Expectati
 _NOTHING = Expectation("", {}, "critical", "", "")
 
 
-def _unknown_columns(arguments: Mapping[str, Any], columns: set[str]) -> list[str]:
+def _unknown_columns(arguments: Mapping[str, Any], columns: Iterable[str]) -> list[str]:
     return [
         f"there is no column '{name}'; known are {', '.join(sorted(columns))}"
         for name in vocabulary.columns_named(arguments)

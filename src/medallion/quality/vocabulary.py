@@ -20,6 +20,10 @@ _OURS = {
     "rendered_content", "severity", "windows", "batch_id", "metadata",
 }  # fmt: skip
 
+# The database whose name the engine goes by; see `engine`.
+_DIALECT = "PostgreSQL"
+_QUERY = "write an unexpected_rows_expectation, whose query finds the rows that should not be"
+
 
 def problems(kind: str, arguments: Mapping[str, Any]) -> Iterable[str]:
     """What is wrong with an expectation's type or arguments, a sentence each.
@@ -28,12 +32,18 @@ def problems(kind: str, arguments: Mapping[str, Any]) -> Iterable[str]:
         kind: The type, such as `expect_column_values_to_be_between`.
         arguments: Its arguments.
     """
+    if kind in _absent():
+        yield f"{kind} works on pandas only; {_QUERY}"
+        return
     if kind not in _index():
         close = get_close_matches(kind, _index(), n=1)
         meant = f"; did you mean {close[0]}?" if close else ""
         yield f"'{kind}' is no expectation of Great Expectations{meant}"
         return
     schema = _schema(kind)
+    if _DIALECT not in _index()[kind]["supported_data_sources"]:
+        yield f"{kind} does not work on SQL; {_QUERY}"
+        return
     unknown = sorted(set(arguments) - set(schema["properties"]))
     for name in unknown:
         allowed = ", ".join(sorted(schema["properties"]))
@@ -61,9 +71,17 @@ def _wrong_values(
 ) -> Iterable[str]:
     from jsonschema import Draft7Validator
 
-    for error in Draft7Validator(schema).iter_errors(dict(arguments)):
+    # The schema knows sets of text and of numbers; a set may be of booleans, too.
+    given = {
+        name: ["true"] if _is_of_booleans(value) else value for name, value in arguments.items()
+    }
+    for error in Draft7Validator(schema).iter_errors(given):
         where = ".".join(str(part) for part in error.absolute_path)
         yield f"{kind}{'.' if where else ''}{where}: {error.message}"
+
+
+def _is_of_booleans(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(v, bool) for v in value)
 
 
 @lru_cache(maxsize=1)
@@ -72,6 +90,23 @@ def _folder() -> Path:
     if found is None or found.origin is None:
         raise ModuleNotFoundError("great_expectations is not installed; run `make setup`.")
     return Path(found.origin).parent / "expectations" / "core" / "schemas"
+
+
+@lru_cache(maxsize=1)
+def _absent() -> frozenset[str]:
+    """Expectations that work on pandas alone."""
+    index: dict[str, Any] = json.loads((_folder() / "index.json").read_text(encoding="utf-8"))
+    return frozenset(index.get("documented_absent", ()))
+
+
+def arguments_of(kind: str) -> frozenset[str]:
+    """The arguments that an expectation takes."""
+    return frozenset(_schema(kind)["properties"])
+
+
+def kinds() -> list[str]:
+    """All expectations that Great Expectations describes."""
+    return sorted(_index())
 
 
 @lru_cache(maxsize=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +10,15 @@ from pathlib import Path
 from medallion.errors import RequestError
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.quarantined import Selection, reading
-from medallion.quarantine.rows import masked_rows
+from medallion.quarantine.rows import masked_rows, quoted
+
+# A spreadsheet runs a cell that begins so as a formula, also behind blanks and in the wide form
+# of these characters. An apostrophe before it makes it text.
+_FORMULA = "^[\t\r\n]|^\\s*[=+\\-@\uff1d\uff0b\uff0d\uff20]"
+# A number is none, though it may begin with a sign: it stays as it came.
+_NUMBER = r"[+-]?(\d+([.,]\d+)*|[.,]\d+)([eE][+-]?\d+)?%?"
+# Blank text is an empty cell, so null needs a word of its own; data have never held this one.
+_NULL = "<null>"
 
 
 def export_table(
@@ -93,5 +102,26 @@ def _copy(statement: str, file: Path) -> int:
         return 0
     target = str(file).replace("'", "''")
     with reading() as connection:
-        copied = connection.execute(f"copy ({statement}) to '{target}' (format csv, header)")
+        columns = connection.execute(f"describe {statement}").fetchall()
+        cells = ", ".join(_cell(name, kind) for name, kind, *_ in columns)
+        copied = connection.execute(
+            f"copy (select {cells} from ({statement})) to '{target}' "
+            f"(format csv, header, nullstr '{_NULL}')"
+        )
         return int(copied.fetchall()[0][0])
+
+
+def _cell(name: str, kind: str) -> str:
+    """A column, and its name, as a spreadsheet may open them."""
+    column = quoted(name)
+    heading = quoted(f"'{name}" if _is_formula(name) else name)
+    if kind != "VARCHAR":
+        return f"{column} as {heading}"
+    is_formula = (
+        f"regexp_matches({column}, '{_FORMULA}') and not regexp_full_match({column}, '{_NUMBER}')"
+    )
+    return f"case when {is_formula} then '''' || {column} else {column} end as {heading}"
+
+
+def _is_formula(text: str) -> bool:
+    return bool(re.match(_FORMULA, text)) and not re.fullmatch(_NUMBER, text)

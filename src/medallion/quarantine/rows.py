@@ -38,7 +38,7 @@ def masked_rows(lake: LakeInventory, table: str, selection: Selection) -> str:
     day = day_column(lake.spec, table)
     columns = [name for name in _columns(lake, table, selection) if name not in (day, REASON)]
     shown = (
-        f"{shown_column(lake.spec, table, name, _quoted(name))} as {_quoted(name)}"
+        f"{shown_column(lake.spec, table, name, quoted(name))} as {quoted(name)}"
         for name in columns
     )
     return f"select {', '.join([day, REASON, *shown])} from ({statement})"
@@ -73,5 +73,6 @@ def _columns(lake: LakeInventory, table: str, selection: Selection) -> Iterable[
     return [str(row[0]) for row in described]
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """A column's name as SQL writes it, whatever it holds."""
     return '"' + name.replace('"', '""') + '"'

@@ -103,7 +103,7 @@ def _title(record: RunRecord) -> str:
     if not days:
         return "No Bronze day was due"
     span = f"{days[0]}" if len(days) == 1 else f"{days[0]} to {days[-1]}"
-    return f"Bronze {span} ({len(days)} days)"
+    return f"Bronze {span} ({len(days)} day{'s' if len(days) > 1 else ''})"
 
 
 def _places(record: RunRecord, around: Surroundings) -> Iterable[str]:

@@ -51,6 +51,7 @@ _ROWS: dict[str, tuple[Planted, ...]] = {
             "negative:gross_total|negative:net_total",
         ),
         Planted("not-a-number", {"net_total": "'nan'::double"}, "unparseable:net_total"),
+        Planted("sentinel", {"gross_total": "99999999999.0"}, "too_large:gross_total"),
         Planted("net-above-gross", {"net_total": "gross_total + 1"}, "rule:net_exceeds_gross"),
         Planted("future", {"order_date": "'2101-01-01'"}, "rule:implausible_date:order_date"),
         Planted("unknown-customer", {"customer_id": "'CUST-0'"}, "fk:customer_id"),
@@ -82,6 +83,7 @@ _ROWS: dict[str, tuple[Planted, ...]] = {
     "cart_items": (
         Planted("orphan", {"cart_id": "'CART-NOWHERE'"}, "fk:cart_id"),
         Planted("no-units", {"quantity": "-2"}, "not_positive:quantity"),
+        Planted("barcode", {"quantity": "4006381333931"}, "too_large:quantity"),
         Planted("garbage-time", {"added_at": "'noon'"}, "unparseable:added_at"),
     ),
     "returns": (

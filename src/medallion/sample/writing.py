@@ -18,6 +18,9 @@ from medallion.spec import Spec
 _DUCKDB = {"string": "varchar", "int64": "bigint", "double": "double", "bool": "boolean"}
 _ROW_GROUP = 1_000_000
 DROPPED = "dropped"
+# The files that were generated, one a line: `make clean` removes these and no other.
+LISTED = "_SAMPLE"
+_MANIFEST, _SUCCESS = "_MANIFEST.json", "_SUCCESS"
 _SCHEMA_VERSION = "0.1.0"
 _NO_EVENT_DATE = ("product_catalog", "order_items", "return_items")
 
@@ -78,9 +81,14 @@ class BronzeWriter:
             f" (format parquet, compression snappy, row_group_size {_ROW_GROUP})"
         ).fetchall()
         rows = int(copied[0][0])
+        self._list(file, folder / _MANIFEST, folder / _SUCCESS)
         self._write_manifest(folder, table, partition, rows, event_day)
         self.rows[table] = self.rows.get(table, 0) + rows
         return rows
+
+    def _list(self, *files: Path) -> None:
+        with (self.request.output / LISTED).open("a", encoding="utf-8") as listed:
+            listed.writelines(f"{file.relative_to(self.request.output)}\n" for file in files)
 
     def _delivered(self, table: str, query: str, source: str, types: Mapping[str, str]) -> str:
         contract = self.spec.tables[table]
@@ -126,8 +134,8 @@ class BronzeWriter:
             "total_rows": rows,
         }
         text = json.dumps(manifest, indent=2, sort_keys=True)
-        (folder / "_MANIFEST.json").write_text(text, encoding="utf-8")
-        (folder / "_SUCCESS").touch()
+        (folder / _MANIFEST).write_text(text, encoding="utf-8")
+        (folder / _SUCCESS).touch()
 
 
 def _escaped(path: Path) -> str:

@@ -142,12 +142,24 @@ class Transform(_Model):
 
 
 class Cleaning(_Model):
-    """What all text columns share."""
+    """What all columns of a type share.
+
+    Attributes:
+        null_words: Text that means nothing, in lower case.
+        email_pattern: What an e-mail address looks like.
+        guest_pattern: What the id of a customer without a row of their own looks like.
+        earliest_date: No event happened before it.
+        max_money: No amount is larger.
+        max_quantity: No quantity of a line is larger.
+    """
 
     null_words: tuple[str, ...]
     email_pattern: str
     guest_pattern: str
     earliest_date: date
+    max_money: Annotated[int, Field(ge=1, le=10**15)]
+    # Within it, no sum of quantities can leave the range of 64-bit integers.
+    max_quantity: Annotated[int, Field(ge=1, le=10**9)]
 
 
 class Volume(_Model):

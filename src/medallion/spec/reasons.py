@@ -18,10 +18,11 @@ def reason_codes(spec: Spec, table: str) -> tuple[str, ...]:
     facts, columns = spec.tables[table], spec.contract(table)
     referring = {fk.column for fk in facts.foreign_keys}
     duplicate = [f"duplicate:{'+'.join(facts.key)}"] if facts.kind == "event" else []
+    checked = [(name, column.check) for name, column in columns.items() if column.check]
     return (
-        *(f"missing:{name}" for name in facts.required),
-        *(f"unparseable:{name}" for name in facts.required if columns[name].silver != "text"),
-        *(f"{column.check}:{name}" for name, column in columns.items() if column.check),
+        *(f"{check}:{name}" for name in facts.required for check in ("missing", "ambiguous")),
+        *(f"unparseable:{name}" for name in facts.required),
+        *(f"{code}:{name}" for name, check in checked for code in (check, "too_large")),
         *(f"rule:{name}" for name in facts.rules),
         *(f"rule:implausible_date:{name}" for name, column in columns.items() if column.plausible),
         *(f"fk:{name}" for name in columns if name in referring),

@@ -56,6 +56,7 @@ def validate(
     suites: Suites,
     inventory: BronzeInventory,
     lake: LakeInventory,
+    before: dict[str, Any],
 ) -> dict[str, Any]:
     """Validates the delivery: manifests, files, contract, days."""
     found = (*run_plan.findings, *opened.findings)
@@ -75,7 +76,7 @@ def validate(
             yield from measurer.bronze(suite, deliveries[suite.table])
 
     odd = [_as_failure(one) for one in found if _is_layout(one, set(deliveries))]
-    house = Gatehouse(request, suites, lake)
+    house = Gatehouse(request, suites, lake, before)
     return validate_due("bronze", house, due, measure, findings=odd)
 
 

@@ -30,6 +30,7 @@ def create_pipeline() -> Pipeline:
                     "suites",
                     "inventory",
                     "lake",
+                    "quality_before",
                 ],
                 {name: name for name in ("quality", "quality_report")},
                 name="validate",

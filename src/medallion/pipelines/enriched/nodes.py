@@ -78,15 +78,16 @@ def run_transform(
     from medallion.transforms import TRANSFORMS
 
     transform = TRANSFORMS[name]
+    pruned = _pruned(planned, inputs)
     arguments = {
-        **_pruned(planned, inputs),
+        **pruned,
         **planned.parameters,
         **_context(transform, enriched_plan, spec),
     }
     batches = tuple(
         (days, transform(days=days, **arguments)) for days in _batches(planned, enriched_plan)
     )
-    return FrameWrite(table, request.run_id, batches, planned.made_from, planned.origins)
+    return FrameWrite(table, request.run_id, batches, planned.made_from, planned.origins, pruned)
 
 
 def _pruned(
@@ -135,6 +136,7 @@ def validate(
     spec: Spec,
     suites: Suites,
     lake: LakeInventory,
+    before: dict[str, Any],
     **tables: pl.LazyFrame,  # noqa: ARG001
 ) -> dict[str, Any]:
     """Validates the days that no verdict stands on."""
@@ -152,5 +154,5 @@ def validate(
         }
         for name in spec.transforms
     }
-    house = Gatehouse(request, suites, lake)
+    house = Gatehouse(request, suites, lake, before)
     return validate_layer("enriched", house, standing, measure)

@@ -59,6 +59,7 @@ def create_pipeline() -> Pipeline:
                     "spec": "spec",
                     "suites": "suites",
                     "lake": "lake",
+                    "before": "quality_before",
                     **{name: name for name in TRANSFORMS},
                 },
                 {name: name for name in ("quality", "quality_report", "validated")},

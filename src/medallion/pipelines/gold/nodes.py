@@ -81,6 +81,7 @@ def validate(
     suites: Suites,
     lake: LakeInventory,
     warehouse: Warehouse,
+    before: dict[str, Any],
 ) -> dict[str, Any]:
     """Validates the marts, unless a verdict stands on them."""
     rows = {row["table"]: row["accepted"] for row in receipt.tables}
@@ -95,5 +96,5 @@ def validate(
             yield from measurer.gold(suite, rows.get(table.table, counted[table.table]))
 
     standing = {model: {"": warehouse.made_from("gold")} for model in suites.models}
-    house = Gatehouse(request, suites, lake)
+    house = Gatehouse(request, suites, lake, before)
     return validate_layer("gold", house, standing, measure)

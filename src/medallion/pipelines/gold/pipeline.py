@@ -39,7 +39,15 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.validate,
-                ["params:run", "receipt", "spec", "suites", "lake", "file"],
+                [
+                    "params:run",
+                    "receipt",
+                    "spec",
+                    "suites",
+                    "lake",
+                    "file",
+                    "quality_before",
+                ],
                 {name: name for name in ("quality", "quality_report", "validated")},
                 name="validate",
                 tags="gate",

@@ -7,7 +7,7 @@ from typing import Any
 
 from medallion.dbt_project.results import Receipt
 from medallion.planning.plan import RunPlan
-from medallion.quality.gate import Failure, GateDecision, grouped, line
+from medallion.quality.gate import Failure, GateDecision, grouped, is_told, line
 
 
 def describe(
@@ -19,12 +19,13 @@ def describe(
     *gates: Mapping[str, Any],
 ) -> str:
     """Writes the run report in Markdown: verdict, plan, rows, reasons, findings."""
-    failed = [
+    told = [
         failure
         for gate in gates
         for failure in (*gate["failures"], *gate["standing"])
-        if failure["severity"] != "info"
+        if is_told(failure)
     ]
+    failed = [failure for failure in told if failure["severity"] != "info"]
     verdict = f"{len(failed)} checks failed" if failed else "all checks passed"
     lines = [
         f"# Run report: {verdict}",
@@ -33,7 +34,7 @@ def describe(
         "",
         *_rows_table([*dims.tables, *base_silver.tables]),
         *_reasons_table([*dims.tables, *base_silver.tables]),
-        *_failures(failed),
+        *_failures(told),
         *_marts(gold.tables),
     ]
     return "\n".join(lines).rstrip() + "\n"

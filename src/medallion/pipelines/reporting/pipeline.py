@@ -31,9 +31,9 @@ def create_pipeline() -> Pipeline:
         tags="reporting",
         inputs={
             "run_plan": "run_plan",
-            "dims": "dims.receipt",
-            "base_silver": "base_silver.receipt",
-            "gold": "gold.receipt",
+            "dims": "dims.receipt_if_any",
+            "base_silver": "base_silver.receipt_if_any",
+            "gold": "gold.receipt_if_any",
             "passed": "gold.passed",
             **{f"{gate}_quality": f"{gate}.quality" for gate in _GATES},
         },

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from medallion.quality.gate import is_told, table_of
+
 Result = Mapping[str, Any]
 Row = Mapping[str, Any]
 
@@ -32,8 +34,11 @@ def markdown(result: Result) -> str:
     sections = [
         [f"# {_TITLES[result['layer']]}: {result['verdict']}", ""],
         list(_verdict(result)),
-        list(_findings("What failed", result["failures"])),
-        list(_findings("What earlier runs found, and still stands", result["standing"])),
+        list(_findings("What failed", _that_matter(result["failures"]))),
+        list(
+            _findings("What earlier runs found, and still stands", _that_matter(result["standing"]))
+        ),
+        list(_findings("For information", _for_information(result))),
         list(_reconciliation(result)),
         list(_put_aside(result)),
         list(_nullified(result)),
@@ -49,22 +54,24 @@ def _verdict(result: Result) -> Iterable[str]:
         severity: sum(failure["severity"] == severity for failure in result["failures"])
         for severity in ("critical", "warning")
     }
+    informed = len(_for_information(result))
+    more = f", {informed} for information" if informed else ""
     yield _VERDICTS[result["verdict"]]
     yield ""
     yield (
         f"{result['evaluated']:,} expectations on {len(result['tables'])} tables; failed: "
-        f"{counted['critical']} critical, {counted['warning']} warnings. Mode: {result['mode']}."
+        f"{counted['critical']} critical, {counted['warning']} warnings{more}. "
+        f"Mode: {result['mode']}."
     )
     yield ""
 
 
 def _findings(title: str, failures: Sequence[Row]) -> Iterable[str]:
-    told = [failure for failure in failures if failure["severity"] != "info"]
-    if not told:
+    if not failures:
         return
     yield f"## {title}"
     yield ""
-    for failure in told:
+    for failure in failures:
         where = "/".join(part for part in (failure["table"], failure["partition"]) if part)
         yield f"- **{where}** ({failure['severity']}): {failure['observed']}"
         if failure["expected"]:
@@ -75,6 +82,15 @@ def _findings(title: str, failures: Sequence[Row]) -> Iterable[str]:
             shown = ", ".join(f"{name} = {value}" for name, value in example.items())
             yield f"  - for example {shown}"
     yield ""
+
+
+def _that_matter(failures: Iterable[Row]) -> list[Row]:
+    return [failure for failure in failures if failure["severity"] != "info"]
+
+
+def _for_information(result: Result) -> list[Row]:
+    every = (*result["failures"], *result["standing"])
+    return [one for one in every if one["severity"] == "info" and is_told(one)]
 
 
 def _reconciliation(result: Result) -> Iterable[str]:
@@ -158,14 +174,21 @@ def _nullified(result: Result) -> Iterable[str]:
         )
 
 
+_DRIFT = {
+    "missing_required_columns": "required: {} missing",
+    "ambiguous_columns": "{} twice in the file",
+    "schema_drift": "{}",
+}
+
+
 def _drift(result: Result) -> Iterable[str]:
     """Differences from the declared schema, with the partitions that have them."""
     alike: dict[tuple[str, str], list[str]] = {}
     for table, found in facts(result, "files").items():
         for row in found:
-            for name in ("missing_required_columns", "schema_drift"):
-                if row[name]:
-                    said = f"required: {row[name]} missing" if "required" in name else row[name]
+            for name, words in _DRIFT.items():
+                if row.get(name):
+                    said = words.format(row[name])
                     alike.setdefault((table, said), []).append(row["partition"])
     for table, found in facts(result, "measures").items():
         for row in found:
@@ -212,6 +235,7 @@ def _tables(result: Result) -> Iterable[str]:
             f"{suite['meta']['seconds']:.2f}",
         ]
         for suite in result["suites"]
+        if table_of(suite) in result["tables"]
     ]
     yield from _table(
         "What was looked at",

@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from medallion.quality.gate import is_told
 from medallion.quality.reports.markdown import facts
 
 if TYPE_CHECKING:
@@ -98,9 +99,11 @@ def _findings(gates: Mapping[str, Mapping[str, Any]]) -> Iterable[dict[str, Any]
         for layer, gate in gates.items()
         for from_before, failures in ((False, gate["failures"]), (True, gate["standing"]))
         for failure in failures
-        if failure["severity"] != "info"
+        if is_told(failure)
     ]
-    return sorted(found, key=lambda failure: failure["severity"] != "critical")
+    return sorted(
+        found, key=lambda failure: ("critical", "warning", "info").index(failure["severity"])
+    )
 
 
 def _outcomes(gates: Mapping[str, Mapping[str, Any]]) -> Iterable[dict[str, Any]]:
@@ -159,15 +162,20 @@ def _trend(gates: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     return {"lines": lines, "most": most, "runs": len(history)}
 
 
+_DRIFT = {
+    "missing_required_columns": "{} missing",
+    "ambiguous_columns": "{} twice in the file",
+    "schema_drift": "{}",
+}
+
+
 def _drift(gates: Mapping[str, Mapping[str, Any]]) -> Iterable[dict[str, Any]]:
     alike: dict[tuple[str, str], int] = {}
     for table, rows in facts(gates.get("bronze", {}), "files").items():
         for row in rows:
-            for name in ("missing_required_columns", "schema_drift"):
-                if row[name]:
-                    said = (
-                        f"{row[name]} missing" if name == "missing_required_columns" else row[name]
-                    )
+            for name, words in _DRIFT.items():
+                if row.get(name):
+                    said = words.format(row[name])
                     alike[table, said] = alike.get((table, said), 0) + 1
     for (table, said), files in alike.items():
         yield {"table": table, "said": said, "files": files}

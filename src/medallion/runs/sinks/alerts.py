@@ -57,7 +57,7 @@ def message(record: RunRecord) -> dict[str, Any]:
     """What is sent: a line for notifications, and blocks as Slack shows them."""
     title = f"medallion run {record.run_id} {record.status} ({record.environment})"
     warnings = sum(record.warnings.values())
-    numbers = f"{record.seconds:.1f} s, {warnings} warning{'' if warnings == 1 else 's'}"
+    numbers = f"{record.seconds:.1f} s, {_warnings(record)}"
     texts = [f"*{_escaped(title)}*\n{numbers}"]
     if record.error:
         texts.append(f"```{_escaped(record.error)[:_LONGEST]}```")
@@ -70,7 +70,12 @@ def message(record: RunRecord) -> dict[str, Any]:
 def _reason(record: RunRecord) -> str:
     if record.error:
         return record.error.splitlines()[0]
-    return f"{sum(record.warnings.values())} warnings"
+    return _warnings(record)
+
+
+def _warnings(record: RunRecord) -> str:
+    count = sum(record.warnings.values())
+    return f"{count} warning{'' if count == 1 else 's'}"
 
 
 def _lines(record: RunRecord) -> list[str]:

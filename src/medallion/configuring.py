@@ -1,0 +1,47 @@
+"""Kedro's configuration, whose mistakes end with a sentence instead of a stack trace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import yaml
+from kedro.config import OmegaConfigLoader
+
+from medallion.errors import ConfigurationError
+from medallion.spec import read_yaml, yaml_problem
+
+
+class ProjectConfigLoader(OmegaConfigLoader):
+    """Kedro's own loader; it names file, key and lines of a YAML file that cannot be read."""
+
+    def __getitem__(self, key: str) -> dict[str, Any]:
+        """Reads the files of one kind of configuration.
+
+        Raises:
+            ConfigurationError: A file is no YAML, or repeats a key.
+        """
+        try:
+            found: dict[str, Any] = super().__getitem__(key)
+        except yaml.YAMLError as error:
+            raise ConfigurationError(
+                "The configuration cannot be read:",
+                details=list(self._problems()) or [yaml_problem(error)],
+                hint="correct the files above.",
+            ) from error
+        return found
+
+    def _problems(self) -> Iterable[str]:
+        """What is wrong with the files of the environments in use, a line each."""
+        for name in dict.fromkeys((self.base_env, self.env or self.default_run_env)):
+            yield from _problems(Path(self.conf_source) / str(name))
+
+
+def _problems(folder: Path) -> Iterable[str]:
+    """What is wrong with the YAML files of a folder; those of suites are read by themselves."""
+    for file in sorted((*folder.rglob("*.yml"), *folder.rglob("*.yaml"))):
+        try:
+            read_yaml(file.read_text(encoding="utf-8"))
+        except yaml.YAMLError as error:
+            yield f"{file}: {yaml_problem(error)}"

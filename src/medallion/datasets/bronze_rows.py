@@ -1,0 +1,205 @@
+"""The raw rows of a Bronze table as one lazy frame, read as a run reads them.
+
+DuckDB reads the files, because it reads all that a run reads: Polars refuses names that stand
+twice, and knows no common type for much of what the files of one table can hold.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+from polars.io.plugins import register_io_source
+
+from medallion.dbt_project.repairing import refuse_unreadable, with_bytes_for_bad_text
+from medallion.dbt_project.sources import BronzeView, Held, Occurrence, in_path, occurrences, quoted
+from medallion.lake.bronze import NESTED, BronzeFile, BronzePartition
+from medallion.lake.scans import file_list
+from medallion.spec import BRONZE_DAY
+
+if TYPE_CHECKING:
+    import duckdb
+
+_BATCH_ROWS = 100_000
+# Numbers that have a common type with one another.
+_NUMBERS = frozenset(
+    ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
+) | {"FLOAT", "DOUBLE"}
+# What Polars has, too, besides decimals.
+_KEPT = _NUMBERS | {
+    *("BOOLEAN", "UBIGINT", "VARCHAR", "DATE", "TIME", "TIMESTAMP", "TIMESTAMP_S"),
+    *("TIMESTAMP_MS", "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE"),
+}
+
+
+def bronze_rows(view: BronzeView) -> pl.LazyFrame:
+    """The rows of a view's partitions, every column as it was, and the partition column.
+
+    A column that all files hold alike keeps its type, numbers of several types get a common
+    one, and any other is text, as in quarantine. Bytes that are UTF-8 are text.
+    """
+    rows = _Rows(view)
+
+    def batches(
+        columns: list[str] | None,
+        predicate: pl.Expr | None,
+        n_rows: int | None,
+        batch_size: int | None,
+    ) -> Iterator[pl.DataFrame]:
+        wanted = n_rows if predicate is None else None
+        for batch in rows.read(columns, wanted, batch_size or _BATCH_ROWS):
+            yield batch if predicate is None else batch.filter(predicate)
+
+    return register_io_source(batches, schema=rows.schema)
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Reads the partitions of a view, raw."""
+
+    view: BronzeView
+
+    @cached_property
+    def schema(self) -> pl.Schema:
+        """Names and types; no rows are read for them."""
+        with _connection() as connection:
+            query = f"from ({_Query(self.view).statement}) limit 0"
+            return pl.DataFrame(connection.sql(query).to_arrow_table()).schema
+
+    def read(
+        self, columns: Sequence[str] | None, n_rows: int | None, batch_rows: int
+    ) -> Iterator[pl.DataFrame]:
+        """The rows in the order of partitions and files.
+
+        Where text turns out not to be UTF-8, reading goes on from a copy of that file.
+
+        Raises:
+            LakeError: A file is damaged or encrypted behind its footer.
+        """
+        import duckdb
+
+        shown = ", ".join(quoted(name) for name in (self.schema if columns is None else columns))
+        view, done = self.view, 0
+        with tempfile.TemporaryDirectory() as scratch:
+            while True:
+                limit = "" if n_rows is None else f" limit {n_rows - done}"
+                query = f"select {shown} from ({_Query(view).statement}){limit} offset {done}"
+                try:
+                    for batch in _batches(query, batch_rows):
+                        done += batch.height
+                        yield batch
+                except (duckdb.Error, OSError):
+                    named = {view.table: view.partitions}
+                    repaired = with_bytes_for_bad_text(named, Path(scratch))
+                    if repaired is None:
+                        refuse_unreadable(named)
+                        raise
+                    view = BronzeView(view.table, repaired[view.table], view.spec)
+                else:
+                    return
+
+
+@dataclass(frozen=True)
+class _Query:
+    """The SQL that reads the partitions of a view, raw."""
+
+    view: BronzeView
+
+    @property
+    def statement(self) -> str:
+        """The SELECT over all files."""
+        return "\nunion all by name\n".join(self._scan(files) for files in self._groups)
+
+    @cached_property
+    def _groups(self) -> list[list[tuple[BronzePartition, BronzeFile]]]:
+        """Files of one physical schema are scanned together, as long as they follow each other.
+
+        So rows come in the order of files, whatever becomes of a file's schema.
+        """
+        files = [
+            (partition, file) for partition in self.view.partitions for file in partition.files
+        ]
+        return [list(group) for _, group in groupby(files, _scanned_with)]
+
+    @cached_property
+    def _names(self) -> dict[Occurrence, str]:
+        """All columns with the names they are shown under: the contract's, then the others."""
+        known = {(name, 0): name for name in self.view.spec.contract(self.view.table)}
+        kept = {
+            found: f"{name}__bronze" if name == BRONZE_DAY else name
+            for found, name in self.view.unknown.items()
+        }
+        return {found: name for found, name in {**known, **kept}.items() if found in self._kinds}
+
+    @cached_property
+    def _kinds(self) -> dict[Occurrence, set[str]]:
+        """The types that each column has in some file."""
+        kinds: dict[Occurrence, set[str]] = defaultdict(set)
+        for file in (files[0][1] for files in self._groups):
+            for (_, kind), found in zip(file.fields, occurrences(file), strict=True):
+                kinds[found].add(kind)
+        return dict(kinds)
+
+    def _is_kept(self, column: Occurrence) -> bool:
+        """Whether a column's values can stay what they are, or must be text."""
+        kind, *others = self._kinds[column]
+        if others:
+            return _NUMBERS.issuperset(self._kinds[column])
+        return kind in _KEPT or kind.startswith(("DECIMAL", NESTED))
+
+    def _scan(self, files: Sequence[tuple[BronzePartition, BronzeFile]]) -> str:
+        partition, file = files[0]
+        held = Held(file)
+        selected = [
+            f"{self._value(held, column)} as {quoted(name)}" for column, name in self._names.items()
+        ]
+        filled = dict.fromkeys([partition.key, *self.view.spec.contract(self.view.table)])
+        for name in file.filled(filled) if partition.key != BRONZE_DAY else [BRONZE_DAY]:
+            selected = [s for s in selected if not s.endswith(f" as {quoted(name)}")]
+            selected.append(f"{_folder_value(name, held, file)} as {quoted(name)}")
+        return (
+            f"select {', '.join(selected)}"
+            f" from read_parquet({file_list(one.path for _, one in files)},"
+            f" filename = '{held.free_name}', hive_partitioning = false) as {held.alias}"
+        )
+
+    def _value(self, held: Held, column: Occurrence) -> str:
+        place = held.places.get(column)
+        if place is None:
+            return "null"
+        return f"c{place}" if self._is_kept(column) else held.text(place)
+
+
+def _scanned_with(found: tuple[BronzePartition, BronzeFile]) -> tuple[object, ...]:
+    partition, file = found
+    return partition.key, file.outside, tuple(file.named), file.fields
+
+
+def _folder_value(key: str, held: Held, file: BronzeFile) -> str:
+    """What the folder of each row's file says."""
+    kind = "date" if key == BRONZE_DAY else "varchar"
+    return f"cast({in_path(key, held.free_name, file)} as {kind})"
+
+
+def _batches(query: str, rows: int) -> Iterator[pl.DataFrame]:
+    with _connection() as connection:
+        reader: Iterable[Any] = connection.sql(query).to_arrow_reader(rows)
+        for batch in reader:
+            yield pl.DataFrame(batch)
+
+
+@contextmanager
+def _connection() -> Iterator[duckdb.DuckDBPyConnection]:
+    import duckdb
+
+    with duckdb.connect() as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        yield connection

@@ -1,0 +1,115 @@
+"""Damage is taken away when the run makes it again, and refused by name when it does not."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from medallion.errors import LakeError
+from medallion.hooks.mending import mend
+from medallion.lake.bronze import BronzeInventory, Listed
+from medallion.lake.inventory import LakeInventory
+from medallion.lake.sealing import seal
+from medallion.lake.store import Lake
+from medallion.pipelines.dims import nodes as dims
+from medallion.spec import Spec
+
+DAY = "2025-10-01"
+ALL = {"base_silver.orders", "quarantine.orders", "enriched.sales_velocity", "dims.customers_keys"}
+
+
+class Catalog:
+    """What the guard asks a catalog for."""
+
+    def __init__(self, lake: LakeInventory, *days: str, **parameters: Any) -> None:
+        listed = tuple(Listed("orders", "ingest_dt", day, "/b", "x", {"f": 1}) for day in days)
+        self.datasets = {
+            "lake": lake,
+            "parameters": parameters,
+            "bronze.inventory": BronzeInventory("/b", {"orders": listed}, ()),
+        }
+
+    def load(self, name: str) -> Any:
+        return self.datasets[name]
+
+
+@pytest.fixture
+def lake(tmp_path: Path, spec: Spec) -> LakeInventory:
+    return LakeInventory(Lake(tmp_path), spec)
+
+
+def damaged(lake: LakeInventory, table: str, partition: str = f"ingestion_dt={DAY}") -> Path:
+    folder = lake.lake.root / table / partition
+    folder.mkdir(parents=True)
+    pl.DataFrame({"x": [1]}).write_parquet(folder / "part-0000.parquet")
+    seal(folder, table, {"part-0000.parquet": 1}, {}, counts={"keys_left": 3})
+    os.truncate(folder / "part-0000.parquet", 7)
+    return folder
+
+
+@pytest.mark.parametrize("table", ["base/orders", "quarantine/orders", "enriched/sales_velocity"])
+def test_what_the_run_makes_again_is_taken_away_and_named(
+    lake: LakeInventory, caplog: pytest.LogCaptureFixture, table: str
+) -> None:
+    folder = damaged(lake, table)
+    mend(Catalog(lake, DAY), ALL)
+    assert not folder.exists()
+    assert f"{table}/ingestion_dt={DAY}: part-0000.parquet has 7 bytes" in caplog.text
+
+
+def test_a_lost_key_set_says_what_is_lost_with_it(
+    lake: LakeInventory, caplog: pytest.LogCaptureFixture
+) -> None:
+    damaged(lake, "keys/customers", "version=current")
+    mend(Catalog(lake, DAY), ALL)
+    assert "Keys that had left Bronze before are no longer known" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("written", "days", "parameters", "message"),
+    [
+        ({"gold.fct_orders"}, [DAY], {}, "this run does not write their tables"),
+        (ALL, [DAY], {"ingest_dt": "2025-10-02"}, "this run is asked for other days"),
+        (ALL, [DAY], {"replay": {}}, "this run is asked for other days"),
+        (ALL, ["2025-10-02"], {}, "Bronze no longer holds their days"),
+    ],
+)
+def test_what_the_run_does_not_make_again_is_refused_and_stays(
+    lake: LakeInventory,
+    written: set[str],
+    days: list[str],
+    parameters: dict[str, Any],
+    message: str,
+) -> None:
+    folder = damaged(lake, "base/orders")
+    with pytest.raises(LakeError, match=message) as refused:
+        mend(Catalog(lake, *days, **parameters), written)
+    assert refused.value.details == [
+        f"base/orders/ingestion_dt={DAY}: part-0000.parquet has 7 bytes, not {_bytes(lake):,}"
+    ]
+    assert folder.exists()
+
+
+def _bytes(lake: LakeInventory) -> int:
+    return lake.lake.partitions("base/orders")[DAY].bytes
+
+
+def test_a_copy_that_somebody_made_is_not_removed(lake: LakeInventory) -> None:
+    folder = damaged(lake, "base/orders")
+    copy = folder.with_name(f"{folder.name}.bak")
+    shutil.copytree(folder, copy)
+    with pytest.raises(LakeError, match="that no run has written"):
+        mend(Catalog(lake, DAY), ALL)
+    assert copy.exists()
+
+
+def test_keys_that_left_are_told_and_are_no_failure(lake: LakeInventory, spec: Spec) -> None:
+    damaged(lake, "dims/customers", f"snapshot_dt={DAY}")
+    (told,) = dims._keys_left(spec, lake)
+    assert (told["table"], told["severity"]) == ("customers", "info")
+    assert told["observed"].startswith("3 known keys are no longer in Bronze")
