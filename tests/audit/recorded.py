@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from medallion.audit.record import AuditRecord
-from medallion.audit.trail import AuditTrail
 from medallion.lake.store import Lake
+from medallion.runs.audit.record import AuditRecord
+from medallion.runs.audit.trail import AuditTrail
 from tests.running import Shop
 
 _FOLDERS = {"dims": "dims", "base_silver": "base", "enriched": "enriched"}

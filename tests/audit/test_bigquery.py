@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from google.cloud.bigquery import Client, LoadJobConfig, SchemaField
 
-from medallion.audit.bigquery import BigQueryCopy
-from medallion.audit.delivery import RejectedError, deliver
-from medallion.audit.trail import AuditTrail
 from medallion.errors import ConfigurationError
+from medallion.runs.audit.bigquery import BigQueryCopy
+from medallion.runs.audit.delivery import RejectedError, deliver
+from medallion.runs.audit.trail import AuditTrail
 from medallion.runs.lifecycle import Status
 from medallion.runs.settings import parse_observability
 from medallion.runs.sinks import BigQuerySink

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medallion.audit.delivery import RejectedError, Rows, deliver
-from medallion.audit.record import AuditRecord
-from medallion.audit.trail import AuditTrail
+from medallion.runs.audit.delivery import RejectedError, Rows, deliver
+from medallion.runs.audit.record import AuditRecord
+from medallion.runs.audit.trail import AuditTrail
 
 OUTCOMES = ("taken", "rejected", "lost on the way", "lost on the way back")
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from medallion.audit.record import AuditRecord
-from medallion.audit.recording import completed
 from medallion.lake.manifest import FileEntry, PartitionManifest
+from medallion.runs.audit.record import AuditRecord
+from medallion.runs.audit.recording import completed
 from tests.audit.recorded import RECORD
 
 DAY = "2025-10-01"

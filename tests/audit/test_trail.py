@@ -10,10 +10,10 @@ from typing import Any
 import duckdb
 import pytest
 
-from medallion.audit.code import code_version, config_hash, git_sha
-from medallion.audit.trail import AuditTrail
 from medallion.datasets.audit import AuditRunsDataset
 from medallion.errors import RequestError
+from medallion.runs.audit.code import code_version, config_hash, git_sha
+from medallion.runs.audit.trail import AuditTrail
 from tests.audit.recorded import RECORD
 
 

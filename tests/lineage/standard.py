@@ -18,8 +18,8 @@ from urllib.parse import urlsplit
 import attr
 from jsonschema import Draft202012Validator, FormatChecker
 
-from medallion.lineage import client
-from medallion.lineage.client import base
+from medallion.runs.lineage import client
+from medallion.runs.lineage.client import base
 
 FACETS: dict[str, dict[str, type]] = {
     "RunFacet": {

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from medallion.lineage.client import Assertion, Serde
-from medallion.lineage.events import RunEvents, Source, State, Touched, source_of
-from medallion.lineage.places import Place
+from medallion.runs.lineage.client import Assertion, Serde
+from medallion.runs.lineage.events import RunEvents, Source, State, Touched, source_of
+from medallion.runs.lineage.places import Place
 from tests.lineage.standard import problems
 
 STARTED = datetime(2025, 10, 1, 12, tzinfo=UTC)

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from medallion.lineage.assertions import assertions_of, of_table
-from medallion.lineage.places import Place, columns_of, place_of
+from medallion.runs.lineage.assertions import assertions_of, of_table
+from medallion.runs.lineage.places import Place, columns_of, place_of
 from medallion.spec import Spec
 
 ROOT = Path("/lake/data")

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from medallion.lineage.client import base
-from medallion.lineage.events import RunEvents, State
-from medallion.lineage.sending import EventFile, Post, Sender, http_post
+from medallion.runs.lineage.client import base
+from medallion.runs.lineage.events import RunEvents, State
+from medallion.runs.lineage.sending import EventFile, Post, Sender, http_post
 from tests.listening import listening, refusing_url
 
 WAIT = 0.5
@@ -111,11 +111,11 @@ def test_a_client_that_cannot_connect_at_all_is_a_problem_not_an_error() -> None
 
 def test_events_alone_do_not_import_the_clients_transports() -> None:
     code = (
-        "import sys, medallion.lineage.events\n"
+        "import sys, medallion.runs.lineage.events\n"
         "assert 'requests' not in sys.modules and 'httpx2' not in sys.modules\n"
         "from openlineage.client import OpenLineageClient\n"
         "from openlineage.client.event_v2 import RunEvent\n"
-        "from medallion.lineage.client import base\n"
+        "from medallion.runs.lineage.client import base\n"
         "assert RunEvent is base.RunEvent and OpenLineageClient.emit\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -15,13 +15,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from medallion import terminal
-from medallion.audit.trail import KILLED, STARTED
 from medallion.commands.people import ForPeople
 from medallion.errors import RequestError, UsageError
 from medallion.lake.names import as_day, as_identifier, as_run_id
+from medallion.runs.audit.trail import KILLED, STARTED
 
 if TYPE_CHECKING:
-    from medallion.audit.trail import AuditTrail
+    from medallion.runs.audit.trail import AuditTrail
 
 _ENV = click.option("--env", "-e", default=None, help="Configuration environment.")
 _COLOURS = {

@@ -7,9 +7,9 @@ from typing import Any
 import polars as pl
 from kedro_datasets._typing import TablePreview
 
-from medallion.audit.trail import AuditTrail
 from medallion.datasets.previewing import hides, table_preview
 from medallion.datasets.read_only import ReadOnlyDataset
+from medallion.runs.audit.trail import AuditTrail
 
 
 class AuditTrailDataset(ReadOnlyDataset[AuditTrail]):

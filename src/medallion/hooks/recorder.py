@@ -17,7 +17,6 @@ from kedro.io import DataCatalog
 from kedro.pipeline.node import Node
 
 from medallion import events, foreign
-from medallion.audit.code import code_version, config_hash, git_sha
 from medallion.dbt_project.results import Receipt
 from medallion.events import Event, TableWritten
 from medallion.hooks.current import Current
@@ -26,6 +25,7 @@ from medallion.masking import MASKED, Mask, is_secret_name
 from medallion.pipelines.bronze.nodes import OpenedBronze
 from medallion.planning.plan import RunPlan
 from medallion.quality.gate import GateResult
+from medallion.runs.audit.code import code_version, config_hash, git_sha
 from medallion.runs.folder import RunFolder
 from medallion.runs.journal import Journal, this_process
 from medallion.runs.lifecycle import Status

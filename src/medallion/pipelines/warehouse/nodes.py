@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from medallion.audit.trail import AuditTrail
 from medallion.datasets.warehouse import Warehouse
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.manifest import fingerprint
 from medallion.lake.views import lake_views
 from medallion.quality.gate import GateDecision
+from medallion.runs.audit.trail import AuditTrail
 from medallion.spec import Spec
 
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from medallion.audit.record import AuditRecord
-from medallion.audit.recording import completed, of_table, table_counts
 from medallion.events import Event, PlanMade, RunStarted
+from medallion.runs.audit.record import AuditRecord
+from medallion.runs.audit.recording import completed, of_table, table_counts
 from medallion.runs.record import RunRecord, compiled
 from medallion.runs.sinks.sink import Sink, Surroundings
 

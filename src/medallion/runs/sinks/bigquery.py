@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from importlib.util import find_spec
 
-from medallion.audit.bigquery import BigQueryCopy
-from medallion.audit.delivery import RejectedError, deliver
 from medallion.errors import ConfigurationError
 from medallion.foreign import disclosed
+from medallion.runs.audit.bigquery import BigQueryCopy
+from medallion.runs.audit.delivery import RejectedError, deliver
 from medallion.runs.record import RunRecord
 from medallion.runs.sinks.sink import Sink, Surroundings
 

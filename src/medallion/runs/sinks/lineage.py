@@ -27,8 +27,8 @@ from medallion.runs.sinks.sink import CUT_SHORT, Sink, Surroundings
 if TYPE_CHECKING:
     from openlineage.client.event_v2 import RunEvent, RunState
 
-    from medallion.lineage.events import RunEvents, Touched
-    from medallion.lineage.sending import EventFile, Sender
+    from medallion.runs.lineage.events import RunEvents, Touched
+    from medallion.runs.lineage.sending import EventFile, Sender
 
 logger = logging.getLogger(__name__)
 # Seconds that a run waits for its backend at its end.
@@ -94,7 +94,7 @@ class LineageSink(Sink):
             self._tell(self._events.of_run(_state("START")))
 
     def _run_events(self, started: datetime) -> RunEvents:
-        from medallion.lineage.events import RunEvents, source_of
+        from medallion.runs.lineage.events import RunEvents, source_of
 
         around = self._around
         return RunEvents(
@@ -108,7 +108,7 @@ class LineageSink(Sink):
         )
 
     def _open(self) -> None:
-        from medallion.lineage.sending import EventFile, Sender, http_post
+        from medallion.runs.lineage.sending import EventFile, Sender, http_post
 
         settings = self._around.settings.lineage
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -145,7 +145,7 @@ class LineageSink(Sink):
 
     def _keep_undelivered(self, events: Iterable[RunEvent], problem: str) -> None:
         """Puts what the backend did not take into a file from which it can be sent again."""
-        from medallion.lineage.sending import EventFile
+        from medallion.runs.lineage.sending import EventFile
 
         kept = list(events)
         if not kept:
@@ -194,8 +194,8 @@ class LineageSink(Sink):
     def _named(self, name: str) -> Touched | None:
         """A dataset of the catalog as lineage names it; None if it is only in memory."""
         if name not in self._known:
-            from medallion.lineage.events import Touched
-            from medallion.lineage.places import columns_of, place_of
+            from medallion.runs.lineage.events import Touched
+            from medallion.runs.lineage.places import columns_of, place_of
 
             catalog = self._around.catalog
             dataset = catalog.get(name) if catalog else None
@@ -227,7 +227,7 @@ class LineageSink(Sink):
         self, step: str, read: Iterable[str], written: Iterable[str]
     ) -> Iterable[Touched]:
         """What a node has read; a gate tells what it has found in it."""
-        from medallion.lineage.assertions import assertions_of, of_table
+        from medallion.runs.lineage.assertions import assertions_of, of_table
 
         layer = step.partition(".")[0]
         gate = self._gates.get(layer, {})
@@ -255,6 +255,6 @@ def _each_once(touched: Iterable[Touched]) -> list[Touched]:
 
 
 def _state(name: str) -> RunState:
-    from medallion.lineage.events import State
+    from medallion.runs.lineage.events import State
 
     return State(name)

@@ -11,12 +11,12 @@ from typing import Any
 
 from kedro.io import DataCatalog
 
-from medallion.audit.trail import AuditTrail
 from medallion.errors import MedallionError
 from medallion.events import Event
 from medallion.lake.names import as_run_id
 from medallion.lake.store import Lake
 from medallion.masking import Mask
+from medallion.runs.audit.trail import AuditTrail
 from medallion.runs.journal import Journal
 from medallion.runs.record import RunRecord
 from medallion.runs.settings import Observability

@@ -9,7 +9,7 @@ from queue import Empty, Full, Queue
 from threading import Lock, Thread
 from typing import TYPE_CHECKING
 
-from medallion.lineage.client import Serde, base
+from medallion.runs.lineage.client import Serde, base
 
 if TYPE_CHECKING:
     from io import TextIOWrapper

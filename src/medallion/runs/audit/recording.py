@@ -7,9 +7,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from medallion.audit.record import AuditRecord
 from medallion.events import TableWritten
 from medallion.lake.manifest import PartitionManifest
+from medallion.runs.audit.record import AuditRecord
 from medallion.runs.record import StepRecord
 from medallion.spec import INGESTION_DAY
 

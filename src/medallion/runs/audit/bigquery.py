@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from medallion.audit.delivery import RejectedError, Rows
-from medallion.audit.record import kinds
+from medallion.runs.audit.delivery import RejectedError, Rows
+from medallion.runs.audit.record import kinds
 
 if TYPE_CHECKING:
     from google.cloud.bigquery import Client, LoadJob, LoadJobConfig, SchemaField

@@ -12,11 +12,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from medallion.audit.record import AuditRecord, kinds
 from medallion.errors import UsageError
 from medallion.lake.inventory import replace_text, write_json
 from medallion.lake.names import as_run_id
 from medallion.lake.scans import literal_path
+from medallion.runs.audit.record import AuditRecord, kinds
 
 STARTED = "started"
 KILLED = "killed"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from medallion.lineage.client import Assertion
+from medallion.runs.lineage.client import Assertion
 
 _STOPPING = ("blocking", "critical", "error")
 _ALL = "all_checks"

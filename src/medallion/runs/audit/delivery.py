@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from medallion.audit.trail import STARTED, AuditTrail
 from medallion.lake.inventory import read_json, write_json
 from medallion.lake.manifest import fingerprint
+from medallion.runs.audit.trail import STARTED, AuditTrail
 
 _RUNS_IN_A_BATCH = 100
 Rows = Sequence[dict[str, Any]]

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-from medallion.lineage.client import (
+from medallion.runs.lineage.client import (
     Assertion,
     AssertionsFacet,
     EngineFacet,
@@ -28,7 +28,7 @@ from medallion.lineage.client import (
     get_git_version,
     parent_run,
 )
-from medallion.lineage.places import Columns, Place
+from medallion.runs.lineage.places import Columns, Place
 
 State = base.EventType
 _PERSONAL = "personal data"
