@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, Literal
 
@@ -56,7 +57,15 @@ lake.add_command(forget)
 @lake.command("plan", cls=ForPeople)
 @click.option("--env", "-e", default=None, help="Configuration environment.")
 @click.option("--params", default="", callback=_split_params, help="As for `kedro run`.")
-def lake_plan(env: str | None, params: dict[str, Any]) -> None:
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="For a person, or for a scheduler.",
+)
+def lake_plan(env: str | None, params: dict[str, Any], form: str) -> None:
     """Show what a run would process, and why, without running."""
     from medallion.lake.damage import find_damage
     from medallion.lake.inventory import LakeInventory
@@ -73,7 +82,11 @@ def lake_plan(env: str | None, params: dict[str, Any]) -> None:
         standing = LakeInventory(
             Lake(catalog.load("lake").lake.root, {damage.path for damage in damaged}), spec
         )
-        show_plan(nodes.plan(request, spec, inventory, standing), terminal.out())
+        plan = nodes.plan(request, spec, inventory, standing)
+        if form == "json":
+            click.echo(json.dumps({**plan.summary(), "damaged": [str(one) for one in damaged]}))
+            return
+        show_plan(plan, terminal.out())
         for damage in damaged:
             terminal.out().print(f"[yellow]note[/yellow] {escape(str(damage))}")
 

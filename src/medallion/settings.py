@@ -17,8 +17,9 @@ def _root(variable: str, default: str) -> str:
 
 
 spare_imports()
-_current = Current()
-HOOKS = (RunGuard(_current), RunRecorder(_current, all_sinks()))
+#: The run that this process takes part in.
+current = Current()
+HOOKS = (RunGuard(current), RunRecorder(current, all_sinks()))
 # Kedro looks for `conf` where it is called; an installed package brings its own.
 CONF_SOURCE = "conf" if IS_CHECKOUT else str(CONF)
 CONFIG_LOADER_CLASS = ProjectConfigLoader

@@ -29,6 +29,7 @@ _COLOURS = {
     "failed": "red",
     "interrupted": "red",
     KILLED: "red",
+    "closed": "yellow",
     "running": "yellow",
 }
 _LAYERS = ("dims", "base_silver", "enriched", "gold")
@@ -66,6 +67,8 @@ def show(run_id: str, env: str | None) -> None:
     console = terminal.out()
     with _trail(env) as (trail, holder):
         run = trail.run(as_run_id(run_id))
+        if run["status"] == STARTED:
+            run["steps"] = _steps_so_far(run["run_id"])
     status = _status(run, holder)
     console.print(f"[bold]{run['run_id']}[/bold]  [{_COLOURS[status]}]{status}[/]", soft_wrap=True)
     for name, value in _facts(run):
@@ -75,6 +78,61 @@ def show(run_id: str, env: str | None) -> None:
         for name, counts in run["tables"].items():
             table.add_row(name, *(f"{counts[c]:,}" for c in ("partitions", "rows", "quarantined")))
         console.print(table)
+    if run.get("steps"):
+        console.print(_steps(run["steps"]))
+
+
+def _steps_so_far(run_id: str) -> list[dict[str, Any]]:
+    """The steps of a run that has not ended, by its journal."""
+    from medallion.runs.journal import Journal
+    from medallion.runs.record import compiled
+    from medallion.runs.sinks.audit import steps_of
+    from medallion.settings import current
+
+    journal = Journal(Path(current.run.folder.storage.root), run_id)
+    return list(steps_of(compiled(run_id, journal.read())))
+
+
+def _steps(steps: Iterable[Mapping[str, Any]]) -> Table:
+    """The steps of a run, and where and how often each was done."""
+    table = _table("step", "process", "tries", "seconds", "error")
+    for step in steps:
+        seconds = "" if step["seconds"] is None else f"{step['seconds']:.1f}"
+        error = escape((step["error"] or "").partition("\n")[0])
+        table.add_row(step["step"], step["process"], str(step["tries"]), seconds, error)
+    return table
+
+
+@runs.command("close", cls=ForPeople)
+@click.argument("run_id")
+@_ENV
+def close(run_id: str, env: str | None) -> None:
+    """End a run that no other process will go on with, and let the lake go.
+
+    A run whose id was given (`--params run_id=R`) ends by itself when the last of its steps is
+    done. This ends it before: its commits are completed, and its record, report and lineage are
+    written.
+    """
+    from medallion.runs.lifecycle import is_alive
+    from medallion.settings import current
+
+    session = KedroSession.create(env=env, runtime_params={"run_id": run_id})
+    with session:
+        context = session.load_context()
+        run = current.run
+        if run.folder.request() is None:
+            raise UsageError(
+                f"There is no run {run_id!r} to close.", hint="`kedro runs list` shows the runs."
+            )
+        if is_alive(run.locks, run.folder.run_id):
+            raise RequestError(
+                f"Processes of run {run_id} are at work.",
+                hint="wait for them to end, or stop them, then close the run.",
+            )
+        current.check({}, context.catalog)
+        run.begin({})
+        run.end("closed", frozenset())
+    terminal.out().print(f"Run {run_id} is closed; the lake is free.")
 
 
 @runs.command("diff", cls=ForPeople)
@@ -233,7 +291,7 @@ def _facts(run: Mapping[str, Any]) -> Iterable[tuple[str, object]]:
 
 def _flat(run: Mapping[str, Any]) -> dict[str, Any]:
     """A run as one level of names, without what differs between any two."""
-    left_out = ("run_id", "started_at", "ended_at", "plan")
+    left_out = ("run_id", "started_at", "ended_at", "plan", "steps")
     kept = {name: value for name, value in run.items() if name not in left_out}
     return {**dict(_paths("", kept)), "days": _days(run)}
 

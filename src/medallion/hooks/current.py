@@ -35,6 +35,19 @@ class Current:
     on_leave: list[Callable[[], None]] = field(default_factory=list)
     _run: Run | None = None
 
+    def check(self, run_params: dict[str, Any], catalog: Any) -> None:
+        """Takes in the configuration, before the run takes the lake.
+
+        Args:
+            run_params: What Kedro was asked to run.
+            catalog: The catalog of this process.
+
+        Raises:
+            ConfigurationError: Something cannot work.
+        """
+        for listener in self.on_check:
+            listener(run_params, catalog)
+
     @property
     def run(self) -> Run:
         """The run."""

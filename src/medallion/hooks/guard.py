@@ -94,8 +94,7 @@ class RunGuard:
             )
         _check_inputs(pipeline, catalog)
         catalog.load("suites")
-        for listener in self._current.on_check:
-            listener(run_params, catalog)
+        self._current.check(run_params, catalog)
         is_joined = self._current.run.folder.request() is not None
         completed = self._current.run.begin(self._asked)
         self._unlisten = events.listen(self._note)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
 from typing import Any, Literal
@@ -140,7 +141,7 @@ class Run:
             lock.release()
         self._steps.clear()
         done = status == "succeeded" and scope <= self.folder.steps().keys()
-        ended = not self.is_shared or done
+        ended = not self.is_shared or done or status == "closed"
         if ended:
             self.close(status, error)
         for listener in self.on_leave:
@@ -196,6 +197,14 @@ def alone(lake: Lake, locks: Path, name: str) -> Iterator[None]:
 
 
 def holder(lake: Lake, locks: Path) -> str:
-    """The run that is at work on a lake; empty if none is."""
+    """The run that holds a lake; empty if none does.
+
+    Args:
+        lake: The lake.
+        locks: A folder on this machine for the locks of living processes.
+    """
     note = read_lease(LocalStorage(lake.root))
-    return note.run_id if note and is_alive(locks, note.run_id) else ""
+    if note is None:
+        return ""
+    is_held = datetime.now(UTC) < datetime.fromisoformat(note.until)
+    return note.run_id if is_held or is_alive(locks, note.run_id) else ""

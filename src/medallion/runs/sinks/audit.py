@@ -25,7 +25,10 @@ class AuditSink(Sink):
         """Leaves word that the run is at work, and which days it deals with."""
         if isinstance(event, (RunStarted, PlanMade)):
             record = compiled(self._around.run_id, self._around.journal.read())
-            self._around.trail.begin(_header(record))
+            if record.started == event:
+                self._around.trail.begin(_header(record))
+            else:
+                self._around.trail.note(_header(record))
 
     def end(self, record: RunRecord) -> None:
         """Ends the trail of the run."""
@@ -50,9 +53,9 @@ class AuditSink(Sink):
         header = _header(record)
         whole = replace(
             common,
-            execution_time_seconds=header["seconds"],
+            execution_time_seconds=header.get("seconds"),
             started_at=header["started_at"],
-            ended_at=header["ended_at"],
+            ended_at=header.get("ended_at"),
             status=header["status"],
             error=header["error"],
         )
@@ -98,23 +101,32 @@ def _header(record: RunRecord) -> dict[str, Any]:
         "config_hash": started.config_hash if started else None,
         "parameters": dict(started.parameters) if started else {},
         "plan": record.plan.summary if record.plan else None,
-        "ended_at": _text(ended.at) if ended and ended.status != "killed" else None,
-        "seconds": round(record.seconds, 3) if ended and ended.status != "killed" else None,
+        **_end_of(record),
         "status": record.status if ended else "started",
         "error": ended.error.splitlines()[0] if ended and ended.error else None,
         "gates": {layer: _verdict(gate) for layer, gate in record.gates.items()},
-        "steps": [
-            {
-                "step": step.step,
-                "process": step.process,
-                "tries": step.tries,
-                "started_at": _text(step.started_at),
-                "seconds": round(step.seconds, 3) if step.ended_at else None,
-                "error": step.error,
-            }
-            for step in record.steps.values()
-        ],
+        "steps": list(steps_of(record)),
     }
+
+
+def steps_of(record: RunRecord) -> Iterator[dict[str, Any]]:
+    """The steps of a run as plain JSON: where, how often, how long."""
+    for step in record.steps.values():
+        yield {
+            "step": step.step,
+            "process": step.process,
+            "tries": step.tries,
+            "started_at": _text(step.started_at),
+            "seconds": round(step.seconds, 3) if step.ended_at else None,
+            "error": step.error,
+        }
+
+
+def _end_of(record: RunRecord) -> dict[str, Any]:
+    """When a run ended and how long it took; nobody knows it of one that was killed."""
+    if record.ended is None or record.status == "killed":
+        return {}
+    return {"ended_at": _text(record.ended.at), "seconds": round(record.seconds, 3)}
 
 
 def _verdict(gate: Mapping[str, Any]) -> dict[str, Any]:
