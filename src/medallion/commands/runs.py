@@ -113,7 +113,7 @@ def close(run_id: str, env: str | None) -> None:
     done. This ends it before: its commits are completed, and its record, report and lineage are
     written.
     """
-    from medallion.runs.lifecycle import is_alive
+    from medallion.runs.lease import is_alive
     from medallion.settings import current
 
     session = KedroSession.create(env=env, runtime_params={"run_id": run_id})
