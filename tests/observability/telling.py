@@ -46,7 +46,7 @@ def surroundings(data_root: Path, run_id: str = "run-1", **settings: Any) -> Sur
     )
 
 
-def record_of(  # noqa: PLR0913 - each says what the record shall tell
+def record_of(
     run_id: str = "run-1",
     *happened: events.Event,
     seconds: float = 1.0,
