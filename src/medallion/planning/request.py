@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from medallion.errors import RequestError, UsageError, meant
 from medallion.lake.names import as_day, as_identifier, as_reason, as_run_id
+from medallion.masking import MASKED, is_secret_name
 from medallion.spec import Spec
 
 
@@ -169,7 +170,8 @@ def check_transforms(request: RunRequest, spec: Spec) -> None:
 def _told(problem: Any) -> str:
     """What is wrong with a parameter; for an unknown one, what may have been meant."""
     place = [str(part) for part in problem["loc"]]
-    given = f"{'.'.join(place)}={problem['input']!r}"
+    value = MASKED if any(map(is_secret_name, place)) else repr(problem["input"])
+    given = f"{'.'.join(place)}={value}"
     if problem["type"] != "extra_forbidden":
         return f"{given}: {problem['msg']}"
     known = _allowed(place[:-1])
