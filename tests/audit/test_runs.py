@@ -15,10 +15,11 @@ from kedro.framework.startup import bootstrap_project
 from kedro.runner import ThreadRunner
 
 from medallion.commands.runs import runs
-from medallion.errors import RequestError, UsageError
-from medallion.hooks import RunAudit, RunCollector
+from medallion.errors import RequestError
+from medallion.hooks.recorder import _masked
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.store import Lake
+from medallion.masking import Mask
 from medallion.sample import SampleRequest, generate
 from medallion.spec import Spec
 from tests.audit.recorded import recorded, standing, trail
@@ -113,23 +114,27 @@ def test_every_layer_leaves_records_and_the_run_one_of_its_own(shop: Shop) -> No
     assert orders["output_rows"] > 0
 
 
-def test_days_that_are_asked_for_are_no_other_configuration_and_secrets_are_masked(
-    shop: Shop,
-) -> None:
+def test_days_that_are_asked_for_are_no_other_configuration(shop: Shop) -> None:
     first, failed, _ = ended(shop)
     assert first["config_hash"] == failed["config_hash"]
-    masked = RunAudit(RunCollector())._masked({"a": {"api_token": "hunter2-hunter2"}})
-    assert masked == {"a": {"api_token": "***"}}
 
 
-def test_a_parameter_that_is_not_there_leaves_no_record_and_its_value_is_not_told(
-    shop: Shop, tmp_path: Path
+def test_a_parameter_that_is_refused_is_not_written_down_and_its_value_not_repeated(
+    tmp_path: Path,
 ) -> None:
+    refused = Shop(tmp_path / "bronze", tmp_path / "data")
     parameters = {"api_token": "hunter2-hunter2"}
-    with pytest.raises(UsageError) as told:
-        Shop(shop.bronze, tmp_path).run(**parameters)
-    assert "hunter2" not in str(told.value)
-    assert not [*tmp_path.iterdir()]
+    with pytest.raises(RequestError) as caught:
+        refused.run(**parameters)
+    assert "api_token" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_parameters_that_are_named_like_secrets_are_masked_in_the_record() -> None:
+    asked = {"api_token": "hunter2-hunter2", "engine": {"password": "hunter2", "threads": 4}}
+    masked = _masked(asked, Mask({}))
+    assert masked == {"api_token": "***", "engine": {"password": "***", "threads": 4}}
 
 
 def test_a_failed_run_leaves_its_record_with_the_error(shop: Shop) -> None:

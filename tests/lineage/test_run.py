@@ -11,6 +11,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
+from kedro.framework.project import pipelines
 from kedro.io import MemoryDataset
 from kedro.pipeline import node as make_node
 from kedro.runner import ThreadRunner
@@ -83,8 +84,9 @@ def test_every_event_keeps_to_the_standard(told: Told) -> None:
 def test_the_run_and_each_node_start_once_and_complete_once(told: Told) -> None:
     states = Counter((event["run"]["runId"], event["eventType"]) for event in told.events)
     runs = {event["run"]["runId"] for event in told.events}
+    nodes = pipelines["__default__"].nodes
     assert states == {(run, state): 1 for run in runs for state in ("START", "COMPLETE")}
-    assert len(runs) == 30
+    assert len(runs) == 1 + len(nodes)
     assert told.events[0]["job"]["name"] == told.events[-1]["job"]["name"] == "bronze_to_gold"
 
 
@@ -124,8 +126,9 @@ def test_a_gate_asserts_what_it_has_checked(told: Told, gate: str, table: str) -
 
 def test_what_a_backend_that_hangs_did_not_take_is_kept(told: Told) -> None:
     assert told.undelivered == told.events
+    many = len(told.events)
     (log,) = (told.shop.data / "logs").glob("*.jsonl")
-    assert "The lineage backend did not take 60 events (" in log.read_text(encoding="utf-8")
+    assert f"The lineage backend did not take {many} events (" in log.read_text(encoding="utf-8")
 
 
 def test_a_run_that_a_gate_stops_fails_in_its_node_and_as_a_whole(

@@ -161,6 +161,18 @@ class TestFile:
         assert "orders of *** with ***" in last["exception"]
         assert console.getvalue() == ""
 
+    def test_a_failure_that_does_not_end_a_shared_run_leaves_its_trace_too(
+        self, tmp_path: Path
+    ) -> None:
+        run = Process(tmp_path, LogSink(), is_shared=True).begin()
+        try:
+            fail()
+        except GateError as error:
+            run.end("failed", error)
+        last = lines(tmp_path)[-1]
+        assert last["message"] == "This process has failed; the run goes on."
+        assert "orders of *** with ***" in last["exception"]
+
     def test_only_the_newest_files_stay(self, tmp_path: Path) -> None:
         for n in range(4):
             started(tmp_path, f"run-{n}", logs={"keep": 2}).end()

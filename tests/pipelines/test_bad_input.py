@@ -16,8 +16,9 @@ from typing import Any
 
 import polars as pl
 import pytest
-from medallion.lake.lock import LakeLock
 
+from medallion.lake.store import Lake
+from medallion.runs.lifecycle import alone
 from medallion.sample import SampleRequest, generate
 from medallion.spec import Spec
 from tests.audit.recorded import trail
@@ -214,14 +215,13 @@ def test_bronze_is_never_written(shop: Shop) -> None:
 
 
 def test_a_second_run_is_told_who_holds_the_lake(shop: Shop) -> None:
-    lock = LakeLock(shop.data / "silver", "the-first-run")
-    lock.acquire()
-    try:
+    locks = shop.data / "runs" / "_processes"
+    with alone(Lake(shop.data / "silver"), locks, "the-first-run"):
         ended = kedro(shop, "run")
-    finally:
-        lock.release()
     assert ended.returncode == 1
-    assert f"run the-first-run, process {os.getpid()}" in ended.stderr
+    told = ended.stderr.replace("\n", " ")
+    assert f"the-first-run-{os.getpid()}, since 20" in told
+    assert f"last process {os.getpid()} on " in told
     assert "Traceback" not in ended.stderr
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from medallion.lake.lock import LakeLock
 
+from medallion.lake.store import Lake
+from medallion.runs import lifecycle
 from tests.running import Shop, kedro
 
 
@@ -51,10 +52,10 @@ def test_a_folder_with_data_is_not_generated_into(shop: Shop) -> None:
     assert "Traceback" not in again.stderr
 
 
-def test_the_lock_is_free_after_a_run(shop: Shop) -> None:
-    lock = LakeLock(shop.data / "silver", "another")
-    lock.acquire()
-    lock.release()
+def test_the_lake_is_free_after_a_run(shop: Shop) -> None:
+    assert not (shop.data / "silver" / "_LEASE.json").exists()
+    with lifecycle.alone(Lake(shop.data / "silver"), shop.data / "runs" / "_processes", "another"):
+        pass
 
 
 def test_each_layer_can_be_run_alone(shop: Shop, tmp_path: Path) -> None:

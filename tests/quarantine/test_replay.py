@@ -209,7 +209,7 @@ def printed(shop: Shop, conf: Path) -> str:
         session = KedroSession.create(PROJECT, runtime_params=wanted, conf_source=str(conf))
         with session:
             catalog = session.load_context().catalog
-            request = parse_request(catalog.load("parameters"))
+            request = catalog.load("params:run")
             inputs = catalog.load("bronze.inventory"), catalog.load("lake")
             run = partial(session.run, pipeline_names=list(LAYERS[:3]))
             replay(run, request, *inputs, console)

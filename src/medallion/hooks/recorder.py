@@ -283,13 +283,15 @@ def _mart(run_id: str, mart: BuiltTable) -> TableWritten:
 
 
 def _tables_behind(values: Iterable[Any]) -> list[str]:
-    """The Bronze tables that stand behind what a node is given or gives."""
-    return [
-        f"bronze.{table}"
-        for value in values
-        if isinstance(value, OpenedBronze)
-        for table in value.tables
-    ]
+    """The tables that stand behind what a node is given or gives, each once."""
+    found: dict[str, None] = {}
+    for value in values:
+        match value:
+            case OpenedBronze():
+                found |= dict.fromkeys(f"bronze.{table}" for table in value.tables)
+            case BuiltTable():
+                found |= dict.fromkeys(value.reads)
+    return list(found)
 
 
 def _layer(node: Node) -> str:

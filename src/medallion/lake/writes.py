@@ -63,8 +63,10 @@ class BuiltTable:
         schema: Its schema.
         name: Its name.
         origins: The tables it is made from and the code that makes it; empty if it stood.
+        reads: The tables that its schema is made from, by their names in the catalog.
     """
 
     schema: str
     name: str
     origins: Mapping[str, Origin] = field(default_factory=dict, repr=False)
+    reads: tuple[str, ...] = field(default=(), repr=False)

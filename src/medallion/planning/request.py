@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from medallion.errors import UsageError, meant
 from medallion.lake.names import as_day, as_identifier, as_reason, as_run_id
+from medallion.masking import MASKED, is_secret_name
 from medallion.spec import Spec
 
 
@@ -170,8 +171,9 @@ def _told(problem: Any) -> str:
     """What is wrong with a parameter; for an unknown one, what may have been meant."""
     place = [str(part) for part in problem["loc"]]
     name = ".".join(place)
+    value = MASKED if any(map(is_secret_name, place)) else repr(problem["input"])
     if problem["type"] != "extra_forbidden":
-        return f"{name}={problem['input']!r}: {problem['msg']}"
+        return f"{name}={value}: {problem['msg']}"
     # Without its value: nobody knows what it is, and it may be a secret.
     known = _allowed(place[:-1])
     return f"{name}: there is no such parameter; {meant(place[-1], known)}".rstrip("; ")

@@ -84,7 +84,8 @@ class Run:
             completed = self.lake.recover(living=self.folder.run_id)
             self._bury()
         except BaseException:
-            lease.release(ended=not self.is_shared)
+            # Whoever is refused by a run that has ended must not hold the lake in its name.
+            lease.release(ended=not self.is_shared or self.folder.ended() is not None)
             self._lease = None
             raise
         return len(completed)

@@ -44,13 +44,17 @@ def build(
 
         with warehouse.replacing("gold", stamp) as file:
             built = build_gold(spec, file, engine_settings(request, lake))
+    reads = tuple(name for name in inputs if name != _CODE)
     tables = {
         model: BuiltTable(
-            "gold", model, {name: inputs[name] for name in (*sources, _CODE) if name in inputs}
+            "gold",
+            model,
+            {name: inputs[name] for name in (*sources, _CODE) if name in inputs},
+            reads,
         )
         for model, sources in built.sources.items()
     }
-    standing = {model: BuiltTable("gold", model) for model in models}
+    standing = {model: BuiltTable("gold", model, reads=reads) for model in models}
     return {**standing, **tables, "receipt": built.receipt("gold")}
 
 

@@ -96,7 +96,8 @@ class LogSink(Sink):
                 _journal.debug("The node starts.", extra=_where(event))
             case StepFinished():
                 seconds = {**_where(event), "seconds": round(event.seconds, 3)}
-                _journal.debug("The node has run.", extra=seconds)
+                told = "The node has failed." if event.error else "The node has run."
+                _journal.debug(told, extra=seconds)
                 self._at_work.end(event.step)
             case TableWritten():
                 _write_table(event)
@@ -113,8 +114,10 @@ class LogSink(Sink):
         seconds = {"seconds": round(record.seconds, 3)}
         _journal.log(level, "The run %s.", record.status, exc_info=_at_hand(), extra=seconds)
 
-    def leave(self, record: RunRecord) -> None:  # noqa: ARG002
-        """Closes the file."""
+    def leave(self, record: RunRecord) -> None:
+        """Closes the file; what failed here and did not end the run has its trace in it, too."""
+        if record.ended is None and _at_hand():
+            _journal.error("This process has failed; the run goes on.", exc_info=True)
         self._close()
 
     def _close(self) -> None:
