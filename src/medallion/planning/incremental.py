@@ -94,6 +94,33 @@ class EnrichedRequest:
     snapshots: Literal["last", "all"]
 
 
+def unmade(plan: EnrichedPlan, lake: LakeInventory, names: Collection[str]) -> dict[str, int]:
+    """How many planned days of some transforms do not stand yet as they were planned.
+
+    Args:
+        plan: What the run makes.
+        lake: What stands now.
+        names: The transforms; other inputs may be among them.
+
+    Returns:
+        Days by transform; transforms that are made are left out.
+    """
+    found: dict[str, int] = {}
+    for name in names:
+        planned = plan.transforms.get(name)
+        if planned is None or not planned.days:
+            continue
+        state = lake.enriched_state(name)
+        missing = [
+            day
+            for day, made_from in planned.made_from.items()
+            if not made_from.items() <= state.get(day, {}).items()
+        ]
+        if missing:
+            found[name] = len(missing)
+    return found
+
+
 def plan_enriched(
     request: EnrichedRequest,
     spec: Spec,

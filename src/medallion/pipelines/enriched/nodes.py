@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from medallion.errors import StepError
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.manifest import fingerprint
 from medallion.lake.writes import FrameWrite
@@ -18,6 +19,7 @@ from medallion.planning.incremental import (
     EnrichedRequest,
     PlannedTransform,
     plan_enriched,
+    unmade,
 )
 from medallion.planning.plan import RunPlan
 from medallion.planning.request import RunRequest
@@ -68,13 +70,19 @@ def run_transform(
     request: RunRequest,
     enriched_plan: EnrichedPlan,
     spec: Spec,
+    lake: LakeInventory,
     **inputs: pl.LazyFrame,
 ) -> FrameWrite:
-    """Asks one transform for the days that are due, in batches that fit in memory."""
+    """Asks one transform for the days that are due, in batches that fit in memory.
+
+    Raises:
+        StepError: It reads another transform that this run has planned and not made yet.
+    """
     table = f"enriched/{name}"
     planned = enriched_plan.transforms[name]
     if not planned.days:
         return FrameWrite(table, request.run_id, ())
+    _check_made(name, request, enriched_plan, lake, inputs)
     from medallion.transforms import TRANSFORMS
 
     transform = TRANSFORMS[name]
@@ -88,6 +96,23 @@ def run_transform(
         (days, transform(days=days, **arguments)) for days in _batches(planned, enriched_plan)
     )
     return FrameWrite(table, request.run_id, batches, planned.made_from, planned.origins, pruned)
+
+
+def _check_made(
+    reader: str,
+    request: RunRequest,
+    enriched_plan: EnrichedPlan,
+    lake: LakeInventory,
+    names: Iterable[str],
+) -> None:
+    missing = unmade(enriched_plan, lake, list(names))
+    if missing:
+        steps = ",".join(f"enriched.{name}" for name in missing)
+        raise StepError(
+            f"enriched.{reader} reads tables that run {request.run_id} has planned and not made:",
+            details=[f"enriched.{name}: {days} days" for name, days in missing.items()],
+            hint=f"run `kedro run --nodes {steps} --params run_id={request.run_id}` first.",
+        )
 
 
 def _pruned(
@@ -133,13 +158,19 @@ def _batches(planned: PlannedTransform, enriched_plan: EnrichedPlan) -> Iterable
 
 def validate(
     request: RunRequest,
+    enriched_plan: EnrichedPlan,
     spec: Spec,
     suites: Suites,
     lake: LakeInventory,
     before: dict[str, Any],
-    **tables: pl.LazyFrame,  # noqa: ARG001
+    **tables: pl.LazyFrame,
 ) -> dict[str, Any]:
-    """Validates the days that no verdict stands on."""
+    """Validates the days that no verdict stands on.
+
+    Raises:
+        StepError: A table that this run has planned is not made yet.
+    """
+    _check_made("validate", request, enriched_plan, lake, tables)
 
     def measure(connection: Any, due: Sequence[tuple[Suite, Due]]) -> Iterable[Batch]:
         view_lake(connection, spec, lake, [suite for suite, _ in due])

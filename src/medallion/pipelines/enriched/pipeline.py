@@ -56,6 +56,7 @@ def create_pipeline() -> Pipeline:
                 nodes.validate,
                 {
                     "request": "params:run",
+                    "enriched_plan": "plan",
                     "spec": "spec",
                     "suites": "suites",
                     "lake": "lake",
@@ -86,7 +87,12 @@ def create_pipeline() -> Pipeline:
 def _transform_node(name: str, inputs: tuple[str, ...]) -> Node:
     run = update_wrapper(partial(nodes.run_transform, name), nodes.run_transform)
     run.__name__ = name
-    arguments = {"request": "params:run", "enriched_plan": "plan", "spec": "spec"}
+    arguments = {
+        "request": "params:run",
+        "enriched_plan": "plan",
+        "spec": "spec",
+        "lake": "lake",
+    }
     return Node(
         run, {**arguments, **{read: read for read in inputs}}, name, name=name, tags="transform"
     )
