@@ -6,17 +6,19 @@ SHELL := /bin/bash
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 RUN := $(UV) run --frozen --all-extras
 PYTHON ?= python3
+PYTHON_3_13 ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.13.*/bin/python) 3.13)
 # BigQuery's stand-in needs 3.13 or later, in an environment of its own.
-STANDINS_PYTHON ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.13.*/bin/python) 3.13)
+STANDINS_PYTHON ?= $(PYTHON_3_13)
 
 export KEDRO_DISABLE_TELEMETRY := 1
 export DO_NOT_TRACK := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
-.PHONY: help setup demo standins test check format bench viz clean
+.PHONY: help setup demo standins test test-3.13 coverage check format bench viz clean
 
 help: ## List the commands
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
+	@grep -hE '^[a-z0-9.-]+:.*## ' $(MAKEFILE_LIST) | \
+		sed -E 's/^([a-z0-9.-]+):.*## /  make \1\t/' | expand -t 18
 
 setup: .venv/.synced ## Make the environment in .venv (uv comes along if it is absent)
 
@@ -46,6 +48,13 @@ standins: .standins/.synced ## Make the environment of the stand-ins for Google 
 
 test: setup standins ## Run all tests
 	$(RUN) pytest -n 2 -m ''
+
+# The environment is a second one, so that the default one stays as it is.
+test-3.13: standins ## Run the fast tests on Python 3.13, in .venv-3.13
+	UV_PROJECT_ENVIRONMENT=.venv-3.13 $(RUN) --python $(PYTHON_3_13) pytest -n 2 $(ARGS)
+
+coverage: setup standins ## Run all tests and fail if they reach too little of the code
+	$(RUN) pytest -n 2 -m '' --cov --cov-report=term-missing $(ARGS)
 
 check: setup ## Format, lint, types, layer contracts, SQL: what CI checks
 	$(RUN) ruff format --check .
