@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.conftest import REAL_BRONZE
 
 import floor
 from compare import compare
@@ -22,7 +23,7 @@ from floor_sql import MACROS
 
 DAY = "2025-05-05"
 NEXT = "2025-05-06"
-SMALL = Path("/work/shared/bronze/small")
+SMALL = REAL_BRONZE
 
 Write = Callable[..., Path]
 
