@@ -41,9 +41,10 @@ class ForPeople(click.Command):
         except KeyboardInterrupt:
             terminal.print_error("Interrupted. Every partition is as it was before, or complete.")
             sys.exit(_INTERRUPTED)
-        except Exception as error:
-            if isinstance(error, (click.ClickException, click.exceptions.Exit, click.Abort)):
-                raise
+        except (click.ClickException, click.exceptions.Exit, click.Abort, SystemExit):
+            raise
+        # Polars panics with what is no `Exception` of Python.
+        except BaseException as error:  # noqa: BLE001
             known = _of_configuration(error) or foreign.known(error)
             kind = type(known).__name__.removesuffix("Error").replace("Medallion", "Run")
             terminal.print_error(f"[bold red]{kind} error[/bold red]: {escape(str(known))}")

@@ -11,6 +11,7 @@ import polars as pl
 from kedro.io import AbstractDataset
 from kedro_datasets._typing import TablePreview
 
+from medallion import foreign
 from medallion.datasets.overflow import is_overflow, overflow_error
 from medallion.datasets.previewing import hides_in_table, table_preview
 from medallion.datasets.schema import KEYS, lake_schema, partition_day
@@ -145,6 +146,13 @@ class LakeTableDataset(AbstractDataset[StagedWrite | FrameWrite, pl.LazyFrame]):
             if not is_overflow(error):
                 raise
             raise overflow_error(write, days, load_spec(self._spec_path)) from error
+        # No `Exception` of Python, so that nobody who handles errors would ever see it.
+        except pl.exceptions.PanicException as error:
+            span = f"{days[0]} to {days[-1]}" if len(days) > 1 else f"{days[0]}"
+            raise LakeError(
+                f"{self._table.replace('/', '.')} of {span} could not be computed: "
+                f"{foreign.disclosed(error)}"
+            ) from error
 
     def _exists(self) -> bool:
         return bool(self._lake.partitions(self._table))
