@@ -41,7 +41,7 @@ _CONFIGURING = ("kedro", "kedro_datasets", "omegaconf", "click")
 _TYPE = (
     r"(?:U?(?:TINY|SMALL|BIG|HUGE)?INT(?:EGER)?\d*|VARCHAR|TEXT|STRING|BOOL(?:EAN)?|FLOAT|DOUBLE"
     r"|DATE|TIME|TIMESTAMP(?:_\w+)?|INTERVAL|BLOB|UUID|JSON|ENUM|STRUCT|LIST|MAP|UTF-?8|NULL"
-    r"|[iuf]\d{1,3}|str|Int\d+|UInt\d+|Float\d+|Utf8|DECIMAL(?:\(\d+,\s?\d+\))?)"
+    r"|[iu](?:8|16|32|64|128)|f(?:32|64)|str|U?Int(?:8|16|32|64|128)|Float(?:32|64)|Utf8|DECIMAL(?:\(\d+,\s?\d+\))?)"
 )
 _TOKENS = re.compile(
     r"(?P<quoted>\"[^\"\n]*\"|'[^'\n]*'|`[^`\n]*`|\[[^\]\n]*\])"

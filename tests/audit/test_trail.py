@@ -165,7 +165,7 @@ def test_code_that_was_not_committed_has_another_version(tmp_path: Path) -> None
     package = tmp_path / "src" / "medallion"
     package.mkdir(parents=True)
     (package / "cli.py").write_text("pass\n")
-    before = code_version(tmp_path)
+    before = code_version(package)
     (package / "cli.py").write_text("print()\n")
-    assert code_version(tmp_path) != before
-    assert code_version(tmp_path).partition("+")[0] == before.partition("+")[0]
+    assert code_version(package) != before
+    assert code_version(package).partition("+")[0] == before.partition("+")[0]

@@ -90,8 +90,8 @@ def test_the_column_counts_where_files_have_it(tmp_path: Path, spec: Spec, root:
 def test_a_column_may_be_in_the_folder_here_and_a_number_there(tmp_path: Path, spec: Spec) -> None:
     deliver(tmp_path, "product_catalog/category=7", {"a.parquet": product(1)})
     deliver(tmp_path, "product_catalog/category=8", {"a.parquet": product(2, category=8)})
-    found = rows(tmp_path, spec, "product_catalog", "product_id", "category", "category__is_text")
-    assert found == [(1, "7", True), (2, "8", False)]
+    found = rows(tmp_path, spec, "product_catalog", "product_id", "category", "category__held")
+    assert found == [(1, "7", "text"), (2, "8", "other")]
 
 
 def test_a_name_that_differs_in_case_is_another_column(tmp_path: Path, spec: Spec) -> None:

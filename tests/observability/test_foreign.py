@@ -12,10 +12,10 @@ import polars as pl
 import pyarrow as pa
 import pydantic
 import pytest
-from medallion.hooks.logs import disclose
 
 from medallion import foreign
 from medallion.errors import DbtError, MedallionError
+from medallion.runs.sinks.log import disclose
 
 CANARY = "Zwetschgenweg O'Hara"
 SQL = CANARY.replace("'", "''")

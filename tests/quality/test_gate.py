@@ -9,6 +9,7 @@ import pytest
 
 from medallion.errors import GateError
 from medallion.pipelines.gates import Gatehouse, with_earlier
+from medallion.planning.request import RunRequest
 from medallion.quality.expectation import Expectation, Severity
 from medallion.quality.gate import Due, decide, finding, line, result_of
 from medallion.quality.reports import markdown
@@ -134,7 +135,7 @@ def test_a_line_is_short_whatever_it_tells() -> None:
 def house(before: dict[str, Any], run_id: str = "second") -> Gatehouse:
     suites = {name: Suite("base_silver", name, {}) for name in ("orders", "returns")}
     known = Suites({"base_silver": suites}, {})
-    return Gatehouse(None, known, None, run_id, before)  # type: ignore[arg-type]
+    return Gatehouse(RunRequest(run_id=run_id), known, None, before)  # type: ignore[arg-type]
 
 
 class TestWhatEarlierRunsLookedAt:

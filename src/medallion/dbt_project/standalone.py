@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
 from medallion.dbt_project.context import Context
@@ -13,30 +15,29 @@ from medallion.lake.inventory import LakeInventory
 from medallion.lake.names import root_path
 from medallion.lake.store import Lake
 from medallion.lake.views import lake_views
-from medallion.project import DBT, WORK, resource
+from medallion.project import WORK, resource
 from medallion.spec import Spec, load_spec
-
-_SCRATCH = DBT / "target" / "standalone"
 
 
 def standalone_context() -> Context:
     """Bronze as one window, no history; Gold over the lake as it stands, in a scratch warehouse.
 
     The roots are those of `conf/base/globals.yml`: `MEDALLION_BRONZE_ROOT` and
-    `MEDALLION_DATA_ROOT`, or `data/bronze` and `data`. Nothing outside `dbt/target` is written.
+    `MEDALLION_DATA_ROOT`, or `data/bronze` and `data`. What is written goes into a folder of this
+    process, which goes with it.
     """
     spec = load_spec(resource("conf/base/spec.yml"))
-    shutil.rmtree(_SCRATCH, ignore_errors=True)
-    _SCRATCH.mkdir(parents=True)
+    scratch = Path(tempfile.mkdtemp(prefix="medallion-dbt-"))
+    atexit.register(shutil.rmtree, scratch, ignore_errors=True)
     bronze = _bronze(spec)
     days = [p.day for partitions in bronze.values() for p in partitions if p.day]
     return Context(
         spec=spec,
-        settings=EngineSettings("4GB", 0, _SCRATCH / "spill"),
-        staging=_SCRATCH,
+        settings=EngineSettings("4GB", 0, scratch / "spill"),
+        staging=scratch,
         bronze=bronze,
         snapshot=max(days, default=None),
-        warehouse=_scratch_warehouse(spec),
+        warehouse=_scratch_warehouse(spec, scratch),
     )
 
 
@@ -54,11 +55,11 @@ def _root(variable: str, default: str) -> Path:
     return Path(root_path(os.environ.get(variable) or default, WORK))
 
 
-def _scratch_warehouse(spec: Spec) -> Path:
+def _scratch_warehouse(spec: Spec, folder: Path) -> Path:
     """A warehouse of its own, so that the real one is neither needed nor changed."""
     import duckdb
 
-    scratch = _SCRATCH / "medallion.duckdb"
+    scratch = folder / "medallion.duckdb"
     lake = LakeInventory(Lake(_root("MEDALLION_DATA_ROOT", "data") / "silver"), spec)
     views = lake_views(spec, lake)
     with duckdb.connect(str(scratch)) as connection:

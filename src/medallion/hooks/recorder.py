@@ -211,6 +211,9 @@ class RunRecorder:
 
     def _bury(self, dead: RunFolder) -> None:
         """Ends the record of a run that was killed."""
+        harmless("RunRecorder", lambda: self._end_record_of(dead))
+
+    def _end_record_of(self, dead: RunFolder) -> None:
         around = self._surroundings
         journal = Journal(around.runs_root, dead.run_id)
         journal.write(events.RunEnded(status="killed", error=_NO_WORD))

@@ -124,7 +124,10 @@ class LakeInventory:
         That is the key set, and all rows that were put aside.
         """
         newest = self.newest_snapshot(dimension)
-        if newest is None or not self.lake.partitions(f"keys/{dimension}"):
+        if newest is None:
+            return False
+        # A dimension without any row in Bronze has no keys.
+        if newest.counts.get("bronze_rows") and not self.lake.partitions(f"keys/{dimension}"):
             return False
         aside = self.lake.partitions(f"quarantine/{dimension}").get(newest.value)
         return _is_whole([m for m in (newest, aside) if m])
@@ -190,7 +193,7 @@ def _is_whole(manifests: list[PartitionManifest]) -> bool:
 def write_json(path: Path, content: object, *, sort_keys: bool = True) -> None:
     """Replaces a small JSON file in one step, unless it says the same already."""
     text = json.dumps(content, indent=2, sort_keys=sort_keys) + "\n"
-    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+    if not path.is_file() or path.read_bytes() != text.encode():
         replace_text(path, text)
 
 

@@ -67,6 +67,11 @@ def as_reason(value: str) -> str:
     return value
 
 
+def is_run_id(value: str) -> bool:
+    """Whether the text is a run id as a folder is named by it."""
+    return bool(_RUN_ID.fullmatch(value)) and ".." not in value and ":" not in value
+
+
 def as_run_id(value: str) -> str:
     """Passes a run id that can be a folder's name.
 

@@ -201,8 +201,21 @@ class Commit:
 
     @classmethod
     def reopen(cls, lake: Lake, folder: Path) -> Commit:
-        """Reads a commit back from its journal."""
-        return cls._of(lake, folder, _Journal.model_validate_json((folder / _JOURNAL).read_bytes()))
+        """Reads a commit back from its journal.
+
+        Raises:
+            LakeError: The journal is damaged, so nobody knows which partitions it replaces.
+        """
+        try:
+            journal = _Journal.model_validate_json((folder / _JOURNAL).read_bytes())
+        except ValidationError as error:
+            raise LakeError(
+                f"{folder / _JOURNAL} is damaged: a commit was cut short, and what it was to "
+                "replace is not known.",
+                hint=f"remove {folder}, then run `kedro lake verify`: what is not whole is named, "
+                "and the next run makes it again.",
+            ) from error
+        return cls._of(lake, folder, journal)
 
     @classmethod
     def _of(cls, lake: Lake, folder: Path, journal: _Journal) -> Commit:

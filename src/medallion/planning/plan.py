@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any, Literal
 
-from medallion.errors import RequestError
+from medallion.errors import RequestError, UsageError
 from medallion.lake.bronze import BronzeInventory, Finding, Listed
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.manifest import fingerprint
@@ -132,6 +132,7 @@ def plan_run(
 
     Raises:
         RequestError: The window that was asked for has no data.
+        UsageError: The window ends far behind all data.
     """
     if request.replay:
         return _plan_replay(request, spec, bronze, lake)
@@ -175,6 +176,22 @@ def _findings(
         *_vanished(spec, bronze, lake, reasons),
         *_lost(spec, bronze, lake),
     )
+
+
+def _check_end(
+    request: RunRequest, spec: Spec, bronze: BronzeInventory, lake: LakeInventory
+) -> None:
+    """Refuses a window whose end would become the horizon and lies far behind all data."""
+    known = [*delivered_days(spec, bronze), *lake.base_days()]
+    if request.window is None or not known:
+        return
+    newest, end = max(known), request.window[1]
+    if end - newest > timedelta(days=spec.max_day_gap):
+        raise UsageError(
+            f"The window ends on {end}, {(end - newest).days:,} days after {newest}, the newest "
+            f"day that there is (at most {spec.max_day_gap} days are taken for no mistake).",
+            hint=f"end the window on {newest}, or leave `end` to the day that was meant.",
+        )
 
 
 def _known_days(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from medallion.errors import AbsentError, ExistsError, RequestError
-from medallion.lake.names import as_run_id
+from medallion.lake.names import as_run_id, is_run_id
 from medallion.storage import Storage
 
 REQUEST = "request.json"
@@ -134,6 +134,8 @@ def unfinished(storage: Storage) -> Iterable[RunFolder]:
     began, ended = set(), set()
     for entry in storage.listed():
         run_id, _, name = entry.key.partition("/")
+        if not is_run_id(run_id):
+            continue  # somebody's copy of a run's folder is no run
         if name == REQUEST:
             began.add(run_id)
         elif name == ENDED:

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from threading import Lock
 
+from pydantic import ValidationError
+
 from medallion.events import EVENT, Event, Progress
 from medallion.lake.names import as_run_id
 
@@ -47,8 +49,17 @@ class Journal:
             file.write(line)
 
     def read(self) -> Iterator[Event]:
-        """The events of all processes; a line that a kill has cut short is left out."""
+        """The events of all processes; what a kill or a power cut has cut short is left out."""
         for path in sorted(self._folder.glob("*.jsonl")):
-            for line in path.read_bytes().splitlines(keepends=True):
-                if line.endswith(b"\n"):
-                    yield EVENT.validate_json(line)
+            for line in path.read_bytes().split(b"\n"):
+                event = _event(line)
+                if event is not None:
+                    yield event
+
+
+def _event(line: bytes) -> Event | None:
+    """The event of a line; None if the line is not whole."""
+    try:
+        return EVENT.validate_json(line)
+    except ValidationError:
+        return None

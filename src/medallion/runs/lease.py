@@ -155,8 +155,14 @@ class Lease:
 def read_lease(storage: Storage) -> LeaseNote | None:
     """The lease of a lake; None if no run holds it."""
     try:
-        return LeaseNote(**json.loads(storage.read(LEASE).data))
+        stored = storage.read(LEASE).data
     except AbsentError:
+        return None
+    try:
+        note = LeaseNote(**json.loads(stored))
+        return note if datetime.fromisoformat(note.until).tzinfo else None
+    # What a power cut has left of a lease says nothing; living processes still show by locks.
+    except (ValueError, TypeError):
         return None
 
 

@@ -21,9 +21,9 @@ def git_sha(project: Path = HOME) -> str | None:
     return named or _head(project / ".git")
 
 
-def code_version() -> str:
+def code_version(package: Path = PACKAGE) -> str:
     """The version of the package and a fingerprint of its sources, committed or not."""
-    roots = [(PACKAGE, "**/*.py"), (DBT, "models/**/*.*"), (DBT, "macros/**/*.sql")]
+    roots = [(package, "**/*.py"), (DBT, "models/**/*.*"), (DBT, "macros/**/*.sql")]
     sources = [
         (path.relative_to(root).as_posix(), path.read_text(encoding="utf-8"))
         for root, pattern in roots

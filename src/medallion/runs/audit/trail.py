@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from medallion.errors import UsageError
+from medallion.errors import LakeError, UsageError
 from medallion.lake.inventory import replace_text, write_json
 from medallion.lake.names import as_run_id
 from medallion.lake.scans import literal_path
@@ -64,7 +64,7 @@ class AuditTrail:
     def runs(self) -> list[dict[str, Any]]:
         """All runs, the newest first; one that has not ended has the status `started`."""
         paths = (self.folder / "runs").glob("*.json")
-        read = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+        read = [run for path in paths if (run := _read_run(path))]
         return sorted(read, key=lambda run: (run["started_at"], run["run_id"]), reverse=True)
 
     def run(self, run_id: str) -> dict[str, Any]:
@@ -76,7 +76,12 @@ class AuditTrail:
         path = self._header(run_id)
         if not path.is_file():
             raise self._unknown(run_id)
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        found = _read_run(path)
+        if found is None:
+            raise LakeError(
+                f"{path} does not tell of a run any more.",
+                hint="put it back from a copy, or remove it; the other runs are not concerned.",
+            )
         return found
 
     def records(self, run_id: str) -> list[dict[str, Any]]:
@@ -135,3 +140,13 @@ class AuditTrail:
         return UsageError(
             f"There is no run {run_id!r}.", hint=f"{meant}`kedro runs list` shows them."
         )
+
+
+def _read_run(path: Path) -> dict[str, Any] | None:
+    """A run as it was written down; None if a power cut or a hand has left something else."""
+    try:
+        found = json.loads(path.read_bytes())
+    except ValueError:
+        return None
+    whole = isinstance(found, dict) and {"run_id", "started_at", "status"} <= found.keys()
+    return found if whole else None
