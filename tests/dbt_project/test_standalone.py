@@ -26,6 +26,7 @@ def test_dbt_builds_and_tests_everything_by_itself(tmp_path: Path, spec: Spec) -
             **os.environ,
             "MEDALLION_BRONZE_ROOT": str(bronze),
             "MEDALLION_DATA_ROOT": str(tmp_path / "data"),
+            "MEDALLION_DBT_SCRATCH": str(tmp_path / "scratch"),
             "DBT_LOG_PATH": str(tmp_path / "logs"),
         },
         capture_output=True,
@@ -35,7 +36,7 @@ def test_dbt_builds_and_tests_everything_by_itself(tmp_path: Path, spec: Spec) -
     assert done.returncode == 0, done.stdout[-2000:]
     results = json.loads((tmp_path / "t" / "run_results.json").read_text(encoding="utf-8"))
     assert {result["status"] for result in results["results"]} == {"success", "pass"}
-    staged = PROJECT / "dbt" / "target" / "standalone"
+    staged = tmp_path / "scratch"
     assert len(list(staged.glob("base/*/ingestion_dt=*/*.parquet"))) == 6
     assert not (tmp_path / "data").exists()
     shutil.rmtree(staged)

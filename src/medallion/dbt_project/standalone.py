@@ -24,11 +24,10 @@ def standalone_context() -> Context:
 
     The roots are those of `conf/base/globals.yml`: `MEDALLION_BRONZE_ROOT` and
     `MEDALLION_DATA_ROOT`, or `data/bronze` and `data`. What is written goes into a folder of this
-    process, which goes with it.
+    process, which goes with it, or into the one that `MEDALLION_DBT_SCRATCH` names.
     """
     spec = load_spec(resource("conf/base/spec.yml"))
-    scratch = Path(tempfile.mkdtemp(prefix="medallion-dbt-"))
-    atexit.register(shutil.rmtree, scratch, ignore_errors=True)
+    scratch = _scratch()
     bronze = _bronze(spec)
     days = [p.day for partitions in bronze.values() for p in partitions if p.day]
     return Context(
@@ -39,6 +38,18 @@ def standalone_context() -> Context:
         snapshot=max(days, default=None),
         warehouse=_scratch_warehouse(spec, scratch),
     )
+
+
+def _scratch() -> Path:
+    """An empty folder: the one that `MEDALLION_DBT_SCRATCH` names, or one of this process."""
+    named = os.environ.get("MEDALLION_DBT_SCRATCH")
+    if named:
+        shutil.rmtree(named, ignore_errors=True)
+        Path(named).mkdir(parents=True)
+        return Path(named)
+    scratch = Path(tempfile.mkdtemp(prefix="medallion-dbt-"))
+    atexit.register(shutil.rmtree, scratch, ignore_errors=True)
+    return scratch
 
 
 def _bronze(spec: Spec) -> dict[str, list[BronzePartition]]:

@@ -127,7 +127,7 @@ class LakeInventory:
         if newest is None:
             return False
         # A dimension without any row in Bronze has no keys.
-        if newest.counts.get("bronze_rows") and not self.lake.partitions(f"keys/{dimension}"):
+        if newest.counts.get("bronze_rows") != 0 and not self.lake.partitions(f"keys/{dimension}"):
             return False
         aside = self.lake.partitions(f"quarantine/{dimension}").get(newest.value)
         return _is_whole([m for m in (newest, aside) if m])

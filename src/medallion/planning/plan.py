@@ -143,6 +143,7 @@ def plan_run(
     planned = tuple(_planned(spec, bronze, lake, reasons))
     if request.window and not planned:
         raise _no_data(request, spec, bronze)
+    _check_end(request, spec, bronze, lake)
     days = [partition.day for partition in planned]
     known = _known_days(days, held, spec, bronze, lake)
     start, end = request.window or (min(days, default=None), max(days or known))
