@@ -334,7 +334,7 @@ LARGE = (
         "product_catalog",
         (put("unit_price", 2e10),),
         "too_large:unit_price",
-        folder="category=Home",
+        folder="category=Garden",
     ),
     Sibling(
         "stock at its bound",

@@ -63,6 +63,7 @@ def _deliver(root: Path, spec: Spec, sibling: Sibling) -> None:
     if sibling.table in DIMENSIONS:
         folder = sibling.folder or f"signup_date={DAY - timedelta(days=n)}"
         row = {"customer_id": f"CUST-{n}"} if sibling.table == "customers" else {"product_id": n}
+        assert not (root / sibling.table / folder).exists(), f"{folder} is another's"
         write_partition(root, spec, sibling.table, folder, [row])
         change(root / sibling.table / folder, *sibling.steps)
         return
