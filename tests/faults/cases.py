@@ -596,13 +596,13 @@ CASES = (
     Case(
         "03-binary-strings", "bytes are text: everything equal but the names given", bytes_are_text
     ),
-    Case("04-region-in-data-root", "all tables equal those of the base run", same, full=True),
+    Case("04-region-in-data-root", "all of Silver equals that of the base run", same),
     Case("04c-day-in-data-root", "all tables equal those of the base run", same, full=True),
-    Case("05-status-in-bronze-root", "all tables equal those of the base run", same, full=True),
+    Case("05-status-in-bronze-root", "all of Silver equals that of the base run", same),
     Case("05b-ingest-dt-in-root", "all of Silver equals that of the base run", same),
     Case("06-brackets", "all of Silver equals that of the base run", same),
     Case("06b-brackets-data", "all tables equal those of the base run", same, full=True),
-    Case("06c-odd-path", "all tables equal those of the base run", same, full=True),
+    Case("06c-odd-path", "all of Silver equals that of the base run", same),
     Case("07-appledouble", "all of Silver equal, and nothing to complain of", same_and_unnoticed),
     Case(
         "08-huge-quantity",
@@ -635,7 +635,6 @@ CASES = (
         "10-epoch-partition",
         "all tables equal; a critical failure names the day held back",
         held_back("1970-01-01"),
-        full=True,
         holds=(("held_back", ("1970-01-01",)),),
     ),
     Case(
@@ -651,9 +650,7 @@ CASES = (
         "one address is null and counted; all else equal; no value quoted",
         one_address_is_null,
     ),
-    Case(
-        "14-dbt-target", "all tables equal those of the base run", same, full=True, own_process=True
-    ),
+    Case("14-dbt-target", "all of Silver equals that of the base run", same, own_process=True),
     Case(
         "14c-dbt-target-path",
         "all tables equal those of the base run",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from decimal import Decimal
 from pathlib import Path
 
@@ -20,9 +21,11 @@ _AGENTS = ['=HYPERLINK("http://x","y")', "+1", "@SUM(A1)", "-2+3", 'a"b;c,d', "t
            None, "12345678901234567890", " lead", "null", "tab\there", "\t=1", "🛒"]  # fmt: skip
 
 
-@pytest.fixture
-def shop(bronze: Path, tmp_path: Path) -> Shop:
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     """A shop whose rejected orders have odd agents."""
+    top = tmp_path_factory.mktemp("odd")
+    bronze = shutil.copytree(base_bronze(), top / "bronze")
     n = len(_AGENTS)
     size = b.read(bronze / "orders" / b.SECOND).num_rows
     b.change(
@@ -30,9 +33,9 @@ def shop(bronze: Path, tmp_path: Path) -> Shop:
         b.put("agent_id", [*_AGENTS, *["ONLINE"] * (size - n)], pa.string()),
         b.put("net_total", [*[-1.0] * n, *[0.0] * (size - n)]),
     )
-    outcome = run(bronze, tmp_path / "data", *SILVER)
+    outcome = run(bronze, top / "data", *SILVER)
     assert outcome.code == 0, outcome.text
-    return Shop(bronze, tmp_path / "data")
+    return Shop(bronze, top / "data")
 
 
 def test_an_exported_cell_is_no_formula_and_null_is_not_empty(shop: Shop, tmp_path: Path) -> None:

@@ -63,8 +63,8 @@ def test_glob_characters_in_both_roots_are_characters(base: Outcome, tmp_path: P
 
 def _star(bronze: Path) -> None:
     """A file whose name is a pattern that does not match itself."""
-    whole = b.read(bronze / "orders" / b.SECOND)
-    b.write(bronze / "orders" / b.SECOND, whole, names=["part-[0]*.parquet"])
+    whole = b.read(bronze / "cart_items" / b.FIRST)
+    b.write(bronze / "cart_items" / b.FIRST, whole, names=["part-[0]*.parquet"])
 
 
 def _spark_files(bronze: Path) -> None:
@@ -141,25 +141,26 @@ def _escaped_day(bronze: Path) -> None:
             b.write(bronze / table / "ingest_dt=2025%2D10%2D02", whole)
 
 
-@pytest.mark.parametrize(
-    "deliver",
-    [
-        pytest.param(_spark_files, id="files of Spark and of editors beside the data"),
-        pytest.param(_tools_folders, id="folders of other tools"),
-        pytest.param(_manifest(_no_totals), id="no total, counts as text"),
-        pytest.param(_manifest(_windows), id="Windows paths"),
-        pytest.param(_manifest(_url), id="addresses of a bucket, escaped"),
-        pytest.param(_manifest(_bare, *DIMENSIONS, *EVENTS), id="bare file names"),
-        pytest.param(_subfolders, id="files in subfolders"),
-        pytest.param(_star, id="a file name that is a pattern"),
-        pytest.param(_dimensions_by_day, id="dimensions by ingest_dt"),
-        pytest.param(_escaped_day, id="an escaped day"),
-    ],
-)
+# What changes nothing alone changes nothing together, and takes one run instead of many.
+_LAYOUTS: dict[str, tuple[Callable[[Path], None], ...]] = {
+    "manifests, and what tools leave": (
+        _dimensions_by_day,
+        _manifest(_no_totals),
+        _manifest(_windows, "orders", "order_items"),
+        _manifest(_url, "shopping_carts", "cart_items"),
+        _manifest(_bare, *DIMENSIONS, "returns", "return_items"),
+        _tools_folders,
+    ),
+    "names of files and folders": (_escaped_day, _star, _subfolders, _spark_files),
+}
+
+
+@pytest.mark.parametrize("layout", list(_LAYOUTS))
 def test_another_writers_layout_changes_nothing(
-    deliver: Callable[[Path], None], bronze: Path, base: Outcome, tmp_path: Path
+    layout: str, bronze: Path, base: Outcome, tmp_path: Path
 ) -> None:
-    deliver(bronze)
+    for deliver in _LAYOUTS[layout]:
+        deliver(bronze)
     outcome = run(bronze, tmp_path / "data", *SILVER)
     assert "Traceback" not in outcome.text, outcome.text[-3000:]
     same_and_unnoticed(outcome, base)
@@ -167,7 +168,7 @@ def test_another_writers_layout_changes_nothing(
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("total_rows", "many"), ("total_rows", [3]), ("total_rows", 1.5), ("rows", "x"), ("rows", -1)],
+    [("total_rows", [3]), ("total_rows", 1.5), ("rows", "x")],
 )
 def test_a_count_that_is_no_number_is_named(
     field: str, value: Any, bronze: Path, tmp_path: Path
@@ -183,20 +184,20 @@ def test_a_count_that_is_no_number_is_named(
     assert field in told
 
 
-@pytest.mark.parametrize(
-    "folder", ["orders/ingest_dt=2025-02-30", "customers/signup_date=soon", "returns/2025-10-02"]
-)
-def test_a_partition_folder_that_cannot_be_read_is_critical(
-    folder: str, bronze: Path, tmp_path: Path
-) -> None:
-    table, name = folder.split("/")
-    some = next(iter(sorted((bronze / table).glob("*=*"))))
-    whole = b.read(some)
-    whole = whole.drop_columns(["signup_date"]) if "signup_date" in whole.schema.names else whole
-    b.write(bronze / table / name, whole)
+def test_partition_folders_that_cannot_be_read_are_critical(bronze: Path, tmp_path: Path) -> None:
+    odd = {
+        "orders": "ingest_dt=2025-02-30",
+        "customers": "signup_date=soon",
+        "returns": "2025-10-02",
+    }
+    for table, name in odd.items():
+        whole = b.read(min((bronze / table).glob("*=*")))
+        b.write(
+            bronze / table / name, whole.drop_columns([*{"signup_date"} & {*whole.schema.names}])
+        )
     outcome = run(bronze, tmp_path / "data", "bronze", quality={"mode": "strict"})
     assert outcome.code == 1, "a strict run went on although rows are missing"
-    assert name.split("=")[-1] in outcome.words
+    assert [f"{table}/{name}" for table, name in odd.items() if name not in outcome.words] == []
     assert "Traceback" not in outcome.text
 
 
@@ -210,7 +211,7 @@ def elsewhere(tmp_path: Path) -> Iterator[Path]:
         yield Path(folder)
 
 
-@pytest.mark.parametrize("part", ["silver", "silver/base", "silver/quarantine", "warehouse"])
+@pytest.mark.parametrize("part", ["silver", "silver/base", "warehouse"])
 def test_a_part_of_the_lake_may_lie_on_another_file_system(
     part: str, base: Outcome, bronze: Path, elsewhere: Path, tmp_path: Path
 ) -> None:
@@ -233,7 +234,7 @@ def test_a_shop_without_products_keeps_its_orders(
     shutil.rmtree(bronze / "product_catalog")
     if shape == "no rows":
         b.write(bronze / "product_catalog" / "category=Home", some.slice(0, 0))
-    outcome = run(bronze, tmp_path / "data")
+    outcome = run(bronze, tmp_path / "data", *(SILVER if shape == "no rows" else ()))
     holds_up(outcome)
     assert outcome.code == 0, outcome.text[-2000:]
     untouched = ("base/orders", "base/shopping_carts", "base/returns", "dims/customers")
