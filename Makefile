@@ -14,7 +14,7 @@ export KEDRO_DISABLE_TELEMETRY := 1
 export DO_NOT_TRACK := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
-.PHONY: help setup demo standins test test-3.13 coverage check format bench viz clean
+.PHONY: help setup demo standins test test-faults test-3.13 coverage check format bench viz clean
 
 help: ## List the commands
 	@grep -hE '^[a-z0-9.-]+:.*## ' $(MAKEFILE_LIST) | \
@@ -46,15 +46,18 @@ standins: .standins/.synced ## Make the environment of the stand-ins for Google 
 	$(UV) pip install --quiet --python .standins/bin/python -r tests/standins/requirements.txt
 	@touch $@
 
-test: setup standins ## Run all tests
-	$(RUN) pytest -n 2 -m ''
+test: setup standins ## Run the tests
+	$(RUN) pytest -n 2
+
+test-faults: setup ## Run the bad inputs that take a whole run each
+	$(RUN) pytest -n 2 -m faults
 
 # The environment is a second one, so that the default one stays as it is.
 test-3.13: standins ## Run the fast tests on Python 3.13, in .venv-3.13
 	UV_PROJECT_ENVIRONMENT=.venv-3.13 $(RUN) --python $(PYTHON_3_13) pytest -n 2 $(ARGS)
 
 coverage: setup standins ## Run all tests and fail if they reach too little of the code
-	$(RUN) pytest -n 2 -m '' --cov --cov-report=term-missing $(ARGS)
+	$(RUN) pytest -n 2 --cov --cov-report=term-missing $(ARGS)
 
 check: setup ## Format, lint, types, layer contracts, SQL: what CI checks
 	$(RUN) ruff format --check .
