@@ -17,6 +17,7 @@ from medallion.lake.inventory import LakeInventory
 from medallion.lake.sealing import seal
 from medallion.lake.store import Lake
 from medallion.pipelines.dims import nodes as dims
+from medallion.planning.request import parse_request
 from medallion.spec import Spec
 
 DAY = "2025-10-01"
@@ -30,7 +31,7 @@ class Catalog:
         listed = tuple(Listed("orders", "ingest_dt", day, "/b", "x", {"f": 1}) for day in days)
         self.datasets = {
             "lake": lake,
-            "parameters": parameters,
+            "params:run": parse_request(parameters),
             "bronze.inventory": BronzeInventory("/b", {"orders": listed}, ()),
         }
 
