@@ -57,7 +57,7 @@ def refused(result: Result) -> str:
         (["--to-nodes", "gold.mart"], ["did you mean gold.marts?"]),
         (["--from-inputs", "X"], ["--from-inputs X: there is no such dataset"]),
         (["--to-outputs", "gold.fct_order"], ["did you mean gold.fct_orders?"]),
-        (["--tags", "gold"], ["has no tags"]),
+        (["--tags", "glod"], ["did you mean gold?"]),
         (["--namespaces", "glod"], ["did you mean gold?"]),
         (["--runner", "ThreadRuner"], ["did you mean ThreadRunner?"]),
         (["--runner", "os.path"], ["no such runner"]),
@@ -85,8 +85,7 @@ def test_a_name_that_is_not_there_is_refused(
         (["--params", "start=2025-10-02"], "both start and end"),
         (["--params", "transforms.sales_velocit.short_days=3"], "did you mean sales_velocity?"),
         (["--params", "transforms.sales_velocity.short_day=3"], "did you mean short_days?"),
-        (["--nodes", "enriched.sales_velocity"], "cannot start without"),
-        (["--namespaces", "gold"], "cannot start without"),
+        (["--nodes", "enriched.sales_velocity"], "enriched.plan makes it"),
     ],
 )
 def test_what_cannot_be_run_is_refused_and_leaves_nothing(
@@ -94,6 +93,17 @@ def test_what_cannot_be_run_is_refused_and_leaves_nothing(
 ) -> None:
     assert said in refused(typed.invoke(cli, ["run", *arguments]))
     assert not shop.data.exists()
+
+
+def test_a_layer_with_nothing_before_it_says_what_is_missing(
+    typed: CliRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("MEDALLION_DATA_ROOT", str(tmp_path / "data"))
+    result = typed.invoke(cli, ["run", "--namespaces", "gold"])
+    assert isinstance(result.exception, SystemExit)
+    assert result.exit_code == 1
+    assert "views.json yet" in result.output
+    assert "run `kedro run` first" in result.output
 
 
 @pytest.mark.parametrize("command", [["lake", "plan"], ["runs", "list"], ["quarantine", "summary"]])
