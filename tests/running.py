@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -19,7 +20,24 @@ import polars as pl
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 
+from medallion.sample import SampleRequest, generate
+from medallion.spec import Spec
 from tests.conftest import PROJECT
+
+
+def two_light_days(bronze: Path, spec: Spec, *, seed: int = 5, defects: bool = True) -> Path:
+    """Bronze of two days with twenty orders each and a light mess; returns its folder."""
+    request = SampleRequest(
+        output=bronze,
+        start=date(2025, 10, 1),
+        days=2,
+        orders_per_day=20,
+        seed=seed,
+        mess="light",
+        defects=defects,
+    )
+    generate(request, spec=spec)
+    return bronze
 
 
 @dataclass(frozen=True)

@@ -20,11 +20,10 @@ from medallion.hooks.recorder import _masked
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.store import Lake
 from medallion.masking import Mask
-from medallion.sample import SampleRequest, generate
 from medallion.spec import Spec
 from tests.audit.recorded import recorded, standing, trail
 from tests.conftest import PROJECT
-from tests.running import Shop
+from tests.running import Shop, two_light_days
 
 DAY = "2025-10-02"
 
@@ -33,16 +32,7 @@ DAY = "2025-10-02"
 def shop(tmp_path_factory: pytest.TempPathFactory, spec: Spec) -> Shop:
     """A run, a run that failed, a re-run with changed input, and a run that was killed."""
     root = tmp_path_factory.mktemp("audit")
-    request = SampleRequest(
-        output=root / "bronze",
-        start=date(2025, 10, 1),
-        days=2,
-        orders_per_day=20,
-        seed=5,
-        mess="light",
-        defects=True,
-    )
-    generate(request, spec=spec)
+    two_light_days(root / "bronze", spec)
     shop = Shop(root / "bronze", root / "data")
     shop.run()
     with pytest.raises(RequestError):

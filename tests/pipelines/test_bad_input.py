@@ -19,11 +19,10 @@ import pytest
 
 from medallion.lake.store import Lake
 from medallion.runs.lifecycle import alone
-from medallion.sample import SampleRequest, generate
 from medallion.spec import Spec
 from tests.audit.recorded import trail
 from tests.conftest import PROJECT
-from tests.running import Shop, kedro
+from tests.running import Shop, kedro, two_light_days
 
 DAY = "ingest_dt=2025-10-02"
 
@@ -31,17 +30,7 @@ DAY = "ingest_dt=2025-10-02"
 @pytest.fixture(scope="module")
 def good(tmp_path_factory: pytest.TempPathFactory, spec: Spec) -> Path:
     root = tmp_path_factory.mktemp("bronze") / "lake"
-    request = SampleRequest(
-        output=root,
-        start=date(2025, 10, 1),
-        days=2,
-        orders_per_day=20,
-        seed=5,
-        mess="light",
-        defects=False,
-    )
-    generate(request, spec=spec)
-    return root
+    return two_light_days(root, spec, defects=False)
 
 
 @pytest.fixture

@@ -90,22 +90,28 @@ def assert_recorded(shop: Shop) -> None:
     assert standing(shop) <= recorded(shop)
 
 
+def cut_short(
+    before: Shop, folder: Path, point: str, count: int, *end: str
+) -> tuple[Shop, subprocess.CompletedProcess[bytes]]:
+    """A copy of what stands, and the run on it that ended at a point (killed, if not said)."""
+    shop = Shop(before.bronze, Path(shutil.copytree(before.data, folder / "data")))
+    ended = subprocess.run(
+        [sys.executable, "-m", "tests.pipelines.crash_child", point, str(count),
+         str(shop.bronze), str(shop.data), *end],
+        cwd=PROJECT,
+        capture_output=True,
+        check=False,
+    )  # fmt: skip
+    return shop, ended
+
+
 @pytest.mark.parametrize(
     ("point", "count"), [(point, count) for point in POINTS for count in COUNTS[point]]
 )
 def test_a_killed_run_leaves_whole_partitions_and_the_next_one_completes_it(
     before: Shop, undisturbed: Shop, tmp_path: Path, spec: Spec, point: str, count: int
 ) -> None:
-    data = tmp_path / "data"
-    shutil.copytree(before.data, data)
-    shop = Shop(before.bronze, data)
-    killed = subprocess.run(
-        [sys.executable, "-m", "tests.pipelines.crash_child", point, str(count),
-         str(shop.bronze), str(shop.data)],
-        cwd=PROJECT,
-        capture_output=True,
-        check=False,
-    )  # fmt: skip
+    shop, killed = cut_short(before, tmp_path, point, count)
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()[-2000:]
     assert_whole(shop, spec)
     shop.run()
@@ -127,16 +133,7 @@ def test_a_killed_run_leaves_whole_partitions_and_the_next_one_completes_it(
 def test_a_run_that_is_cut_short_leaves_a_record_of_every_partition(
     before: Shop, tmp_path: Path, spec: Spec, end: str, point: str, count: int
 ) -> None:
-    data = tmp_path / "data"
-    shutil.copytree(before.data, data)
-    shop = Shop(before.bronze, data)
-    ended = subprocess.run(
-        [sys.executable, "-m", "tests.pipelines.crash_child", point, str(count),
-         str(shop.bronze), str(shop.data), end],
-        cwd=PROJECT,
-        capture_output=True,
-        check=False,
-    )  # fmt: skip
+    shop, ended = cut_short(before, tmp_path, point, count, end)
     assert ended.returncode, ended.stderr.decode()[-2000:]
     assert_whole(shop, spec)
     assert [run["status"] for run in trail(shop).runs()] == [end, "succeeded"]

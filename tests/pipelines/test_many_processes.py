@@ -8,17 +8,15 @@ import signal
 import subprocess
 import sys
 import time
-from datetime import date
 from pathlib import Path
 
 import pytest
 
 from medallion.pipelines.enriched.pipeline import TRANSFORMS
-from medallion.sample import SampleRequest, generate
 from medallion.spec import Spec
 from tests.audit.recorded import recorded, standing, trail
 from tests.conftest import PROJECT
-from tests.running import Shop, kedro
+from tests.running import Shop, kedro, two_light_days
 
 RUN = "nightly-1"
 # The one that reads two others, and so comes after them.
@@ -28,17 +26,7 @@ LAST = "daily_business_metrics"
 @pytest.fixture(scope="module")
 def bronze(tmp_path_factory: pytest.TempPathFactory, spec: Spec) -> Path:
     root = tmp_path_factory.mktemp("processes") / "bronze"
-    request = SampleRequest(
-        output=root,
-        start=date(2025, 10, 1),
-        days=2,
-        orders_per_day=20,
-        seed=11,
-        mess="light",
-        defects=True,
-    )
-    generate(request, spec=spec)
-    return root
+    return two_light_days(root, spec, seed=11)
 
 
 @pytest.fixture(scope="module")

@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
-from datetime import date
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from medallion.errors import GateError
-from medallion.sample import SampleRequest, generate
 from medallion.spec import Spec
-from tests.running import Shop
+from tests.running import Shop, two_light_days
 
 DAY = "ingest_dt=2025-10-02"
 COMPARED = [
@@ -32,17 +30,7 @@ COMPARED = [
 @pytest.fixture(scope="module")
 def good(tmp_path_factory: pytest.TempPathFactory, spec: Spec) -> Path:
     root = tmp_path_factory.mktemp("good") / "bronze"
-    request = SampleRequest(
-        output=root,
-        start=date(2025, 10, 1),
-        days=2,
-        orders_per_day=20,
-        seed=5,
-        mess="light",
-        defects=True,
-    )
-    generate(request, spec=spec)
-    return root
+    return two_light_days(root, spec)
 
 
 @pytest.fixture(scope="module")
