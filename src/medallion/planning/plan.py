@@ -12,6 +12,7 @@ from medallion.lake.bronze import BronzeInventory, Finding, Listed
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.manifest import fingerprint
 from medallion.lake.quarantined import Selection, check_selection, selected_rows
+from medallion.planning.code import Recoded, recoded
 from medallion.planning.held_back import delivered_days, held_back, held_findings
 from medallion.planning.request import RunRequest
 from medallion.spec import BRONZE_DAY, Spec
@@ -65,6 +66,7 @@ class RunPlan:
         dimensions: The dimensions and whether they are fresh.
         findings: What a person should know about Bronze.
         snapshots: Which days the customer snapshots describe.
+        recoded: The enriched tables whose days are made again because of their code.
     """
 
     mode: Literal["window", "replay", "forget", "pending"]
@@ -75,6 +77,7 @@ class RunPlan:
     dimensions: tuple[PlannedDimension, ...]
     findings: tuple[Finding, ...]
     snapshots: Literal["last", "all"]
+    recoded: tuple[Recoded, ...] = ()
 
     @property
     def days(self) -> list[date]:
@@ -112,6 +115,10 @@ class RunPlan:
                 }
                 for d in self.dimensions
             ],
+            "recoded": [
+                {"table": f"enriched.{one.name}", "days": one.days, "reason": one.reason}
+                for one in self.recoded
+            ],
             "findings": [str(finding) for finding in self.findings],
         }
 
@@ -124,7 +131,7 @@ def calendar(first: date, last: date) -> list[date]:
 def plan_run(
     request: RunRequest, spec: Spec, bronze: BronzeInventory, lake: LakeInventory
 ) -> RunPlan:
-    """Decides what a run processes.
+    """Decides what a run processes, and which days of Enriched it makes again for their code.
 
     Without a window that is every Bronze day that is new, or of which a partition was
     delivered again since it was processed. A replay is every partition with the quarantined
@@ -135,9 +142,18 @@ def plan_run(
         UsageError: The window ends far behind all data.
     """
     if request.replay:
-        return _plan_replay(request, spec, bronze, lake)
-    if request.forget:
-        return _plan_forgetting(request, spec, bronze, lake)
+        plan = _plan_replay(request, spec, bronze, lake)
+    elif request.forget:
+        plan = _plan_forgetting(request, spec, bronze, lake)
+    else:
+        plan = _plan_days(request, spec, bronze, lake)
+    return replace(plan, recoded=recoded(spec, lake))
+
+
+def _plan_days(
+    request: RunRequest, spec: Spec, bronze: BronzeInventory, lake: LakeInventory
+) -> RunPlan:
+    """Plans the days of a window, or whatever is pending."""
     held = held_back(spec, bronze, lake)
     reasons = _reasons(request, spec, bronze, lake, held)
     planned = tuple(_planned(spec, bronze, lake, reasons))
