@@ -147,7 +147,8 @@ def plan_run(
         plan = _plan_forgetting(request, spec, bronze, lake)
     else:
         plan = _plan_days(request, spec, bronze, lake)
-    return replace(plan, recoded=recoded(spec, lake))
+    findings = (*plan.findings, *_ahead(plan, spec, bronze, lake))
+    return replace(plan, findings=findings, recoded=recoded(spec, lake))
 
 
 def _plan_days(
@@ -212,6 +213,32 @@ def _findings(
         *_vanished(spec, bronze, lake, reasons),
         *_lost(spec, bronze, lake),
     )
+
+
+def _ahead(
+    plan: RunPlan, spec: Spec, bronze: BronzeInventory, lake: LakeInventory
+) -> Iterable[Finding]:
+    """Partitions of dimensions that no snapshot holds the rows of: no event day reaches them.
+
+    Those within the days that events have been delivered for come with a later run.
+    """
+    held, newest = held_back(spec, bronze, lake), lake.newest_snapshots()
+    usual = [day for day in delivered_days(spec, bronze) if day not in held]
+    for name in spec.dimensions:
+        reached = max([plan.horizon, *usual, newest.get(name, plan.horizon)])
+        for listed in bronze.tables.get(name, ()):
+            if listed.day and listed.day > reached and listed.total_rows:
+                ahead = (listed.day - reached).days
+                yield Finding(
+                    "partition_ahead",
+                    name,
+                    listed.partition,
+                    f"lies {ahead:,} {'day' if ahead == 1 else 'days'} after {reached}, the last "
+                    f"day that there is a snapshot for: its {listed.total_rows:,} rows count when "
+                    "a run reaches its day, its keys are known already. If the date is wrong, "
+                    "take it out of Bronze",
+                    critical=ahead > spec.max_day_gap,
+                )
 
 
 def _check_end(

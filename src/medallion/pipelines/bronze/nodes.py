@@ -152,5 +152,6 @@ _LAYOUT = (
     "partition_name",
     "partition_kept",
     "partition_lost",
+    "partition_ahead",
     "day_held_back",
 )
