@@ -12,6 +12,7 @@ from medallion.lake.bronze import BronzeInventory, Finding, Listed
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.manifest import fingerprint
 from medallion.lake.quarantined import Selection, check_selection, selected_rows
+from medallion.lake.snapshots import lost_snapshots
 from medallion.planning.code import Recoded, recoded
 from medallion.planning.held_back import delivered_days, held_back, held_findings
 from medallion.planning.request import RunRequest
@@ -147,7 +148,7 @@ def plan_run(
         plan = _plan_forgetting(request, spec, bronze, lake)
     else:
         plan = _plan_days(request, spec, bronze, lake)
-    findings = (*plan.findings, *_ahead(plan, spec, bronze, lake))
+    findings = (*plan.findings, *_ahead(plan, spec, bronze, lake), *_lost_snapshots(spec, lake))
     return replace(plan, findings=findings, recoded=recoded(spec, lake))
 
 
@@ -527,6 +528,19 @@ def _lost(spec: Spec, bronze: BronzeInventory, lake: LakeInventory) -> Iterable[
                 message = "its Silver rows were deleted, and Bronze no longer holds them"
                 where = f"{BRONZE_DAY}={value}"
                 yield Finding("partition_lost", table, where, message, critical=True)
+
+
+def _lost_snapshots(spec: Spec, lake: LakeInventory) -> Iterable[Finding]:
+    """Older snapshots that were deleted; Bronze says how it is now, not how it was then."""
+    for name in spec.dimensions:
+        for path in lost_snapshots(lake, name):
+            layer, _, partition = path.split("/")
+            what = "snapshot" if layer == "dims" else "quarantined rows of this snapshot"
+            message = (
+                f"the {what} ({path}) {'was' if layer == 'dims' else 'were'} deleted, and Bronze no"
+                " longer says what stood there; put the folder back from a copy if you need it"
+            )
+            yield Finding("snapshot_lost", name, partition, message)
 
 
 def _dimension(

@@ -153,5 +153,6 @@ _LAYOUT = (
     "partition_kept",
     "partition_lost",
     "partition_ahead",
+    "snapshot_lost",
     "day_held_back",
 )
