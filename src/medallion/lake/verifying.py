@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from medallion.lake.damage import LAYERS, find_damage
 from medallion.lake.inventory import LakeInventory, unreadable_state
 from medallion.lake.manifest import PartitionManifest
+from medallion.lake.snapshots import lost_snapshots
 from medallion.lake.store import Lake
 
 _AGAIN = "run `kedro run`: it makes again what Bronze still says, and names the rest."
@@ -43,6 +44,7 @@ def verify_lake(lake: LakeInventory, warehouse: str) -> Verified:
     problems = [
         *map(str, damaged),
         *_incomplete(lake, {damage.path for damage in damaged}),
+        *_lost(lake, {damage.path for damage in damaged}),
         *unreadable_state(lake),
         *([f"the warehouse {warehouse}"] if warehouse else []),
     ]
@@ -58,6 +60,15 @@ def _manifests(lake: Lake) -> Iterator[PartitionManifest]:
     for layer in LAYERS:
         for folder in sorted((lake.root / layer).glob("[!._]*/")):
             yield from lake.partitions(f"{layer}/{folder.name}").values()
+
+
+def _lost(lake: LakeInventory, damaged: set[str]) -> Iterator[str]:
+    """Older snapshots that were deleted."""
+    sound = LakeInventory(Lake(lake.lake.root, damaged), lake.spec)
+    for name in lake.spec.dimensions:
+        for path in lost_snapshots(sound, name):
+            if path not in damaged:
+                yield f"{path}: is not there"
 
 
 def _incomplete(lake: LakeInventory, damaged: set[str]) -> Iterator[str]:

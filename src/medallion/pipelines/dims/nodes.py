@@ -9,6 +9,7 @@ from typing import Any
 from medallion.dbt_project.results import Receipt
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.manifest import fingerprint
+from medallion.lake.snapshots import known_snapshots
 from medallion.lake.writes import StagedWrite
 from medallion.pipelines.bronze.nodes import OpenedBronze
 from medallion.pipelines.gates import Gatehouse, validate_layer
@@ -119,7 +120,12 @@ def validate(
 
     standing = {name: _standing(lake, name) for name in spec.dimensions}
     house = Gatehouse(request, suites, lake, before)
-    return validate_layer("dims", house, standing, measure, list(_keys_left(spec, lake)))
+    result = validate_layer("dims", house, standing, measure, list(_keys_left(spec, lake)))
+    ledger = {
+        name: {**entry, **known_snapshots(lake, name)}
+        for name, entry in result["validated"].items()
+    }
+    return {**result, "validated": ledger}
 
 
 def _keys_left(spec: Spec, lake: LakeInventory) -> Iterable[Failure]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
@@ -31,6 +32,8 @@ from medallion.quality.validating import Batch
 from medallion.spec import INGESTION_DAY, Spec
 from medallion.spec.reach import Values
 
+_LOG = logging.getLogger(__name__)
+
 # A batch of days reads at most about this many rows, which bounds memory for any window.
 _BATCH_ROWS = 12_000_000
 
@@ -43,7 +46,9 @@ def plan(
     lake: LakeInventory,
     **dimensions: pl.LazyFrame,
 ) -> EnrichedPlan:
-    """Finds the days of the ten tables that are due."""
+    """Finds the days of the ten tables that are due, and says which of them for their code."""
+    for made_by_other_code in run_plan.recoded:
+        _LOG.info("%s", made_by_other_code)
     wanted = EnrichedRequest(run_plan.asked_for, run_plan.end, run_plan.horizon, run_plan.snapshots)
     values = _dimension_values(spec, dimensions)
     return plan_enriched(wanted, spec, lake, values, request.transforms)
