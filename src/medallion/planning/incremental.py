@@ -312,7 +312,11 @@ class _Planner:
         standing = base.lake.enriched_days(self._name)
         if self._transform.kind != "snapshot" or request.snapshots == "all":
             return sorted({*base.event_days, *standing})
-        return sorted({*standing, request.horizon, request.end} if base.days else {*standing})
+        if not base.days:
+            return sorted(standing)
+        # An old day that is delivered late, or mended, is described by the days after it.
+        described = {request.horizon, request.end} if base.asked else {request.horizon}
+        return sorted({*standing, *described})
 
     def _spans(self, day: date) -> dict[str, tuple[Span, ...]]:
         """The partitions of each input that a day is computed from."""
