@@ -184,7 +184,7 @@ def test_a_warehouse_that_is_open_elsewhere_stops_no_run(
     )  # fmt: skip
     assert holder.stdout is not None
     holder.stdout.readline()
-    b.change(lake / "bronze" / "orders" / b.THIRD, b.put("status", "returned-twice"))
+    b.change(lake / "bronze" / "orders" / b.THIRD, b.put("order_channel", "phone"))
     outcome = run(lake / "bronze", lake / "data")
     counted, _ = holder.communicate()
     assert outcome.code == 0, outcome.text[-2000:]
