@@ -7,7 +7,6 @@ import shutil
 from decimal import Decimal
 from pathlib import Path
 
-import polars as pl
 import pyarrow as pa
 import pytest
 
