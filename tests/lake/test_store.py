@@ -57,7 +57,7 @@ def lake(tmp_path: Path) -> Lake:
 def test_a_commit_replaces_every_partition_and_leaves_no_staging(lake: Lake) -> None:
     commit_of(lake, 2).apply_all()
     assert set(values(lake).values()) == {2}
-    assert not list((lake.root / store.STAGING).rglob("*.parquet"))
+    assert not list(lake.places.staging.rglob("*.parquet"))
 
 
 def test_a_crash_before_the_journal_leaves_the_lake_as_it_was(lake: Lake) -> None:
@@ -65,7 +65,7 @@ def test_a_crash_before_the_journal_leaves_the_lake_as_it_was(lake: Lake) -> Non
     stage(staging, "base/orders", "2025-10-01", 2)
     assert lake.recover() == []
     assert set(values(lake).values()) == {1}
-    assert not (lake.root / store.STAGING).exists()
+    assert not lake.places.staging.exists()
 
 
 @pytest.mark.parametrize("survived", range(len(TABLES) * len(DAYS)))
@@ -240,7 +240,7 @@ def test_a_recovery_leaves_a_living_run_alone(lake: Lake) -> None:
     for run in ("living", "dead"):
         stage(lake.staging(run, "base_silver"), "base/orders", "2025-10-03", 3)
     lake.recover(living="living")
-    assert [path.name for path in (lake.root / store.STAGING).iterdir()] == ["living"]
+    assert [path.name for path in lake.places.staging.iterdir()] == ["living"]
 
 
 def test_a_step_that_is_done_again_completes_its_former_commit_first(lake: Lake) -> None:

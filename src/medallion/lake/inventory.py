@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,10 +12,8 @@ from medallion.errors import LakeError
 from medallion.lake.manifest import PartitionManifest
 from medallion.lake.store import Lake
 from medallion.spec import Spec
+from medallion.storage.layout import Layout
 
-_POINTER = "dims/_latest.json"
-_STATE = "enriched/_state"
-_VALIDATED = "_validated"
 _CONTENT = "content"
 _T = TypeVar("_T")
 
@@ -26,11 +24,17 @@ class LakeInventory:
     Args:
         lake: The lake.
         spec: The tables in it.
+        layout: Where the rest is; beside the lake if nobody says.
     """
 
-    def __init__(self, lake: Lake, spec: Spec) -> None:
+    def __init__(self, lake: Lake, spec: Spec, layout: Layout | None = None) -> None:
         self.lake = lake
         self.spec = spec
+        self.layout = layout or Layout.below(lake.root.parent)
+
+    def without(self, partitions: Iterable[str]) -> LakeInventory:
+        """The same lake as if some partitions, by their path below its root, were not there."""
+        return LakeInventory(Lake(self.lake.root, partitions), self.spec, self.layout)
 
     def base(self, table: str) -> dict[date, PartitionManifest]:
         """Accepted partitions of an event table, by day."""
@@ -81,7 +85,7 @@ class LakeInventory:
 
         It counts as long as the rows that were made of it stand; a day may have none.
         """
-        state = _read_mapping(self.lake.root / _STATE / f"{transform}.json")
+        state = _read_mapping(self.lake.root / self.lake.places.made_from_key(transform))
         standing = self.lake.partitions(f"enriched/{transform}")
         return {
             day: made_from
@@ -92,13 +96,13 @@ class LakeInventory:
 
     def days_without_rows(self, transform: str) -> list[str]:
         """Days whose rows were made and do not stand, by ISO day, ascending."""
-        state = _read_mapping(self.lake.root / _STATE / f"{transform}.json")
+        state = _read_mapping(self.lake.root / self.lake.places.made_from_key(transform))
         standing = self.lake.partitions(f"enriched/{transform}")
         return sorted(d for d, f in state.items() if f.get(_CONTENT) and d not in standing)
 
     def validated(self, layer: str) -> dict[str, Any]:
         """What the gate of a layer has validated, by table."""
-        return _read_mapping(self.lake.root / _VALIDATED / f"{layer}.json")
+        return _read_mapping(self.lake.root / self.lake.places.ledger_key(layer))
 
     def seen(self, layer: str, table: str) -> set[str]:
         """The partitions of a table that the gate of its layer has validated, by value."""
@@ -136,7 +140,7 @@ class LakeInventory:
 def write_pointer(lake: LakeInventory) -> None:
     """Lets the pointer name the newest snapshots that stand."""
     newest = {name: day.isoformat() for name, day in lake.newest_snapshots().items()}
-    path = lake.lake.root / _POINTER
+    path = lake.lake.root / lake.lake.places.pointer
     if newest or path.exists():
         write_json(path, newest)
 
@@ -144,11 +148,13 @@ def write_pointer(lake: LakeInventory) -> None:
 def unreadable_state(lake: LakeInventory) -> list[str]:
     """Files of state that cannot be read, and a pointer that names other snapshots, a line each."""
     root = lake.lake.root
-    files = [*sorted((root / _STATE).glob("*.json")), *sorted((root / _VALIDATED).glob("*.json"))]
+    places = lake.lake.places
+    folders = (root / places.made_from, root / places.ledgers)
+    files = [file for folder in folders for file in sorted(folder.glob("*.json"))]
     found = [f"{_below(file, root)}: cannot be read" for file in files if not _read_mapping(file)]
     newest = {name: day.isoformat() for name, day in lake.newest_snapshots().items()}
-    if _read_mapping(root / _POINTER) != newest:
-        found.append(f"{_POINTER}: does not name the newest snapshots")
+    if _read_mapping(root / places.pointer) != newest:
+        found.append(f"{places.pointer}: does not name the newest snapshots")
     return found
 
 
@@ -158,14 +164,15 @@ def _below(path: Path, root: Path) -> str:
 
 def move_pointer(lake: Lake, dimension: str, day: date) -> None:
     """Lets the pointer name a newer snapshot; it never moves back."""
-    pointer = _read_mapping(lake.root / _POINTER)
+    path = lake.root / lake.places.pointer
+    pointer = _read_mapping(path)
     if pointer.get(dimension, "") < day.isoformat():
-        write_json(lake.root / _POINTER, {**pointer, dimension: day.isoformat()})
+        write_json(path, {**pointer, dimension: day.isoformat()})
 
 
 def write_state(lake: Lake, transform: str, made_from: Mapping[str, Mapping[str, str]]) -> None:
     """Records what days of an enriched table were made from, and that they stand."""
-    path = lake.root / _STATE / f"{transform}.json"
+    path = lake.root / lake.places.made_from_key(transform)
     standing = lake.partitions(f"enriched/{transform}")
     made = {day: {**f, _CONTENT: _content(standing.get(day))} for day, f in made_from.items()}
     write_json(path, {**_read_mapping(path), **made})
@@ -173,7 +180,7 @@ def write_state(lake: Lake, transform: str, made_from: Mapping[str, Mapping[str,
 
 def drop_state(lake: Lake, transform: str, days: set[str]) -> None:
     """Forgets what days of an enriched table were made from."""
-    path = lake.root / _STATE / f"{transform}.json"
+    path = lake.root / lake.places.made_from_key(transform)
     state = _read_mapping(path)
     if days & state.keys():
         write_json(path, {day: made for day, made in state.items() if day not in days})

@@ -23,8 +23,8 @@ from medallion.events import PartitionChange, TableWritten, announce
 from medallion.lake.manifest import MANIFEST, Origin, PartitionManifest, describe_files
 from medallion.lake.names import as_run_id, is_hidden
 from medallion.lake.swap import clear_beside, remove_folder, replace_folder
+from medallion.storage.layout import LakeLayout
 
-STAGING = "_staging"
 _JOURNAL = "_JOURNAL.json"
 _cache: dict[str, tuple[tuple[int, int], PartitionManifest]] = {}
 
@@ -39,6 +39,7 @@ class Lake:
 
     def __init__(self, root: str | Path, without: Iterable[str] = ()) -> None:
         self.root = Path(root)
+        self.places = LakeLayout(self.root)
         self._without = frozenset(without)
 
     def partitions(self, table: str) -> dict[str, PartitionManifest]:
@@ -84,7 +85,7 @@ class Lake:
         A step that is done again first completes the commit of its former try, so that it sees
         the lake as it was before or as it was to be.
         """
-        folder = self.root / STAGING / as_run_id(run_id) / step
+        folder = self.places.staged(as_run_id(run_id), step)
         if folder.exists():
             if (folder / _JOURNAL).exists():
                 Commit.reopen(self, folder).apply_all()
@@ -94,7 +95,7 @@ class Lake:
 
     def remove(self, partitions: Iterable[str]) -> None:
         """Takes partitions away, by their path below the root; each goes in one step."""
-        aside = self.root / STAGING / "_removed"
+        aside = self.places.removed
         for partition in partitions:
             (aside / partition).parent.mkdir(parents=True, exist_ok=True)
             (self.root / partition).rename(aside / partition)
@@ -111,13 +112,13 @@ class Lake:
             What was done, a line for each partition completed.
         """
         done: list[str] = []
-        for run in sorted((self.root / STAGING).glob(as_run_id(only) if only else "*")):
+        for run in sorted(self.places.staging.glob(as_run_id(only) if only else "*")):
             if run.name != living:
                 for journal in sorted(run.glob(f"*/{_JOURNAL}")):
                     done.extend(Commit.reopen(self, journal.parent).apply_all())
                 shutil.rmtree(run, ignore_errors=True)
         with suppress(OSError):  # another run's staging is in it, or there is none
-            (self.root / STAGING).rmdir()
+            self.places.staging.rmdir()
         return done
 
 

@@ -62,13 +62,13 @@ def _manifests(lake: Lake) -> Iterator[PartitionManifest]:
 
 def _incomplete(lake: LakeInventory, damaged: set[str]) -> Iterator[str]:
     """What should stand beside what stands, and does not."""
-    sound = LakeInventory(Lake(lake.lake.root, damaged), lake.spec)
+    sound = lake.without(damaged)
     for table in lake.spec.events:
         for day, made_from in sound.processed(table).items():
             places = {f"{layer}/{table}/ingestion_dt={day}" for layer in ("base", "quarantine")}
             if not made_from and not places & damaged:
                 yield f"{table} of {day}: some of its rows, accepted or put aside, are gone"
-        reached = {str(day) for day in LakeInventory(lake.lake, lake.spec).processed(table)}
+        reached = {str(day) for day in lake.processed(table)}
         for value in sorted(sound.seen("base_silver", table) - reached):
             yield f"base/{table}/ingestion_dt={value}: is not there"
     for name in lake.spec.dimensions:

@@ -167,15 +167,6 @@ class Run:
         return self.locks / f"{self.folder.run_id}~~{step}.step"
 
 
-def processes(context: Any) -> Path:
-    """The folder on this machine for the locks of living processes.
-
-    Args:
-        context: The Kedro context.
-    """
-    return Path(context.config_loader["globals"]["runs_root"]) / "_processes"
-
-
 @contextmanager
 def alone(lake: Lake, locks: Path, name: str) -> Iterator[None]:
     """Keeps runs away for as long as a command looks at the lake, or changes it.

@@ -30,7 +30,7 @@ class MetricsSink(Sink):
         settings = self._around.settings.metrics
         if not settings.file:
             return
-        folder = self._around.data_root / "metrics" / "runs"
+        folder = self._around.layout.run_metrics
         earlier = list(_earlier(folder, settings.trailing_runs))
         measured = {
             "run_id": record.run_id,

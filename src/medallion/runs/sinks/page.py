@@ -16,11 +16,11 @@ class PageSink(Sink):
 
     def end(self, record: RunRecord) -> None:
         """Writes the report and the page."""
-        folder = self._around.data_root / "reports"
-        write_json(folder / "run.json", record.as_json())
+        layout = self._around.layout
+        write_json(layout.run_report, record.as_json())
         if record.did_nothing and record.status == "succeeded":
             return
         from medallion.quality.reports.page import page
 
         content = page(record.as_json(), record.gates)
-        replace_text(folder / self._around.file_name / "index.html", content)
+        replace_text(layout.run_page(self._around.file_name), content)
