@@ -67,6 +67,8 @@ class RunGuard:
         run_id = request.run_id if is_shared else as_run_id(generate_timestamp())
         folder = RunFolder(LocalStorage(layout.runs), run_id)
         lake = Lake(layout.silver)
+        lake.state.release()
+        lake.state.remember_in(layout.lake_index)
         self._current.run = Run(folder, lake, layout.processes, is_shared)
         began = folder.request() or {}
         context.config_loader.runtime_params = {**began, **self._asked, "run_id": run_id}
@@ -98,6 +100,7 @@ class RunGuard:
         self._current.check(run_params, catalog)
         is_joined = self._current.run.folder.request() is not None
         completed = self._current.run.begin(self._asked)
+        self._current.run.lake.state.hold()
         self._unlisten = events.listen(self._note)
         atexit.register(self._interrupted)
         if completed:
@@ -147,6 +150,8 @@ class RunGuard:
         atexit.unregister(self._interrupted)
         self._unlisten()
         self._current.run.end(status, _steps_of_a_run(), error)
+        self._current.run.lake.state.save()
+        self._current.run.lake.state.release()
 
 
 def _check_inputs(pipeline: Pipeline, catalog: DataCatalog) -> None:

@@ -8,7 +8,6 @@ it is completed by the next run, so a layer's tables always move together.
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -20,13 +19,19 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from medallion.errors import LakeError
 from medallion.events import PartitionChange, TableWritten, announce
-from medallion.lake.manifest import MANIFEST, Origin, PartitionManifest, describe_files
-from medallion.lake.names import as_run_id, is_hidden
+from medallion.lake.manifest import (
+    MANIFEST,
+    Origin,
+    PartitionManifest,
+    describe_files,
+    parse_manifest,
+)
+from medallion.lake.names import as_run_id
+from medallion.lake.state import reader_of
 from medallion.lake.swap import clear_beside, remove_folder, replace_folder
 from medallion.storage.layout import LakeLayout
 
 _JOURNAL = "_JOURNAL.json"
-_cache: dict[str, tuple[tuple[int, int], PartitionManifest]] = {}
 
 
 class Lake:
@@ -40,6 +45,7 @@ class Lake:
     def __init__(self, root: str | Path, without: Iterable[str] = ()) -> None:
         self.root = Path(root)
         self.places = LakeLayout(self.root)
+        self.state = reader_of(self.root.absolute())
         self._without = frozenset(without)
 
     def partitions(self, table: str) -> dict[str, PartitionManifest]:
@@ -48,18 +54,20 @@ class Lake:
         Raises:
             LakeError: A partition has no readable manifest.
         """
-        folder = self.root / table
-        if not folder.is_dir():
-            return {}
-        with os.scandir(folder) as entries:
-            names = sorted(
-                entry.name
-                for entry in entries
-                if "=" in entry.name
-                and not is_hidden(entry.name)
-                and f"{table}/{entry.name}" not in self._without
-            )
-        return {name.partition("=")[2]: load_manifest(folder / name) for name in names}
+        state = self.state.table(table)
+        for name in state.unreadable:
+            if f"{table}/{name}" not in self._without:
+                raise LakeError(
+                    f"{self.root / table / name} has no readable {MANIFEST}.",
+                    hint="remove the folder; the next run that includes its day makes it anew.",
+                )
+        if not self._without:
+            return dict(state.by_value)
+        return {
+            name.partition("=")[2]: manifest
+            for name, manifest in state.partitions.items()
+            if f"{table}/{name}" not in self._without
+        }
 
     def files(self, table: str, values: set[str] | None = None) -> list[Path]:
         """The Parquet files of a table, or of some of its partitions, in a fixed order."""
@@ -99,6 +107,7 @@ class Lake:
         for partition in partitions:
             (aside / partition).parent.mkdir(parents=True, exist_ok=True)
             (self.root / partition).rename(aside / partition)
+            self.state.forget(partition.rpartition("/")[0])
         shutil.rmtree(aside, ignore_errors=True)
 
     def recover(self, *, only: str | None = None, living: str | None = None) -> list[str]:
@@ -236,6 +245,7 @@ class Commit:
         mine = sorted(name for name in self._pending if name.startswith(f"{table}/"))
         for partition in mine:
             self._apply_partition(partition)
+        self.lake.state.forget(table)
         if mine:
             announce(self._written(table, mine))
         with self._lock:
@@ -255,7 +265,7 @@ class Commit:
         text = self.journal.replace.get(partition) or self.journal.same.get(partition)
         if text is None:
             return PartitionChange(key=key, value=value, status="removed")
-        manifest = PartitionManifest.model_validate_json(text)
+        manifest = parse_manifest(text)
         origins = self.journal.origins.get(partition, {})
         rows = [origin.rows for origin in origins.values() if origin.rows is not None]
         return PartitionChange(
@@ -289,26 +299,3 @@ class Commit:
 
 def _read_text(path: Path) -> str | None:
     return path.read_text(encoding="utf-8") if path.is_file() else None
-
-
-def load_manifest(folder: Path) -> PartitionManifest:
-    """The manifest of a partition.
-
-    Raises:
-        LakeError: It is not there, or cannot be read.
-    """
-    path = folder / MANIFEST
-    try:
-        stat = path.stat()
-        stamp = (stat.st_mtime_ns, stat.st_ino)
-        cached = _cache.get(str(path))
-        if cached and cached[0] == stamp:
-            return cached[1]
-        manifest = PartitionManifest.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        raise LakeError(
-            f"{folder} has no readable {MANIFEST}.",
-            hint="remove the folder; the next run that includes its day makes it anew.",
-        ) from error
-    _cache[str(path)] = (stamp, manifest)
-    return manifest

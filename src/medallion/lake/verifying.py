@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from medallion.lake.damage import LAYERS, find_damage
+from medallion.lake.damage import find_damage
 from medallion.lake.inventory import LakeInventory, unreadable_state
 from medallion.lake.manifest import PartitionManifest
 from medallion.lake.store import Lake
@@ -55,9 +55,8 @@ def verify_lake(lake: LakeInventory, warehouse: str) -> Verified:
 
 
 def _manifests(lake: Lake) -> Iterator[PartitionManifest]:
-    for layer in LAYERS:
-        for folder in sorted((lake.root / layer).glob("[!._]*/")):
-            yield from lake.partitions(f"{layer}/{folder.name}").values()
+    for table in lake.state.tables():
+        yield from lake.partitions(table).values()
 
 
 def _incomplete(lake: LakeInventory, damaged: set[str]) -> Iterator[str]:
