@@ -142,3 +142,19 @@ def test_deleting_what_is_gone_is_no_matter(storage: Storage) -> None:
 def test_a_key_cannot_leave_the_root(storage: Storage, key: str) -> None:
     with pytest.raises(StorageError, match="cannot be the key"):
         storage.write(key, b"")
+
+
+def test_what_was_appended_is_at_the_end(storage: Storage) -> None:
+    for part in (b"one\n", b"two\n"):
+        storage.append("a/b.jsonl", part)
+    assert storage.read("a/b.jsonl").data == b"one\ntwo\n"
+    storage.append("a/b.jsonl", b"three\n")
+    assert storage.read("a/b.jsonl").data == b"one\ntwo\nthree\n"
+
+
+def test_a_listing_looks_below_its_prefix_alone(storage: Storage) -> None:
+    for key in ("a/b", "a/bc/d", "ab", "c/a/b"):
+        storage.write(key, b"")
+    assert [entry.key for entry in storage.listed("a/b")] == ["a/b", "a/bc/d"]
+    assert [entry.key for entry in storage.listed("a/")] == ["a/b", "a/bc/d"]
+    assert list(storage.listed("none/")) == []

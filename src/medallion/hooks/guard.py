@@ -25,7 +25,7 @@ from medallion.planning.request import check_transforms, parse_request
 from medallion.runs.folder import RunFolder
 from medallion.runs.lifecycle import Run, Status
 from medallion.spec import load_spec
-from medallion.storage import LocalStorage
+from medallion.storage import open_storage
 from medallion.storage.layout import Layout
 
 logger = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ class RunGuard:
         check_transforms(request, spec)
         is_shared = "run_id" in self._asked
         run_id = request.run_id if is_shared else as_run_id(generate_timestamp())
-        folder = RunFolder(LocalStorage(layout.runs), run_id)
+        folder = RunFolder(open_storage(layout.runs), run_id)
         lake = Lake(layout.silver)
         lake.state.release()
         lake.state.remember_in(layout.lake_index)

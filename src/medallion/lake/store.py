@@ -29,6 +29,7 @@ from medallion.lake.manifest import (
 from medallion.lake.names import as_run_id
 from medallion.lake.state import reader_of
 from medallion.lake.swap import clear_beside, remove_folder, replace_folder
+from medallion.storage import Document, open_storage
 from medallion.storage.layout import LakeLayout
 
 _JOURNAL = "_JOURNAL.json"
@@ -45,8 +46,13 @@ class Lake:
     def __init__(self, root: str | Path, without: Iterable[str] = ()) -> None:
         self.root = Path(root)
         self.places = LakeLayout(self.root)
+        self.storage = open_storage(self.root)
         self.state = reader_of(self.root.absolute())
         self._without = frozenset(without)
+
+    def document(self, key: str) -> Document:
+        """A small object of the lake's state."""
+        return Document(self.storage, key)
 
     def partitions(self, table: str) -> dict[str, PartitionManifest]:
         """The committed partitions of a table such as `base/orders`, by value, ascending.

@@ -7,6 +7,7 @@ The laws hold for every implementation, and `tests/storage/test_laws.py` asks th
 - `swap` succeeds only if the object is still the version that the writer has read.
 - `upload` never replaces an object: files of data are immutable.
 - An object has a new version after every write, and `listed` gives the version `read` gives.
+- What was appended is at the end, in the order it was given, as long as one writer appends.
 """
 
 from __future__ import annotations
@@ -51,11 +52,13 @@ class Entry:
         key: Its key.
         size: Its bytes.
         version: As `read` gives it.
+        changed_ns: When it was written, in nanoseconds since 1970, UTC.
     """
 
     key: str
     size: int
     version: str
+    changed_ns: int
 
 
 class Storage(Protocol):
@@ -92,6 +95,9 @@ class Storage(Protocol):
 
     def write(self, key: str, data: bytes) -> str:
         """Writes an object whatever was there: for keys that have one writer at a time."""
+
+    def append(self, key: str, data: bytes) -> None:
+        """Adds bytes to the end of an object, or makes it: for keys that have one writer."""
 
     def upload(self, source: Path, key: str) -> str:
         """Copies a file to an object that is not there yet.
@@ -157,6 +163,13 @@ class LocalStorage:
             draft.write_bytes(data)
             return self._put(draft, key)
 
+    def append(self, key: str, data: bytes) -> None:
+        """See `Storage.append`."""
+        path = self._path(key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab") as file:
+            file.write(data)
+
     def upload(self, source: Path, key: str) -> str:
         """See `Storage.upload`."""
         with self._draft(key) as draft:
@@ -175,14 +188,16 @@ class LocalStorage:
 
     def listed(self, prefix: str = "") -> Iterator[Entry]:
         """See `Storage.listed`."""
+        # What lies beside the folder of the prefix need not be looked at: a lake is large.
+        above = prefix.rpartition("/")[0]
         found = (
             path.relative_to(self._folder).as_posix()
-            for path in self._folder.rglob("*")
+            for path in (self._path(above) if above else self._folder).rglob("*")
             if path.is_file() and not path.name.startswith(_LOCK[0])
         )
         for key in sorted(key for key in found if key.startswith(prefix)):
             stat = self._path(key).stat()
-            yield Entry(key, stat.st_size, _version(stat))
+            yield Entry(key, stat.st_size, _version(stat), stat.st_mtime_ns)
 
     def delete(self, key: str, version: str | None = None) -> None:
         """See `Storage.delete`."""

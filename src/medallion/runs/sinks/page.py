@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from medallion.lake.inventory import replace_text, write_json
 from medallion.runs.record import RunRecord
 from medallion.runs.sinks.sink import Sink, Surroundings
+from medallion.storage import Document
 
 
 class PageSink(Sink):
@@ -17,10 +17,10 @@ class PageSink(Sink):
     def end(self, record: RunRecord) -> None:
         """Writes the report and the page."""
         layout = self._around.layout
-        write_json(layout.run_report, record.as_json())
+        Document.at(layout.run_report).write(record.as_json())
         if record.did_nothing and record.status == "succeeded":
             return
         from medallion.quality.reports.page import page
 
         content = page(record.as_json(), record.gates)
-        replace_text(layout.run_page(self._around.file_name), content)
+        Document.at(layout.run_page(self._around.file_name)).write_text(content)
