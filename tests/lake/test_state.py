@@ -20,7 +20,7 @@ from medallion.lake.damage import find_damage
 from medallion.lake.manifest import MANIFEST, content_hash, describe_files, write_manifest
 from medallion.lake.manifest import PartitionManifest as Manifest
 from medallion.lake.state import LakeState, StateReader
-from medallion.lake.store import Commit, Lake
+from medallion.lake.store import Lake
 
 TABLES = ("base/orders", "dims/customers")
 FILE = "part-0000.parquet"
@@ -230,7 +230,7 @@ class TestARun:
     def commit(self, lake: Lake, text: str) -> None:
         staging = lake.staging("run", "step")
         put(staging, "base/orders", 1, text)
-        Commit.prepare(lake, staging, {}).apply_all()
+        lake.prepare(staging, {}).apply_all()
 
     def inputs(self, lake: Lake) -> list[str]:
         return [found.inputs["bronze"] for found in lake.partitions("base/orders").values()]

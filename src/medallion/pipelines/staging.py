@@ -7,9 +7,10 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from medallion.lake.commits import Commit
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.sealing import seal
-from medallion.lake.store import Commit, Lake
+from medallion.lake.store import Lake
 from medallion.planning.request import RunRequest
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def publish_staged(
                 **facts(table.split("/")[1], partition.value),
             )
     remove = {table: names - staged.get(table, set()) for table, names in replaced.items()}
-    return Commit.prepare(lake, staging, remove)
+    return lake.prepare(staging, remove)
 
 
 def as_day(value: str) -> date:
