@@ -158,3 +158,10 @@ def test_a_listing_looks_below_its_prefix_alone(storage: Storage) -> None:
     assert [entry.key for entry in storage.listed("a/b")] == ["a/b", "a/bc/d"]
     assert [entry.key for entry in storage.listed("a/")] == ["a/b", "a/bc/d"]
     assert list(storage.listed("none/")) == []
+
+
+def test_folders_are_what_keys_begin_with(storage: Storage) -> None:
+    assert storage.folders() == []
+    for key in ("b/1", "a/1", "a/2/3", "c"):
+        storage.write(key, b"")
+    assert storage.folders() == ["a", "b"]

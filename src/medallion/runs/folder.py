@@ -54,6 +54,10 @@ class RunFolder:
             return self._join(request)
         return dict(request)
 
+    def has_begun(self) -> bool:
+        """Whether a process has noted what the run is asked for."""
+        return Document(self.storage, self._key(REQUEST)).exists()
+
     def request(self) -> dict[str, Any] | None:
         """What the run was asked for; None while there is no such run.
 
@@ -142,16 +146,9 @@ class RunFolder:
 
 def unfinished(storage: Storage) -> Iterable[RunFolder]:
     """The runs that have begun and not ended, in the order of their ids."""
-    began, ended = set(), set()
-    for entry in storage.listed():
-        run_id, _, name = entry.key.partition("/")
-        if not is_run_id(run_id):
-            continue  # somebody's copy of a run's folder is no run
-        if name == REQUEST:
-            began.add(run_id)
-        elif name == ENDED:
-            ended.add(run_id)
-    return [RunFolder(storage, run_id) for run_id in sorted(began - ended)]
+    # Somebody's copy of a run's folder is no run.
+    runs = (RunFolder(storage, name) for name in storage.folders() if is_run_id(name))
+    return [run for run in runs if run.ended() is None and run.has_begun()]
 
 
 def _encoded(facts: Mapping[str, Any]) -> bytes:

@@ -116,6 +116,9 @@ class Storage(Protocol):
     def listed(self, prefix: str = "") -> Iterator[Entry]:
         """The objects whose keys begin with `prefix`, in the order of their keys."""
 
+    def folders(self) -> list[str]:
+        """What keys below others begin with, up to their first `/`; each once, in order."""
+
     def delete(self, key: str, version: str | None = None) -> None:
         """Removes an object; one that is gone already is no matter.
 
@@ -198,6 +201,13 @@ class LocalStorage:
         for key in sorted(key for key in found if key.startswith(prefix)):
             stat = self._path(key).stat()
             yield Entry(key, stat.st_size, _version(stat), stat.st_mtime_ns)
+
+    def folders(self) -> list[str]:
+        """See `Storage.folders`."""
+        if not self._folder.is_dir():
+            return []
+        with os.scandir(self._folder) as entries:
+            return sorted(entry.name for entry in entries if entry.is_dir())
 
     def delete(self, key: str, version: str | None = None) -> None:
         """See `Storage.delete`."""
