@@ -79,6 +79,12 @@ def test_a_lake_without_tables_is_empty(tmp_path: Path) -> None:
     assert as_read_anew(tmp_path / "silver").tables == {}
 
 
+def test_a_file_in_the_place_of_a_table_is_a_table_without_partitions(tmp_path: Path) -> None:
+    (tmp_path / "base").mkdir()
+    (tmp_path / "base" / "orders").touch()
+    assert Lake(tmp_path).partitions("base/orders") == {}
+
+
 def test_the_state_says_where_each_file_is(tmp_path: Path) -> None:
     folders = [put(tmp_path, "base/orders", day, "x") for day in (2, 1)]
     files = as_read_anew(tmp_path).files("base/orders")

@@ -24,6 +24,7 @@ from medallion.lake.names import as_run_id
 from medallion.lake.state import StateReader
 from medallion.lake.swap import clear_beside, remove_folder, replace_folder
 from medallion.storage import LocalStorage
+from medallion.storage.filesystem import clear_drafts
 from medallion.storage.layout import LakeLayout
 
 _JOURNAL = "_JOURNAL.json"
@@ -90,6 +91,8 @@ class DiskCommits:
 
     def recover(self, *, only: str | None, living: str | None) -> list[str]:
         """See `Commits.recover`."""
+        for folder in self.places.state_folders:
+            clear_drafts(folder)
         done: list[str] = []
         for run in sorted(self.places.staging.glob(as_run_id(only) if only else "*")):
             if run.name != living:

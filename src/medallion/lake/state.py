@@ -267,8 +267,11 @@ def reader_of(root: Path) -> StateReader:
 
 
 def _partition_folders(folder: str) -> list[str]:
-    with os.scandir(folder) as entries:
-        names = [entry.name for entry in entries]
+    try:
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in entries]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
     return sorted(name for name in names if "=" in name and not is_hidden(name))
 
 

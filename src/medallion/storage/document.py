@@ -37,7 +37,7 @@ class Document:
     def at(cls, path: str | Path) -> Document:
         """The document that a whole path names."""
         folder, _, name = str(path).rpartition("/")
-        return cls(open_storage(folder), name)
+        return cls(open_storage(folder or "."), name)
 
     def __str__(self) -> str:
         """Where it is, for people."""

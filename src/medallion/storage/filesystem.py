@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +28,7 @@ from filelock import FileLock
 from medallion.errors import AbsentError, ChangedError, ExistsError, StorageError
 
 _LOCK = ".lock"
+_DRAFT = ".draft"
 # A key is a relative path; what could leave the root, or hide in it, is refused.
 _PART = re.compile(r"[^/\x00]{1,200}")
 
@@ -258,11 +260,34 @@ class LocalStorage:
         return _version(path.stat())
 
 
+def clear_drafts(folder: Path) -> None:
+    """Removes what processes of this machine have left in a folder that died while they wrote."""
+    own = f".{socket.gethostname()}~"
+    for draft in folder.glob(f"{own}*{_DRAFT}"):
+        pid = draft.name.removeprefix(own).partition("~")[0]
+        if pid.isdecimal() and not _is_alive(int(pid)):
+            draft.unlink(missing_ok=True)
+
+
+def _draft_prefix() -> str:
+    return f".{socket.gethostname()}~{os.getpid()}~"
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 @contextmanager
 def _drafted(path: Path) -> Iterator[Path]:
     """A file beside the one that is written, which is gone afterwards."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".", suffix=".draft", dir=path.parent)
+    handle, name = tempfile.mkstemp(prefix=_draft_prefix(), suffix=_DRAFT, dir=path.parent)
     os.close(handle)
     draft = Path(name)
     draft.chmod(0o644)

@@ -220,6 +220,12 @@ class LakeLayout:
     #: What gates have validated, an object for each layer.
     ledgers = "_validated/"
 
+    @property
+    def state_folders(self) -> tuple[Path, ...]:
+        """The folders that hold the small objects."""
+        held = ("", self.ledgers, self.made_from, self.pointer.rpartition("/")[0])
+        return tuple(self.root / folder for folder in held)
+
     def made_from_key(self, transform: str) -> str:
         """What the days of an enriched table were made from."""
         return f"{self.made_from}{transform}.json"
