@@ -82,4 +82,4 @@ clean: ## Remove what runs have written, and the sample Bronze; your own Bronze 
 		rm -f data/bronze/_SAMPLE data/bronze/_planted.json; \
 		find data/bronze -depth -type d -empty -delete; fi
 	@if [ -e data/bronze ]; then echo "data/bronze: what was not generated stays."; fi
-	rm -rf data/silver data/warehouse data/metrics data/reports data/logs data/dbt dbt/target dbt/logs
+	rm -rf data/silver data/warehouse data/metrics data/reports data/logs data/runs data/cache data/dbt dbt/target dbt/logs

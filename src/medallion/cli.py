@@ -68,8 +68,6 @@ lake.add_command(forget)
 def lake_plan(env: str | None, params: dict[str, Any], form: str) -> None:
     """Show what a run would process, and why, without running."""
     from medallion.lake.damage import find_damage
-    from medallion.lake.inventory import LakeInventory
-    from medallion.lake.store import Lake
     from medallion.lake.strangers import own, strangers
     from medallion.pipelines.bronze import nodes
     from medallion.planning.showing import show_plan
@@ -80,9 +78,7 @@ def lake_plan(env: str | None, params: dict[str, Any], form: str) -> None:
         request = catalog.load("params:run")
         spec, inventory = catalog.load("spec"), catalog.load("bronze.inventory")
         damaged = own(find_damage(catalog.load("lake").lake), catalog.load("lake"))
-        standing = LakeInventory(
-            Lake(catalog.load("lake").lake.root, {damage.path for damage in damaged}), spec
-        )
+        standing = catalog.load("lake").without(damage.path for damage in damaged)
         plan = nodes.plan(request, spec, inventory, standing)
         if form == "json":
             click.echo(json.dumps({**plan.summary(), "damaged": [str(one) for one in damaged]}))

@@ -11,10 +11,18 @@ from kedro.config import OmegaConfigLoader
 
 from medallion.errors import ConfigurationError
 from medallion.spec import read_yaml, yaml_problem
+from medallion.storage.layout import with_roots
+
+_GLOBALS = "globals"
 
 
 class ProjectConfigLoader(OmegaConfigLoader):
-    """Kedro's own loader; it names file, key and lines of a YAML file that cannot be read."""
+    """Kedro's own loader; it names file, key and lines of a YAML file that cannot be read.
+
+    Kedro resolves the globals of each environment by themselves, so a default that builds on
+    another key would not see what a person's own globals say of it. Hence roots are completed
+    here, when all environments have been read.
+    """
 
     def __getitem__(self, key: str) -> dict[str, Any]:
         """Reads the files of one kind of configuration.
@@ -30,7 +38,7 @@ class ProjectConfigLoader(OmegaConfigLoader):
                 details=list(self._problems()) or [yaml_problem(error)],
                 hint="correct the files above.",
             ) from error
-        return found
+        return with_roots(found) if key == _GLOBALS else found
 
     def _problems(self) -> Iterable[str]:
         """What is wrong with the files of the environments in use, a line each."""

@@ -84,6 +84,10 @@ class AbsentError(StorageError):
     """An object that was asked for is not there."""
 
 
+class DocumentError(StorageError):
+    """A small object does not say what it should."""
+
+
 class ExistsError(StorageError):
     """An object that was to be made is there already."""
 

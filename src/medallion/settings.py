@@ -6,14 +6,15 @@ import os
 
 from medallion.configuring import ProjectConfigLoader
 from medallion.hooks import Current, RunGuard, RunRecorder, spare_imports
-from medallion.lake.names import root_path
 from medallion.project import CONF, WORK, resource
 from medallion.runs.sinks import all_sinks
+from medallion.storage.layout import root_path
 
 
-def _root(variable: str, default: str) -> str:
-    """A root named by an environment variable, or its default."""
-    return root_path(os.environ.get(variable) or default, WORK)
+def _root(variable: str, default: str = "") -> str:
+    """A root named by an environment variable, or its default; empty if there is neither."""
+    root = os.environ.get(variable) or default
+    return root_path(root, WORK) if root else ""
 
 
 # Kedro's telemetry is on unless it is told otherwise, and the file that tells it (`.telemetry`)

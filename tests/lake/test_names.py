@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medallion.lake.names import partition_value, printable, root_path
+from medallion.lake.names import partition_value, printable
+from medallion.storage.layout import root_path
 
 PROJECT = Path("/project")
 

@@ -11,10 +11,11 @@ import pytest
 
 from medallion import events
 from medallion.errors import LakeError
-from medallion.lake import store
+from medallion.lake import disk_commits
+from medallion.lake.commits import Commit
 from medallion.lake.manifest import MANIFEST
 from medallion.lake.sealing import seal
-from medallion.lake.store import Commit, Lake
+from medallion.lake.store import Lake
 
 TABLES = ("base/orders", "quarantine/orders", "base/returns")
 DAYS = ("2025-10-01", "2025-10-02")
@@ -33,7 +34,7 @@ def commit_of(lake: Lake, value: int, run_id: str = "run") -> Commit:
     for table in TABLES:
         for day in DAYS:
             stage(staging, table, day, value)
-    return Commit.prepare(lake, staging, {})
+    return lake.prepare(staging, {})
 
 
 def values(lake: Lake) -> dict[str, int]:
@@ -57,7 +58,7 @@ def lake(tmp_path: Path) -> Lake:
 def test_a_commit_replaces_every_partition_and_leaves_no_staging(lake: Lake) -> None:
     commit_of(lake, 2).apply_all()
     assert set(values(lake).values()) == {2}
-    assert not list((lake.root / store.STAGING).rglob("*.parquet"))
+    assert not list(lake.places.staging.rglob("*.parquet"))
 
 
 def test_a_crash_before_the_journal_leaves_the_lake_as_it_was(lake: Lake) -> None:
@@ -65,7 +66,7 @@ def test_a_crash_before_the_journal_leaves_the_lake_as_it_was(lake: Lake) -> Non
     stage(staging, "base/orders", "2025-10-01", 2)
     assert lake.recover() == []
     assert set(values(lake).values()) == {1}
-    assert not (lake.root / store.STAGING).exists()
+    assert not lake.places.staging.exists()
 
 
 @pytest.mark.parametrize("survived", range(len(TABLES) * len(DAYS)))
@@ -73,7 +74,7 @@ def test_a_crash_between_two_swaps_is_completed_by_the_next_run(
     lake: Lake, monkeypatch: pytest.MonkeyPatch, survived: int
 ) -> None:
     commit = commit_of(lake, 2)
-    real, done = store.replace_folder, []
+    real, done = disk_commits.replace_folder, []
 
     def crash_after(new: Path, live: Path) -> None:
         if len(done) == survived:
@@ -81,7 +82,7 @@ def test_a_crash_between_two_swaps_is_completed_by_the_next_run(
         real(new, live)
         done.append(live)
 
-    monkeypatch.setattr(store, "replace_folder", crash_after)
+    monkeypatch.setattr(disk_commits, "replace_folder", crash_after)
     with pytest.raises(KeyboardInterrupt):
         commit.apply_all()
     assert sorted(values(lake).values()) == [1] * (6 - survived) + [2] * survived
@@ -123,9 +124,7 @@ def test_a_partition_of_the_window_that_comes_out_empty_is_removed(lake: Lake) -
     staging = lake.staging("run", "base_silver")
     stage(staging, "base/orders", "2025-10-02", 2)
     partitions = {f"ingestion_dt={day}" for day in DAYS}
-    Commit.prepare(
-        lake, staging, {"base/orders": partitions - {"ingestion_dt=2025-10-02"}}
-    ).apply_all()
+    lake.prepare(staging, {"base/orders": partitions - {"ingestion_dt=2025-10-02"}}).apply_all()
     assert list(lake.partitions("base/orders")) == ["2025-10-02"]
     assert list(lake.partitions("base/returns")) == list(DAYS)
 
@@ -146,7 +145,7 @@ def test_a_table_whose_name_begins_like_another_is_not_moved_with_it(tmp_path: P
     staging = lake.staging("run", "base_silver")
     for table in ("base/order", "base/order_items"):
         stage(staging, table, "2025-10-01", 1)
-    commit = Commit.prepare(lake, staging, {})
+    commit = lake.prepare(staging, {})
     assert commit.apply("base/order") == ["base/order/ingestion_dt=2025-10-01"]
     assert not lake.partitions("base/order_items")
 
@@ -187,7 +186,7 @@ def test_what_a_commit_puts_in_place_is_told_partition_by_partition(lake: Lake) 
     staging = lake.staging("run", "base_silver")
     stage(staging, "base/orders", "2025-10-01", 2)
     stage(staging, "base/orders", "2025-10-03", 3)
-    commit = Commit.prepare(lake, staging, {"base/orders": {"ingestion_dt=2025-10-02"}})
+    commit = lake.prepare(staging, {"base/orders": {"ingestion_dt=2025-10-02"}})
     heard: list[events.Event] = []
     with events.listening(heard.append):
         commit.apply_all()
@@ -204,7 +203,7 @@ def test_what_a_commit_puts_in_place_is_told_partition_by_partition(lake: Lake) 
 def test_a_recovery_tells_in_the_name_of_the_run_that_died(lake: Lake) -> None:
     staging = lake.staging("killed", "base_silver")
     stage(staging, "base/orders", "2025-10-03", 3)
-    Commit.prepare(lake, staging, {})
+    lake.prepare(staging, {})
     assert told(lake) == [
         ("killed", "2025-10-03", "written", lake.partitions("base/orders")["2025-10-03"].rows)
     ]
@@ -219,7 +218,7 @@ def test_a_run_killed_between_the_swap_and_its_record_is_told_by_the_recovery(la
         raise KeyboardInterrupt
 
     with events.listening(die), pytest.raises(KeyboardInterrupt):
-        Commit.prepare(lake, staging, {}).apply_all()
+        lake.prepare(staging, {}).apply_all()
     assert "2025-10-03" in lake.partitions("base/orders")
     assert [one[:3] for one in told(lake)] == [("killed", "2025-10-03", "written")]
 
@@ -227,7 +226,7 @@ def test_a_run_killed_between_the_swap_and_its_record_is_told_by_the_recovery(la
 def test_what_came_out_as_it_stands_is_told_as_unchanged(lake: Lake) -> None:
     staging = lake.staging("again", "base_silver")
     stage(staging, "base/orders", "2025-10-01", 1)
-    commit = Commit.prepare(lake, staging, {})
+    commit = lake.prepare(staging, {})
     heard: list[events.Event] = []
     with events.listening(heard.append):
         assert commit.apply_all() == []
@@ -240,12 +239,12 @@ def test_a_recovery_leaves_a_living_run_alone(lake: Lake) -> None:
     for run in ("living", "dead"):
         stage(lake.staging(run, "base_silver"), "base/orders", "2025-10-03", 3)
     lake.recover(living="living")
-    assert [path.name for path in (lake.root / store.STAGING).iterdir()] == ["living"]
+    assert [path.name for path in lake.places.staging.iterdir()] == ["living"]
 
 
 def test_a_step_that_is_done_again_completes_its_former_commit_first(lake: Lake) -> None:
     staging = lake.staging("run", "base_silver")
     stage(staging, "base/orders", "2025-10-03", 3)
-    Commit.prepare(lake, staging, {})
+    lake.prepare(staging, {})
     assert list(lake.staging("run", "base_silver").iterdir()) == []
     assert "2025-10-03" in lake.partitions("base/orders")

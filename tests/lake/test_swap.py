@@ -11,7 +11,7 @@ import pytest
 
 from medallion.errors import LakeError
 from medallion.lake import swap
-from medallion.lake.store import Commit, Lake
+from medallion.lake.store import Lake
 from tests.lake.test_store import TABLES, commit_of, values
 
 OTHER_DISK = Path("/dev/shm")  # noqa: S108
@@ -49,7 +49,7 @@ def test_a_partition_on_another_file_system_is_removed(tmp_path: Path, other: Pa
     (lake.root / "base").symlink_to(other)
     commit_of(lake, 1).apply_all()
     gone = {"base/orders": {"ingestion_dt=2025-10-01"}}
-    Commit.prepare(lake, lake.staging("run", "step"), gone).apply_all()
+    lake.prepare(lake.staging("run", "step"), gone).apply_all()
     assert list(lake.partitions("base/orders")) == ["2025-10-02"]
     assert [path.name for path in (other / "orders").iterdir()] == ["ingestion_dt=2025-10-02"]
 

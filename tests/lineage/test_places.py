@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -10,8 +9,9 @@ import pytest
 from medallion.runs.lineage.assertions import assertions_of, of_table
 from medallion.runs.lineage.places import Place, columns_of, place_of
 from medallion.spec import Spec
+from medallion.storage.layout import Layout
 
-ROOT = Path("/lake/data")
+LAYOUT = Layout.below("/lake/data")
 
 
 @pytest.mark.parametrize(
@@ -23,11 +23,11 @@ ROOT = Path("/lake/data")
     ],
 )
 def test_a_dataset_is_named_by_where_it_lies(path: str, place: Place) -> None:
-    assert place_of(SimpleNamespace(place=path), ROOT) == place
+    assert place_of(SimpleNamespace(place=path), LAYOUT) == place
 
 
 def test_what_is_only_in_memory_has_no_place() -> None:
-    assert place_of(SimpleNamespace(), ROOT) is None
+    assert place_of(SimpleNamespace(), LAYOUT) is None
 
 
 @pytest.mark.parametrize(

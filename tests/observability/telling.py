@@ -23,6 +23,7 @@ from medallion.runs.record import RunRecord, compiled
 from medallion.runs.settings import parse_observability
 from medallion.runs.sinks.sink import Sink, Surroundings
 from medallion.storage import LocalStorage
+from medallion.storage.layout import Layout
 from tests.conftest import PROJECT
 
 NOON = datetime(2025, 10, 1, 12, tzinfo=UTC)
@@ -39,9 +40,7 @@ def surroundings(data_root: Path, run_id: str = "run-1", **settings: Any) -> Sur
         parameters={},
         settings=parse_observability(settings),
         mask=Mask(_SECRETS),
-        data_root=data_root,
-        runs_root=data_root / "runs",
-        bronze_root=str(data_root / "bronze"),
+        layout=Layout.below(data_root),
         spec_path=str(PROJECT / "conf/base/spec.yml"),
     )
 

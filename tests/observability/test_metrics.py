@@ -127,4 +127,4 @@ def test_a_damaged_record_fails_no_run_and_is_named(
     folder.mkdir(parents=True)
     (folder / "broken.json").write_text("{", encoding="utf-8")
     finished(tmp_path, "next", 1.0)
-    assert "broken.json is not readable JSON" in caplog.text
+    assert "broken.json cannot be read: it is no JSON" in caplog.text

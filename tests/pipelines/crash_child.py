@@ -11,18 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from medallion.datasets import lake_table, warehouse
-from medallion.lake import store
+from medallion.lake import disk_commits
 from tests.running import Shop
 
 # Each point is a function of the program; the process dies on its COUNT-th call.
 POINTS: dict[str, tuple[Any, str, str]] = {
-    "before a journal is written": (store.Commit, "prepare", "before"),
-    "after a journal is written": (store.Commit, "prepare", "after"),
-    "before a partition is swapped": (store, "replace_folder", "before"),
-    "after a partition is swapped": (store, "replace_folder", "after"),
+    "before a journal is written": (disk_commits.DiskCommits, "prepare", "before"),
+    "after a journal is written": (disk_commits.DiskCommits, "prepare", "after"),
+    "before a partition is swapped": (disk_commits, "replace_folder", "before"),
+    "after a partition is swapped": (disk_commits, "replace_folder", "after"),
     "before the pointer moves": (lake_table, "move_pointer", "before"),
     "before Enriched is recorded": (lake_table, "write_state", "before"),
-    "before the warehouse is recorded": (warehouse, "write_json", "before"),
+    "before the warehouse is recorded": (warehouse.Warehouse, "_describe_file", "before"),
 }
 
 

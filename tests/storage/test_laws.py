@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,6 +14,7 @@ import pytest
 
 from medallion.errors import AbsentError, ChangedError, ExistsError, StorageError
 from medallion.storage import LocalStorage, Storage
+from medallion.storage.filesystem import clear_drafts
 
 IMPLEMENTATIONS: dict[str, Callable[[Path], Storage]] = {"disk": LocalStorage}
 
@@ -142,3 +147,42 @@ def test_deleting_what_is_gone_is_no_matter(storage: Storage) -> None:
 def test_a_key_cannot_leave_the_root(storage: Storage, key: str) -> None:
     with pytest.raises(StorageError, match="cannot be the key"):
         storage.write(key, b"")
+
+
+def test_what_was_appended_is_at_the_end(storage: Storage) -> None:
+    for part in (b"one\n", b"two\n"):
+        storage.append("a/b.jsonl", part)
+    assert storage.read("a/b.jsonl").data == b"one\ntwo\n"
+    storage.append("a/b.jsonl", b"three\n")
+    assert storage.read("a/b.jsonl").data == b"one\ntwo\nthree\n"
+
+
+def test_a_listing_looks_below_its_prefix_alone(storage: Storage) -> None:
+    for key in ("a/b", "a/bc/d", "ab", "c/a/b"):
+        storage.write(key, b"")
+    assert [entry.key for entry in storage.listed("a/b")] == ["a/b", "a/bc/d"]
+    assert [entry.key for entry in storage.listed("a/")] == ["a/b", "a/bc/d"]
+    assert list(storage.listed("none/")) == []
+
+
+def test_folders_are_what_keys_begin_with(storage: Storage) -> None:
+    assert storage.folders() == []
+    for key in ("b/1", "a/1", "a/2/3", "c"):
+        storage.write(key, b"")
+    assert storage.folders() == ["a", "b"]
+
+
+def test_what_a_killed_writer_has_left_is_cleared_and_a_living_ones_is_not(tmp_path: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    host = socket.gethostname()
+    left = tmp_path / f".{host}~{dead.pid}~abc.draft"
+    others = [
+        tmp_path / name
+        for name in (f".{host}~{os.getpid()}~abc.draft", ".elsewhere~1~abc.draft", "mine.draft")
+    ]
+    for path in (left, *others):
+        path.touch()
+    clear_drafts(tmp_path)
+    assert not left.exists()
+    assert all(path.exists() for path in others)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import click
@@ -14,7 +15,8 @@ from medallion import terminal
 from medallion.commands.people import ForPeople
 from medallion.errors import LakeError
 from medallion.lake.names import as_day
-from medallion.runs.lifecycle import alone, processes
+from medallion.runs.lifecycle import alone
+from medallion.storage.layout import Layout
 
 _env = click.option("--env", "-e", default=None, help="Configuration environment.")
 _params = click.option("--params", default="", callback=_split_params, help="As for `kedro run`.")
@@ -34,7 +36,7 @@ def verify(env: str | None) -> None:
         context = session.load_context()
         catalog = context.catalog
         lake = catalog.load("lake")
-        with alone(lake.lake, processes(context), "verify"):
+        with alone(lake.lake, _locks(context), "verify"):
             result = verify_lake(lake, catalog.load("warehouse.file").damage(thorough=True))
     if result.problems:
         error = LakeError(
@@ -73,10 +75,14 @@ def forget(days: tuple[str, ...], env: str | None, params: dict[str, Any]) -> No
         catalog = context.catalog
         lake, spec = catalog.load("lake"), catalog.load("spec")
         check_forgettable(asked, spec, catalog.load("bronze.inventory"), lake)
-        with alone(lake.lake, processes(context), "forget"):
+        with alone(lake.lake, _locks(context), "forget"):
             drop_beyond(lake, asked)
         session.run(runner=SequentialRunner())
     _console().print(f"{_listed(asked)}: no longer in the lake.")
+
+
+def _locks(context: Any) -> Path:
+    return Layout.of(context.config_loader["globals"]).processes
 
 
 def _listed(days: list[date]) -> str:

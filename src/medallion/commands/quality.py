@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -13,6 +12,7 @@ from rich.markup import escape
 from medallion import terminal
 from medallion.commands.people import ForPeople
 from medallion.errors import LakeError
+from medallion.storage.layout import Layout
 
 if TYPE_CHECKING:
     from medallion.quality.suites import Suite
@@ -51,11 +51,11 @@ def docs(env: str | None) -> None:
 
     session = KedroSession.create(env=env)
     with session:
-        root = Path(session.load_context().config_loader["globals"]["data_root"]) / "reports"
-    results = sorted((root / "quality").glob("*.json"))
+        layout = Layout.of(session.load_context().config_loader["globals"])
+    results = sorted(layout.quality_results.glob("*.json"))
     if not results:
         raise LakeError("Nothing has been validated yet.", hint="run `kedro run` first.")
-    page = write_docs(results, root / "data_docs")
+    page = write_docs(results, layout.data_docs)
     terminal.out().print(f"{page}: open it in a browser.", soft_wrap=True)
 
 

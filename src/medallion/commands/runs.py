@@ -224,14 +224,14 @@ def _trail(env: str | None) -> Iterator[tuple[AuditTrail, str]]:
     """The trail, and the run that holds the lake now, if one does."""
     from medallion.lake.store import Lake
     from medallion.runs.lifecycle import holder
+    from medallion.storage.layout import Layout
 
     session = KedroSession.create(env=env)
     with session:
         context = session.load_context()
-        places = context.config_loader["globals"]
-        lake = Lake(Path(places["data_root"]) / "silver")
-        locks = Path(places["runs_root"]) / "_processes"
-        yield context.catalog.load("audit.trail"), holder(lake, locks)
+        layout = Layout.of(context.config_loader["globals"])
+        held = holder(Lake(layout.silver), layout.processes)
+        yield context.catalog.load("audit.trail"), held
 
 
 def _table(*columns: str) -> Table:

@@ -7,8 +7,10 @@ from typing import Any
 import polars as pl
 from kedro_datasets._typing import TablePreview
 
+from medallion import foreign
 from medallion.datasets.previewing import hides, table_preview
 from medallion.datasets.read_only import ReadOnlyDataset
+from medallion.errors import LakeError
 from medallion.runs.audit.trail import AuditTrail
 
 
@@ -39,8 +41,16 @@ class AuditRunsDataset(AuditTrailDataset):
         """Reads all records; times are in UTC."""
         import duckdb
 
-        with duckdb.connect() as connection:
-            records: pl.DataFrame = connection.sql(self._trail.view()).pl()
+        try:
+            with duckdb.connect() as connection:
+                records: pl.DataFrame = connection.sql(self._trail.view()).pl()
+        # DuckDB quotes bytes that are no text, and fails to say so.
+        except (duckdb.Error, UnicodeDecodeError) as error:
+            raise LakeError(
+                f"The audit trail at {self._trail.folder} cannot be read: "
+                f"{foreign.disclosed(error)}",
+                hint="put the file back from a copy, or remove it; the others are not concerned.",
+            ) from error
         return records.lazy().with_columns(pl.col(pl.Datetime).dt.replace_time_zone("UTC"))
 
     def preview(self, nrows: int = 8) -> TablePreview:

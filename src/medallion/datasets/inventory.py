@@ -9,6 +9,7 @@ from medallion.lake.inventory import LakeInventory
 from medallion.lake.store import Lake
 from medallion.quality.suites import Suites, load_suites
 from medallion.spec import Spec, load_spec
+from medallion.storage.layout import Layout
 
 
 class LakeInventoryDataset(ReadOnlyDataset[LakeInventory]):
@@ -17,17 +18,26 @@ class LakeInventoryDataset(ReadOnlyDataset[LakeInventory]):
     Args:
         filepath: The lake's root.
         spec: Path of `spec.yml`.
+        roots: The roots beside it, as `globals.yml` names them.
         metadata: For kedro-viz.
     """
 
-    def __init__(self, *, filepath: str, spec: str, metadata: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        filepath: str,
+        spec: str,
+        roots: dict[str, str],
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        self._layout = Layout.of({**roots, "silver_root": filepath})
         self._lake = Lake(filepath)
         self._spec_path = spec
         self.metadata = metadata
 
     def load(self) -> LakeInventory:
         """A view of the lake's manifests."""
-        return LakeInventory(self._lake, load_spec(self._spec_path))
+        return LakeInventory(self._lake, load_spec(self._spec_path), self._layout)
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._lake.root)}

@@ -20,7 +20,7 @@ from medallion.lake.inventory import move_pointer, write_state
 from medallion.lake.manifest import Origin, PartitionManifest
 from medallion.lake.scans import scan_days
 from medallion.lake.sealing import seal
-from medallion.lake.store import Commit, Lake
+from medallion.lake.store import Lake
 from medallion.lake.writes import FrameWrite, StagedWrite
 from medallion.spec import load_spec
 
@@ -116,9 +116,7 @@ class LakeTableDataset(AbstractDataset[StagedWrite | FrameWrite, pl.LazyFrame]):
                 _stage(staging / self._table, self._table, day, rows)
         wanted = {f"{partition_day(self._table)}={day}" for day in write.days}
         staged = {path.name for path in (staging / self._table).glob("*=*")}
-        commit = Commit.prepare(
-            self._lake, staging, {self._table: wanted - staged}, self._origins(write)
-        )
+        commit = self._lake.prepare(staging, {self._table: wanted - staged}, self._origins(write))
         commit.apply_all()
         write_state(self._lake, self._table.split("/")[1], write.made_from)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ from kedro_datasets._typing import JSONPreview
 from medallion.datasets.previewing import json_preview
 from medallion.errors import StepError
 from medallion.runs.folder import RunFolder
-from medallion.storage import LocalStorage
+from medallion.storage import Document, open_storage
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -47,7 +46,7 @@ class RunDocumentDataset(AbstractDataset[Any, Any]):
         default: Any = _ABSENT,
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        self._folder = RunFolder(LocalStorage(filepath), run_id)
+        self._folder = RunFolder(open_storage(filepath), run_id)
         self._name = name
         self._model = model
         self._made_by = made_by
@@ -59,13 +58,13 @@ class RunDocumentDataset(AbstractDataset[Any, Any]):
         """Reads the document.
 
         Raises:
-            StepError: No step of the run has made it.
+            StepError: No step of the run has made it, or it cannot be read.
         """
         if self._held is not _ABSENT:
             return self._held
         text = self._folder.load(self._name)
         if text is not None:
-            return self._adapter.validate_json(text)
+            return self._parsed(text)
         if self._default is not _ABSENT:
             return self._adapter.validate_python(self._default)
         run_id = self._folder.run_id
@@ -75,6 +74,18 @@ class RunDocumentDataset(AbstractDataset[Any, Any]):
             f"`kedro run --nodes {self._made_by} --params run_id={run_id}`. "
             "A run that has made it can be joined by its id (`kedro runs list`).",
         )
+
+    def _parsed(self, text: str) -> Any:
+        from pydantic import ValidationError
+
+        try:
+            return self._adapter.validate_json(text)
+        except ValidationError as error:
+            raise StepError(
+                f"{self._name} of run {self._folder.run_id} cannot be read: "
+                "it does not say what it should.",
+                hint=f"do the step {self._made_by} of this run again, which makes it anew.",
+            ) from error
 
     def save(self, data: Any) -> None:
         """Leaves the document; this process goes on with the very object."""
@@ -97,7 +108,7 @@ class RunDocumentDataset(AbstractDataset[Any, Any]):
         found = [e.key for e in self._folder.storage.listed() if e.key.endswith(end)]
         if not found:
             return {"made_by": self._made_by, "note": "no run has made it yet"}
-        return json.loads(self._folder.storage.read(max(found)).data)
+        return Document(self._folder.storage, max(found)).read(object, None)
 
     def _exists(self) -> bool:
         return self._folder.load(self._name) is not None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from kedro.io import AbstractDataset
@@ -10,11 +9,11 @@ from kedro_datasets._typing import HTMLPreview, JSONPreview
 
 from medallion.datasets.previewing import json_preview, text_preview
 from medallion.errors import LakeError
-from medallion.lake.inventory import read_json, write_json
+from medallion.storage import Document
 
 
 class StateDataset(AbstractDataset[Any, Any]):
-    """A JSON file that is replaced in one step.
+    """A JSON object that is replaced in one step.
 
     Args:
         filepath: The file.
@@ -22,6 +21,8 @@ class StateDataset(AbstractDataset[Any, Any]):
         default: What it says as long as it is not there; none makes its absence an error.
         metadata: For kedro-viz.
     """
+
+    _shape: Any = dict[str, Any]
 
     def __init__(
         self,
@@ -31,7 +32,7 @@ class StateDataset(AbstractDataset[Any, Any]):
         default: Any = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        self._path = Path(filepath)
+        self._document = Document.at(filepath)
         self._made_by = made_by
         self._default = default
         self.metadata = metadata
@@ -40,34 +41,40 @@ class StateDataset(AbstractDataset[Any, Any]):
         """Reads the file.
 
         Raises:
-            LakeError: It is not there, or is no JSON.
+            LakeError: It is not there.
+            DocumentError: It cannot be read.
         """
-        if not self._path.is_file() and self._default is None:
-            raise LakeError(f"There is no {self._path} yet.", hint=f"run `{self._made_by}` first.")
-        return read_json(self._path, self._default)
+        found = self._document.read(self._shape, self._default)
+        if found is None:
+            raise LakeError(
+                f"There is no {self._document} yet.", hint=f"run `{self._made_by}` first."
+            )
+        return found
 
     def save(self, data: Any) -> None:
         """Replaces the file; the order of keys is kept, as people read it."""
-        write_json(self._path, data, sort_keys=False)
+        self._document.write(data, sort_keys=False)
 
     def preview(self) -> JSONPreview:
         """The file for kedro-viz."""
         return json_preview(self.load)
 
     def _exists(self) -> bool:
-        return self._path.is_file()
+        return self._document.exists()
 
     def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._path)}
+        return {"filepath": str(self._document)}
 
 
 class ReceiptDataset(StateDataset):
-    """What a layer says of its work to the layers behind it, also in a later run."""
+    """Names of what a layer has made, for the layers behind it, also in a later run."""
+
+    _shape = list[str]
 
     @property
-    def place(self) -> Path:
+    def place(self) -> str:
         """The file, as lineage names it."""
-        return self._path
+        return str(self._document)
 
 
 class ReportDataset(AbstractDataset[str, str]):
@@ -79,27 +86,24 @@ class ReportDataset(AbstractDataset[str, str]):
     """
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        self._path = Path(filepath)
+        self._document = Document.at(filepath)
         self.metadata = metadata
 
     def load(self) -> str:
         """Reads the text; it is empty as long as there is none."""
-        return self._path.read_text(encoding="utf-8") if self._path.is_file() else ""
+        return (self._document.content() or b"").decode(errors="replace")
 
     def save(self, data: str) -> None:
         """Replaces the text in one step."""
         if data:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            draft = self._path.with_name(self._path.name + ".draft")
-            draft.write_text(data, encoding="utf-8")
-            draft.replace(self._path)
+            self._document.write_text(data)
 
     def preview(self) -> HTMLPreview:
         """The text for kedro-viz."""
         return text_preview(self.load)
 
     def _exists(self) -> bool:
-        return self._path.is_file()
+        return self._document.exists()
 
     def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._path)}
+        return {"filepath": str(self._document)}

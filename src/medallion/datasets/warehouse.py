@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 from kedro.io import AbstractDataset, DatasetError
 from kedro_datasets._typing import TablePreview
+from typing_extensions import TypedDict
 
 from medallion.datasets.previewing import hides_personal_names, table_preview
 from medallion.datasets.read_only import ReadOnlyDataset
 from medallion.errors import LakeError
-from medallion.lake.inventory import read_json, write_json
 from medallion.lake.manifest import file_hash
 from medallion.lake.writes import BuiltTable
 from medallion.spec import load_spec
+from medallion.storage import Document
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -33,6 +34,14 @@ logger = logging.getLogger(__name__)
 # What this project makes in the file. Whatever else somebody keeps in it stays.
 _SCHEMAS = ("audit", "base_silver", "dims", "enriched", "gold", "quarantine")
 _FILE = "file"
+
+
+class _Described(TypedDict):
+    """The file as it was put in place."""
+
+    bytes: int
+    changed_ns: int
+    sha256: str
 
 
 class Warehouse:
@@ -47,7 +56,7 @@ class Warehouse:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self._stamps = self.path.with_name("_MANIFEST.json")
+        self._stamps = Document.at(self.path.with_name("_MANIFEST.json"))
 
     def is_made_from(self, part: str, stamp: str) -> bool:
         """Whether a part of the warehouse is what its inputs say now."""
@@ -117,7 +126,7 @@ class Warehouse:
             self._log.unlink(missing_ok=True)
         finally:
             draft.unlink(missing_ok=True)
-        write_json(self._stamps, {**standing, part: stamp, _FILE: self._describe_file()})
+        self._stamps.write({**standing, part: stamp, _FILE: self._describe_file()})
 
     @property
     def _log(self) -> Path:
@@ -150,12 +159,7 @@ class Warehouse:
 
     def _read_stamps(self) -> dict[str, Any]:
         """The manifest; one that cannot be read says nothing, so all is made again."""
-        nothing: dict[str, Any] = {}
-        try:
-            stamps = read_json(self._stamps, nothing)
-        except LakeError:
-            return nothing
-        return stamps if isinstance(stamps, dict) else {}
+        return self._stamps.read_or(dict[str, str | _Described], {})
 
 
 class WarehouseDataset(ReadOnlyDataset[Warehouse]):

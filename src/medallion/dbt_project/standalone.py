@@ -12,19 +12,19 @@ from medallion.dbt_project.context import Context
 from medallion.dbt_project.settings import EngineSettings
 from medallion.lake.bronze import BronzePartition, list_bronze
 from medallion.lake.inventory import LakeInventory
-from medallion.lake.names import root_path
 from medallion.lake.store import Lake
 from medallion.lake.views import lake_views
-from medallion.project import WORK, resource
+from medallion.project import resource
 from medallion.spec import Spec, load_spec
+from medallion.storage.layout import Layout
 
 
 def standalone_context() -> Context:
     """Bronze as one window, no history; Gold over the lake as it stands, in a scratch warehouse.
 
-    The roots are those of `conf/base/globals.yml`: `MEDALLION_BRONZE_ROOT` and
-    `MEDALLION_DATA_ROOT`, or `data/bronze` and `data`. What is written goes into a folder of this
-    process, which goes with it, or into the one that `MEDALLION_DBT_SCRATCH` names.
+    The roots are those of `conf/base/globals.yml`, by the same environment variables. What is
+    written goes into a folder of this process, which goes with it, or into the one that
+    `MEDALLION_DBT_SCRATCH` names.
     """
     spec = load_spec(resource("conf/base/spec.yml"))
     scratch = _scratch()
@@ -54,24 +54,21 @@ def _scratch() -> Path:
 
 def _bronze(spec: Spec) -> dict[str, list[BronzePartition]]:
     """All of Bronze; nothing where there is none, so that models can be compiled anywhere."""
-    root = _root("MEDALLION_BRONZE_ROOT", "data/bronze")
-    if not root.is_dir():
+    root = Layout.from_environment().bronze
+    if not Path(root).is_dir():
         return {}
-    inventory = list_bronze(str(root), spec)
+    inventory = list_bronze(root, spec)
     opened, _ = inventory.open([p for found in inventory.tables.values() for p in found])
     return opened
-
-
-def _root(variable: str, default: str) -> Path:
-    return Path(root_path(os.environ.get(variable) or default, WORK))
 
 
 def _scratch_warehouse(spec: Spec, folder: Path) -> Path:
     """A warehouse of its own, so that the real one is neither needed nor changed."""
     import duckdb
 
-    scratch = folder / "medallion.duckdb"
-    lake = LakeInventory(Lake(_root("MEDALLION_DATA_ROOT", "data") / "silver"), spec)
+    layout = Layout.from_environment()
+    scratch = folder / layout.warehouse_file.name
+    lake = LakeInventory(Lake(layout.silver), spec, layout)
     views = lake_views(spec, lake)
     with duckdb.connect(str(scratch)) as connection:
         for schema in sorted({name.split(".")[0] for name in views}):

@@ -15,7 +15,7 @@ from kedro.pipeline.node import Node
 
 from medallion import events, foreign
 from medallion.datasets.run_document import RunDocumentDataset
-from medallion.errors import ConfigurationError, RequestError
+from medallion.errors import RequestError
 from medallion.hooks.current import Current
 from medallion.hooks.mending import mend
 from medallion.hooks.startup import spare_viz_events, spare_viz_statistics
@@ -23,9 +23,10 @@ from medallion.lake.names import as_run_id
 from medallion.lake.store import Lake
 from medallion.planning.request import check_transforms, parse_request
 from medallion.runs.folder import RunFolder
-from medallion.runs.lifecycle import Run, Status, processes
+from medallion.runs.lifecycle import Run, Status
 from medallion.spec import load_spec
-from medallion.storage import LocalStorage
+from medallion.storage import open_storage
+from medallion.storage.layout import Layout
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +57,7 @@ class RunGuard:
         spare_viz_statistics(context._hook_manager)  # noqa: SLF001
         spare_viz_events(context._hook_manager, Path(context.project_path))  # noqa: SLF001
         places = context.config_loader["globals"]
-        _check_places(places)
+        layout = Layout.of(places)
         spec = load_spec(places["spec"])
         foreign.know(spec.names)
         self._asked = dict(context.config_loader.runtime_params or {})
@@ -64,9 +65,11 @@ class RunGuard:
         check_transforms(request, spec)
         is_shared = "run_id" in self._asked
         run_id = request.run_id if is_shared else as_run_id(generate_timestamp())
-        folder = RunFolder(LocalStorage(places["runs_root"]), run_id)
-        lake = Lake(Path(places["data_root"]) / "silver")
-        self._current.run = Run(folder, lake, processes(context), is_shared)
+        folder = RunFolder(open_storage(layout.runs), run_id)
+        lake = Lake(layout.silver)
+        lake.state.release()
+        lake.state.remember_in(layout.lake_index)
+        self._current.run = Run(folder, lake, layout.processes, is_shared)
         began = folder.request() or {}
         context.config_loader.runtime_params = {**began, **self._asked, "run_id": run_id}
         for listener in self._current.on_context:
@@ -97,6 +100,7 @@ class RunGuard:
         self._current.check(run_params, catalog)
         is_joined = self._current.run.folder.request() is not None
         completed = self._current.run.begin(self._asked)
+        self._current.run.lake.state.hold()
         self._unlisten = events.listen(self._note)
         atexit.register(self._interrupted)
         if completed:
@@ -146,14 +150,8 @@ class RunGuard:
         atexit.unregister(self._interrupted)
         self._unlisten()
         self._current.run.end(status, _steps_of_a_run(), error)
-
-
-def _check_places(places: dict[str, Any]) -> None:
-    if "://" in str(places["data_root"]):
-        raise ConfigurationError(
-            f"The data root {places['data_root']} is not a folder of this machine.",
-            hint="set MEDALLION_DATA_ROOT to a local folder; only Bronze can lie elsewhere.",
-        )
+        self._current.run.lake.state.save()
+        self._current.run.lake.state.release()
 
 
 def _check_inputs(pipeline: Pipeline, catalog: DataCatalog) -> None:

@@ -32,6 +32,7 @@ from medallion.runs.lifecycle import Status
 from medallion.runs.record import RunRecord, compiled
 from medallion.runs.settings import parse_observability
 from medallion.runs.sinks.sink import CUT_SHORT, Sink, Surroundings, harmless
+from medallion.storage.layout import Layout
 
 #: The node that this thread works on.
 _node: ContextVar[str | None] = ContextVar("node", default=None)
@@ -87,9 +88,7 @@ class RunRecorder:
             parameters=catalog.load("params:run").model_dump(mode="json"),
             settings=settings,
             mask=Mask(os.environ, settings.secret_variables),
-            data_root=Path(places["data_root"]),
-            runs_root=Path(places["runs_root"]),
-            bronze_root=str(places["bronze_root"]),
+            layout=Layout.of(places),
             spec_path=str(places["spec"]),
             conf=(source / "base", source / environment),
             project_path=Path(self._context.project_path),
@@ -130,7 +129,7 @@ class RunRecorder:
         """Keeps an event first of all, then passes it on."""
         around = self._surroundings
         if isinstance(event, TableWritten) and event.run_id != around.run_id:
-            Journal(around.runs_root, event.run_id).write(event)
+            Journal(around.layout.runs, event.run_id).write(event)
             return
         if isinstance(event, TableWritten) and event.step is None:
             event = event.model_copy(update={"step": _node.get()})
@@ -215,7 +214,7 @@ class RunRecorder:
 
     def _end_record_of(self, dead: RunFolder) -> None:
         around = self._surroundings
-        journal = Journal(around.runs_root, dead.run_id)
+        journal = Journal(around.layout.runs, dead.run_id)
         journal.write(events.RunEnded(status="killed", error=_NO_WORD))
         record = compiled(dead.run_id, journal.read())
         for sink in self._sinks:

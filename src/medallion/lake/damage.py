@@ -13,12 +13,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from medallion.errors import LakeError
 from medallion.lake.manifest import MANIFEST, PartitionManifest, content_hash, describe_files
 from medallion.lake.names import is_day
-from medallion.lake.store import Lake, load_manifest
+from medallion.lake.store import Lake
 
-LAYERS = ("base", "quarantine", "dims", "keys", "enriched")
 _DAY_KEYS = ("ingestion_dt", "snapshot_dt")
 
 
@@ -63,24 +61,33 @@ def find_damage(lake: Lake, *, thorough: bool = False) -> list[Damage]:
         lake: The lake.
         thorough: Read every file and compare its checksum.
     """
-    return [damage for table in _tables(lake) for damage in _damaged(lake, table, thorough)]
-
-
-def _tables(lake: Lake) -> Iterator[str]:
-    for layer in LAYERS:
-        for folder in sorted((lake.root / layer).glob("[!._]*/")):
-            yield f"{layer}/{folder.name}"
+    tables = lake.state.tables()
+    return [damage for table in tables for damage in _damaged(lake, table, thorough)]
 
 
 def _damaged(lake: Lake, table: str, thorough: bool) -> Iterator[Damage]:
-    folder = lake.root / table
-    with os.scandir(folder) as entries:
-        names = sorted(one.name for one in entries if "=" in one.name and one.name[0] not in "._")
-    for name in names:
+    state = lake.state.table(table)
+    for name in state.folders:
+        manifest = state.partitions.get(name)
         if not _is_ours(name):
             yield Damage(table, name, "is no partition of this lake", is_foreign=True)
-        elif what := _wrong(folder / name, table, thorough):
+        elif manifest is None:
+            yield Damage(table, name, f"has no readable {MANIFEST}")
+        elif what := _looked_at(lake, table, name, manifest, thorough=thorough):
             yield Damage(table, name, what)
+
+
+def _looked_at(
+    lake: Lake, table: str, name: str, manifest: PartitionManifest, *, thorough: bool
+) -> str:
+    """What is wrong with a partition; nothing if it is what it was, or nothing has touched it."""
+    if not thorough and lake.state.is_sound(table, name):
+        return ""
+    seen = lake.state.look_at(table, name)
+    what = _wrong(lake.root / table / name, table, manifest, thorough)
+    if not what:
+        lake.state.note_sound(table, name, seen)
+    return what
 
 
 def _is_ours(name: str) -> bool:
@@ -88,12 +95,8 @@ def _is_ours(name: str) -> bool:
     return is_day(value) if key in _DAY_KEYS else key == "version"
 
 
-def _wrong(folder: Path, table: str, thorough: bool) -> str:
+def _wrong(folder: Path, table: str, manifest: PartitionManifest, thorough: bool) -> str:
     """What is wrong with a partition; nothing if it is what it was."""
-    try:
-        manifest = load_manifest(folder)
-    except LakeError:
-        return f"has no readable {MANIFEST}"
     if (manifest.table, manifest.partition) != (table, folder.name):
         return f"{_COPY}{manifest.table}/{manifest.partition}"
     if thorough and manifest.content_hash != content_hash(manifest.files):

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from medallion.errors import LakeError
+from pydantic import ConfigDict
+from typing_extensions import TypedDict
+
 from medallion.lake.manifest import PartitionManifest
+from medallion.lake.names import is_day
 from medallion.lake.store import Lake
 from medallion.spec import Spec
+from medallion.storage.layout import Layout
 
-_POINTER = "dims/_latest.json"
-_STATE = "enriched/_state"
-_VALIDATED = "_validated"
 _CONTENT = "content"
-_T = TypeVar("_T")
+_Texts = dict[str, str]
+
+
+class _Verdict(TypedDict):
+    """What a ledger says of a table, as far as every gate relies on it."""
+
+    __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
+
+    suite: str
+    partitions: _Texts
+    failures: list[dict[str, Any]]
 
 
 class LakeInventory:
@@ -26,11 +35,17 @@ class LakeInventory:
     Args:
         lake: The lake.
         spec: The tables in it.
+        layout: Where the rest is; beside the lake if nobody says.
     """
 
-    def __init__(self, lake: Lake, spec: Spec) -> None:
+    def __init__(self, lake: Lake, spec: Spec, layout: Layout | None = None) -> None:
         self.lake = lake
         self.spec = spec
+        self.layout = layout or Layout.below(lake.root.parent)
+
+    def without(self, partitions: Iterable[str]) -> LakeInventory:
+        """The same lake as if some partitions, by their path below its root, were not there."""
+        return LakeInventory(Lake(self.lake.root, partitions), self.spec, self.layout)
 
     def base(self, table: str) -> dict[date, PartitionManifest]:
         """Accepted partitions of an event table, by day."""
@@ -81,7 +96,7 @@ class LakeInventory:
 
         It counts as long as the rows that were made of it stand; a day may have none.
         """
-        state = _read_mapping(self.lake.root / _STATE / f"{transform}.json")
+        state = _made_from(self.lake, transform)
         standing = self.lake.partitions(f"enriched/{transform}")
         return {
             day: made_from
@@ -92,13 +107,14 @@ class LakeInventory:
 
     def days_without_rows(self, transform: str) -> list[str]:
         """Days whose rows were made and do not stand, by ISO day, ascending."""
-        state = _read_mapping(self.lake.root / _STATE / f"{transform}.json")
+        state = _made_from(self.lake, transform)
         standing = self.lake.partitions(f"enriched/{transform}")
         return sorted(d for d, f in state.items() if f.get(_CONTENT) and d not in standing)
 
     def validated(self, layer: str) -> dict[str, Any]:
         """What the gate of a layer has validated, by table."""
-        return _read_mapping(self.lake.root / _VALIDATED / f"{layer}.json")
+        document = self.lake.document(self.lake.places.ledger_key(layer))
+        return dict(document.read_or(dict[str, _Verdict], {}))
 
     def seen(self, layer: str, table: str) -> set[str]:
         """The partitions of a table that the gate of its layer has validated, by value."""
@@ -136,47 +152,56 @@ class LakeInventory:
 def write_pointer(lake: LakeInventory) -> None:
     """Lets the pointer name the newest snapshots that stand."""
     newest = {name: day.isoformat() for name, day in lake.newest_snapshots().items()}
-    path = lake.lake.root / _POINTER
-    if newest or path.exists():
-        write_json(path, newest)
+    pointer = lake.lake.document(lake.lake.places.pointer)
+    if newest or pointer.exists():
+        pointer.write(newest)
 
 
 def unreadable_state(lake: LakeInventory) -> list[str]:
     """Files of state that cannot be read, and a pointer that names other snapshots, a line each."""
-    root = lake.lake.root
-    files = [*sorted((root / _STATE).glob("*.json")), *sorted((root / _VALIDATED).glob("*.json"))]
-    found = [f"{_below(file, root)}: cannot be read" for file in files if not _read_mapping(file)]
+    places, storage = lake.lake.places, lake.lake.storage
+    shapes = {places.made_from: dict[str, _Texts], places.ledgers: dict[str, _Verdict]}
+    found = [
+        f"{entry.key}: cannot be read"
+        for prefix, shape in shapes.items()
+        for entry in storage.listed(prefix)
+        if not lake.lake.document(entry.key).read_or(shape, {})
+    ]
     newest = {name: day.isoformat() for name, day in lake.newest_snapshots().items()}
-    if _read_mapping(root / _POINTER) != newest:
-        found.append(f"{_POINTER}: does not name the newest snapshots")
+    if lake.lake.document(places.pointer).read_or(_Texts, {}) != newest:
+        found.append(f"{places.pointer}: does not name the newest snapshots")
     return found
-
-
-def _below(path: Path, root: Path) -> str:
-    return path.relative_to(root).as_posix()
 
 
 def move_pointer(lake: Lake, dimension: str, day: date) -> None:
     """Lets the pointer name a newer snapshot; it never moves back."""
-    pointer = _read_mapping(lake.root / _POINTER)
+    document = lake.document(lake.places.pointer)
+    pointer = document.read_or(_Texts, {})
     if pointer.get(dimension, "") < day.isoformat():
-        write_json(lake.root / _POINTER, {**pointer, dimension: day.isoformat()})
+        document.write({**pointer, dimension: day.isoformat()})
 
 
 def write_state(lake: Lake, transform: str, made_from: Mapping[str, Mapping[str, str]]) -> None:
     """Records what days of an enriched table were made from, and that they stand."""
-    path = lake.root / _STATE / f"{transform}.json"
     standing = lake.partitions(f"enriched/{transform}")
     made = {day: {**f, _CONTENT: _content(standing.get(day))} for day, f in made_from.items()}
-    write_json(path, {**_read_mapping(path), **made})
+    document = lake.document(lake.places.made_from_key(transform))
+    document.write({**_made_from(lake, transform), **made})
 
 
 def drop_state(lake: Lake, transform: str, days: set[str]) -> None:
     """Forgets what days of an enriched table were made from."""
-    path = lake.root / _STATE / f"{transform}.json"
-    state = _read_mapping(path)
+    state = _made_from(lake, transform)
     if days & state.keys():
-        write_json(path, {day: made for day, made in state.items() if day not in days})
+        left = {day: made for day, made in state.items() if day not in days}
+        lake.document(lake.places.made_from_key(transform)).write(left)
+
+
+def _made_from(lake: Lake, transform: str) -> dict[str, _Texts]:
+    """What is noted of the days of an enriched table; what cannot be read is made again."""
+    document = lake.document(lake.places.made_from_key(transform))
+    noted = document.read_or(dict[str, _Texts], {})
+    return {day: made for day, made in noted.items() if is_day(day)}
 
 
 def _content(manifest: PartitionManifest | None) -> str:
@@ -190,45 +215,5 @@ def _is_whole(manifests: list[PartitionManifest]) -> bool:
     return rows == counts.get("bronze_rows", rows)
 
 
-def write_json(path: Path, content: object, *, sort_keys: bool = True) -> None:
-    """Replaces a small JSON file in one step, unless it says the same already."""
-    text = json.dumps(content, indent=2, sort_keys=sort_keys) + "\n"
-    if not path.is_file() or path.read_bytes() != text.encode():
-        replace_text(path, text)
-
-
-def replace_text(path: Path, text: str) -> None:
-    """Replaces a file in one step: whoever reads it finds the old text or the new."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(path.name + ".draft")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)
-
-
 def _by_day(partitions: Mapping[str, PartitionManifest]) -> dict[date, PartitionManifest]:
     return {date.fromisoformat(value): manifest for value, manifest in partitions.items()}
-
-
-def _read_mapping(path: Path) -> dict[str, Any]:
-    """Reads a file of state; one that cannot be read says nothing, so its work is done again."""
-    nothing: dict[str, Any] = {}
-    try:
-        content = read_json(path, nothing)
-    except LakeError:
-        return nothing
-    return content if isinstance(content, dict) else {}
-
-
-def read_json(path: Path, default: _T) -> _T:
-    """Reads a small JSON file, or gives the default where there is none.
-
-    Raises:
-        LakeError: It is no JSON.
-    """
-    if not path.is_file():
-        return default
-    try:
-        content: _T = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise LakeError(f"{path} is not readable JSON.", hint="remove it and run again.") from error
-    return content

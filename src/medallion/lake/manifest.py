@@ -5,17 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 MANIFEST = "_MANIFEST.json"
 
 
-class FileEntry(BaseModel):
+@dataclass(frozen=True)
+class FileEntry:
     """One file of a partition: its name, its rows, its bytes, their SHA-256."""
-
-    model_config = ConfigDict(frozen=True)
 
     path: str
     rows: int
@@ -23,7 +23,8 @@ class FileEntry(BaseModel):
     sha256: str
 
 
-class PartitionManifest(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class PartitionManifest:
     """What a partition holds, and what it was made from. It holds no clock and no run.
 
     Attributes:
@@ -38,17 +39,15 @@ class PartitionManifest(BaseModel):
         counts: Rows it was made from: `bronze_rows`, and `superseded` of a dimension.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     table: str
     partition: str
     files: tuple[FileEntry, ...]
-    columns: Mapping[str, str] = Field(default_factory=dict)
+    columns: Mapping[str, str] = field(default_factory=dict)
     content_hash: str
-    inputs: Mapping[str, str] = Field(default_factory=dict)
-    bounds: Mapping[str, tuple[str, str]] = Field(default_factory=dict)
-    refers: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
-    counts: Mapping[str, int] = Field(default_factory=dict)
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    bounds: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    refers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def value(self) -> str:
@@ -64,6 +63,18 @@ class PartitionManifest(BaseModel):
     def bytes(self) -> int:
         """Bytes of all files."""
         return sum(file.bytes for file in self.files)
+
+
+_MANIFESTS = TypeAdapter(PartitionManifest)
+
+
+def parse_manifest(content: bytes | str) -> PartitionManifest:
+    """What a manifest says.
+
+    Raises:
+        ValidationError: It is no JSON, or says something else.
+    """
+    return _MANIFESTS.validate_json(content)
 
 
 class Origin(BaseModel):
@@ -106,7 +117,7 @@ def content_hash(files: Sequence[FileEntry]) -> str:
 
 def write_manifest(folder: Path, manifest: PartitionManifest) -> None:
     """Writes the manifest into its partition; it is the last file written there."""
-    text = json.dumps(manifest.model_dump(), indent=2, sort_keys=True) + "\n"
+    text = json.dumps(asdict(manifest), indent=2, sort_keys=True) + "\n"
     (folder / MANIFEST).write_text(text, encoding="utf-8")
 
 

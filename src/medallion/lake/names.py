@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from pathlib import Path
 from urllib.parse import unquote
 
 from medallion.errors import UsageError
@@ -14,7 +13,6 @@ MISSING = "__HIVE_DEFAULT_PARTITION__"
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+-]{0,79}")
 _REASON = re.compile(r"[a-z][a-z0-9_]{0,62}(:[a-z0-9_+]{1,200}){0,2}")
-_FILE_URL = re.compile(r"file:(?://(?:localhost)?)?(/.*)", re.IGNORECASE)
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -81,17 +79,6 @@ def as_run_id(value: str) -> str:
     if not _RUN_ID.fullmatch(value) or ".." in value:
         raise UsageError(f"run id {value!r}: use letters, digits and . _ : + -")
     return value.replace(":", ".")
-
-
-def root_path(root: str, project: Path) -> str:
-    """A root as an absolute path: relative ones start at the project, `gs://` ones stay.
-
-    In a `file://` URL `%20` may stand for a blank; a folder that is named so is found, too.
-    """
-    if url := _FILE_URL.fullmatch(root):
-        decoded = unquote(url[1])
-        return decoded if Path(decoded).exists() or not Path(url[1]).exists() else url[1]
-    return root if "://" in root else str(project / Path(root).expanduser())
 
 
 def is_hidden(name: str) -> bool:

@@ -169,7 +169,7 @@ def reading() -> Iterator[duckdb.DuckDBPyConnection]:
 def select_rows(lake: LakeInventory, table: str, selection: Selection) -> str:
     """The SQL of the rows asked for, with their partition day; nothing if no file holds any."""
     files = [
-        lake.lake.root / "quarantine" / table / manifest.partition / file.path
+        lake.lake.places.table(f"quarantine/{table}") / manifest.partition / file.path
         for manifest in standing(lake, table, selection).values()
         for file in manifest.files
         if file.rows

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from medallion.lake.damage import LAYERS, Damage
+from medallion.lake.damage import Damage
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.names import is_hidden, printable
+from medallion.lake.state import LAYERS
 from medallion.spec import Spec
 
 

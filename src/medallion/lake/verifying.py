@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from medallion.lake.damage import LAYERS, find_damage
+from medallion.lake.damage import find_damage
 from medallion.lake.inventory import LakeInventory, unreadable_state
 from medallion.lake.manifest import PartitionManifest
 from medallion.lake.snapshots import lost_snapshots
@@ -60,9 +60,8 @@ def verify_lake(lake: LakeInventory, warehouse: str) -> Verified:
 
 
 def _manifests(lake: Lake) -> Iterator[PartitionManifest]:
-    for layer in LAYERS:
-        for folder in sorted((lake.root / layer).glob("[!._]*/")):
-            yield from lake.partitions(f"{layer}/{folder.name}").values()
+    for table in lake.state.tables():
+        yield from lake.partitions(table).values()
 
 
 def _lost(lake: LakeInventory, damaged: set[str]) -> Iterator[str]:
@@ -76,13 +75,13 @@ def _lost(lake: LakeInventory, damaged: set[str]) -> Iterator[str]:
 
 def _incomplete(lake: LakeInventory, damaged: set[str]) -> Iterator[str]:
     """What should stand beside what stands, and does not."""
-    sound = LakeInventory(Lake(lake.lake.root, damaged), lake.spec)
+    sound = lake.without(damaged)
     for table in lake.spec.events:
         for day, made_from in sound.processed(table).items():
             places = {f"{layer}/{table}/ingestion_dt={day}" for layer in ("base", "quarantine")}
             if not made_from and not places & damaged:
                 yield f"{table} of {day}: some of its rows, accepted or put aside, are gone"
-        reached = {str(day) for day in LakeInventory(lake.lake, lake.spec).processed(table)}
+        reached = {str(day) for day in lake.processed(table)}
         for value in sorted(sound.seen("base_silver", table) - reached):
             yield f"base/{table}/ingestion_dt={value}: is not there"
     for name in lake.spec.dimensions:

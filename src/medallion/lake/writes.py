@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING
 
+from medallion.lake.commits import Commit
 from medallion.lake.manifest import Origin
-from medallion.lake.store import Commit
 
 if TYPE_CHECKING:
     import polars as pl

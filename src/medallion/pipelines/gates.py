@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from medallion.lake.inventory import LakeInventory
-from medallion.lake.store import STAGING
 from medallion.planning.request import RunRequest
 from medallion.quality.gate import (
     Due,
@@ -29,14 +28,6 @@ Measure = Callable[[Any, Sequence[tuple[Suite, Due]]], Iterable[Batch]]
 
 # Runs that a trend looks back on.
 _REMEMBERED = 10
-
-REPORTS = {
-    "bronze": "BRONZE_QUALITY.md",
-    "dims": "DIMS_SNAPSHOT_QUALITY.md",
-    "base_silver": "SILVER_QUALITY.md",
-    "enriched": "ENRICHED_QUALITY.md",
-    "gold": "GOLD_QUALITY.md",
-}
 
 
 @dataclass(frozen=True)
@@ -88,8 +79,7 @@ def validate_layer(
 
 def _is_reported(layer: str, lake: LakeInventory) -> bool:
     """Whether the reports of the verdicts are there; without them a verdict is given again."""
-    reports = lake.lake.root.parent / "reports"
-    files = (reports / REPORTS[layer], reports / "quality" / f"{layer}.json")
+    files = (lake.layout.quality_report(layer), lake.layout.quality_result(layer))
     return all(file.is_file() and file.stat().st_size for file in files)
 
 
@@ -115,7 +105,7 @@ def validate_due(
     from medallion.quality.relations import gate_connection
     from medallion.quality.validating import validate
 
-    spill = house.lake.lake.root / STAGING / house.request.run_id / "_spill"
+    spill = house.lake.lake.places.spill(house.request.run_id)
     engine = house.request.engine
     with gate_connection(engine.memory_limit, engine.threads, spill) as connection:
         chosen = [(house.suites.of(layer)[table.table], table) for table in due]
@@ -156,7 +146,7 @@ def gate(request: RunRequest, quality: Mapping[str, Any], lake: LakeInventory) -
     Raises:
         GateError: Something failed that must not go further.
     """
-    report = lake.lake.root.parent / "reports" / REPORTS[str(quality["layer"])]
+    report = lake.layout.quality_report(str(quality["layer"]))
     return decide(quality, request.quality.mode, str(report))
 
 

@@ -7,9 +7,10 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from medallion.lake.commits import Commit
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.sealing import seal
-from medallion.lake.store import STAGING, Commit, Lake
+from medallion.lake.store import Lake
 from medallion.planning.request import RunRequest
 
 if TYPE_CHECKING:
@@ -22,12 +23,12 @@ def engine_settings(request: RunRequest, lake: LakeInventory) -> EngineSettings:
     """What DuckDB may use, spilling into the run's staging folder; dbt writes nowhere else."""
     from medallion.dbt_project import EngineSettings
 
-    spill = lake.lake.root / STAGING / request.run_id / "_spill"
+    spill = lake.lake.places.spill(request.run_id)
     return EngineSettings(
         memory_limit=request.engine.memory_limit,
         threads=request.engine.threads,
         temp_directory=spill,
-        dbt_folder=lake.lake.root.parent / "dbt",
+        dbt_folder=lake.layout.dbt,
     )
 
 
@@ -60,7 +61,7 @@ def publish_staged(
                 **facts(table.split("/")[1], partition.value),
             )
     remove = {table: names - staged.get(table, set()) for table, names in replaced.items()}
-    return Commit.prepare(lake, staging, remove)
+    return lake.prepare(staging, remove)
 
 
 def as_day(value: str) -> date:

@@ -12,14 +12,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from medallion.errors import AbsentError, ExistsError, RequestError
+from medallion.errors import AbsentError, DocumentError, ExistsError, RequestError
 from medallion.lake.names import as_run_id, is_run_id
-from medallion.storage import Storage
+from medallion.storage import Document, Storage
 
 REQUEST = "request.json"
 ENDED = "ended.json"
 _DOCUMENTS = "documents"
 _STEPS = "steps"
+_Facts = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -53,9 +54,26 @@ class RunFolder:
             return self._join(request)
         return dict(request)
 
+    def has_begun(self) -> bool:
+        """Whether a process has noted what the run is asked for."""
+        return Document(self.storage, self._key(REQUEST)).exists()
+
     def request(self) -> dict[str, Any] | None:
-        """What the run was asked for; None while there is no such run."""
-        return self._read(REQUEST)
+        """What the run was asked for; None while there is no such run.
+
+        Raises:
+            RequestError: What is noted of it cannot be read.
+        """
+        document = Document(self.storage, self._key(REQUEST))
+        if not document.exists():
+            return None
+        try:
+            return document.read(_Facts, {})
+        except DocumentError as error:
+            raise RequestError(
+                f"Run {self.run_id} cannot be joined. {error.message}",
+                hint="give another run id, or none.",
+            ) from error
 
     def save(self, document: str, text: str) -> None:
         """Leaves a document, as JSON text."""
@@ -64,9 +82,10 @@ class RunFolder:
     def load(self, document: str) -> str | None:
         """The JSON text of a document; None while no step has left it."""
         try:
-            return self.storage.read(self._key(f"{_DOCUMENTS}/{document}.json")).data.decode()
+            stored = self.storage.read(self._key(f"{_DOCUMENTS}/{document}.json"))
         except AbsentError:
             return None
+        return stored.data.decode(errors="replace")
 
     def finish_step(self, step: str, facts: Mapping[str, Any]) -> None:
         """Notes that a step is done; done again, the last word counts."""
@@ -75,12 +94,14 @@ class RunFolder:
     def steps(self) -> dict[str, dict[str, Any]]:
         """What is noted of the steps that are done, by step."""
         prefix = self._key(f"{_STEPS}/")
-        return {
-            entry.key.removeprefix(prefix).removesuffix(".json"): json.loads(
-                self.storage.read(entry.key).data
-            )
+        found = {
+            entry.key.removeprefix(prefix).removesuffix(".json"): Document(
+                self.storage, entry.key
+            ).read_or(_Facts, {})
             for entry in self.storage.listed(prefix)
         }
+        # A step whose note cannot be read is done again.
+        return {step: facts for step, facts in found.items() if facts}
 
     def end(self, facts: Mapping[str, Any]) -> bool:
         """Ends the run, unless it has ended.
@@ -96,7 +117,8 @@ class RunFolder:
 
     def ended(self) -> dict[str, Any] | None:
         """How the run ended; None while it has not."""
-        return self._read(ENDED)
+        document = Document(self.storage, self._key(ENDED))
+        return document.read_or(_Facts, {}) if document.exists() else None
 
     def _join(self, request: Mapping[str, Any]) -> dict[str, Any]:
         if self.ended() is not None:
@@ -118,29 +140,15 @@ class RunFolder:
             )
         return began
 
-    def _read(self, name: str) -> dict[str, Any] | None:
-        try:
-            found: dict[str, Any] = json.loads(self.storage.read(self._key(name)).data)
-        except AbsentError:
-            return None
-        return found
-
     def _key(self, name: str) -> str:
         return f"{as_run_id(self.run_id)}/{name}"
 
 
 def unfinished(storage: Storage) -> Iterable[RunFolder]:
     """The runs that have begun and not ended, in the order of their ids."""
-    began, ended = set(), set()
-    for entry in storage.listed():
-        run_id, _, name = entry.key.partition("/")
-        if not is_run_id(run_id):
-            continue  # somebody's copy of a run's folder is no run
-        if name == REQUEST:
-            began.add(run_id)
-        elif name == ENDED:
-            ended.add(run_id)
-    return [RunFolder(storage, run_id) for run_id in sorted(began - ended)]
+    # Somebody's copy of a run's folder is no run.
+    runs = (RunFolder(storage, name) for name in storage.folders() if is_run_id(name))
+    return [run for run in runs if run.ended() is None and run.has_begun()]
 
 
 def _encoded(facts: Mapping[str, Any]) -> bytes:

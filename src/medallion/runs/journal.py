@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from medallion.events import EVENT, Event, Progress
 from medallion.lake.names import as_run_id
+from medallion.storage import open_storage
 
 _FOLDER = "events"
 
@@ -34,24 +35,23 @@ class Journal:
     """
 
     def __init__(self, runs: Path, run_id: str) -> None:
-        self._folder = runs / as_run_id(run_id) / _FOLDER
+        self._storage = open_storage(runs)
+        self._prefix = f"{as_run_id(run_id)}/{_FOLDER}/"
         # A process id comes again, and must not continue a line that a kill has cut short.
-        self._file = self._folder / f"{this_process()}-{time.time_ns()}.jsonl"
+        self._key = f"{self._prefix}{this_process()}-{time.time_ns()}.jsonl"
         self._lock = Lock()
 
     def write(self, event: Event) -> None:
         """Adds an event; progress is not kept."""
         if isinstance(event, Progress):
             return
-        self._folder.mkdir(parents=True, exist_ok=True)
-        line = EVENT.dump_json(event) + b"\n"
-        with self._lock, self._file.open("ab") as file:
-            file.write(line)
+        with self._lock:
+            self._storage.append(self._key, EVENT.dump_json(event) + b"\n")
 
     def read(self) -> Iterator[Event]:
         """The events of all processes; what a kill or a power cut has cut short is left out."""
-        for path in sorted(self._folder.glob("*.jsonl")):
-            for line in path.read_bytes().split(b"\n"):
+        for entry in self._storage.listed(self._prefix):
+            for line in self._storage.read(entry.key).data.split(b"\n"):
                 event = _event(line)
                 if event is not None:
                     yield event

@@ -18,6 +18,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+from pydantic import TypeAdapter
 
 from medallion.errors import AbsentError, LockedError
 from medallion.lake.names import as_run_id
@@ -159,10 +160,10 @@ def read_lease(storage: Storage) -> LeaseNote | None:
     except AbsentError:
         return None
     try:
-        note = LeaseNote(**json.loads(stored))
+        note = TypeAdapter(LeaseNote).validate_json(stored)
         return note if datetime.fromisoformat(note.until).tzinfo else None
     # What a power cut has left of a lease says nothing; living processes still show by locks.
-    except (ValueError, TypeError):
+    except ValueError:
         return None
 
 

@@ -23,7 +23,6 @@ from medallion.errors import LockedError
 from medallion.lake.store import Lake
 from medallion.runs.folder import RunFolder, unfinished
 from medallion.runs.lease import Lease, is_alive, read_lease
-from medallion.storage import LocalStorage
 
 _CLOSING = "closing"
 Status = Literal["succeeded", "failed", "interrupted", "killed", "closed"]
@@ -74,7 +73,7 @@ class Run:
             RequestError: The run has ended, or was asked for something else when it began.
         """
         minutes = self.minutes if self.is_shared else 0
-        lease = Lease(LocalStorage(self.lake.root), self.locks, self.folder.run_id, minutes=minutes)
+        lease = Lease(self.lake.storage, self.locks, self.folder.run_id, minutes=minutes)
         lease.acquire()
         self._lease = lease
         try:
@@ -167,15 +166,6 @@ class Run:
         return self.locks / f"{self.folder.run_id}~~{step}.step"
 
 
-def processes(context: Any) -> Path:
-    """The folder on this machine for the locks of living processes.
-
-    Args:
-        context: The Kedro context.
-    """
-    return Path(context.config_loader["globals"]["runs_root"]) / "_processes"
-
-
 @contextmanager
 def alone(lake: Lake, locks: Path, name: str) -> Iterator[None]:
     """Keeps runs away for as long as a command looks at the lake, or changes it.
@@ -188,7 +178,7 @@ def alone(lake: Lake, locks: Path, name: str) -> Iterator[None]:
     Raises:
         LockedError: A run holds the lake.
     """
-    lease = Lease(LocalStorage(lake.root), locks, f"{name}-{os.getpid()}")
+    lease = Lease(lake.storage, locks, f"{name}-{os.getpid()}")
     lease.acquire()
     try:
         lake.recover()
@@ -204,7 +194,7 @@ def holder(lake: Lake, locks: Path) -> str:
         lake: The lake.
         locks: A folder on this machine for the locks of living processes.
     """
-    note = read_lease(LocalStorage(lake.root))
+    note = read_lease(lake.storage)
     if note is None:
         return ""
     is_held = datetime.now(UTC) < datetime.fromisoformat(note.until)

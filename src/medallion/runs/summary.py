@@ -108,8 +108,8 @@ def _title(record: RunRecord) -> str:
 
 def _places(record: RunRecord, around: Surroundings) -> Iterable[str]:
     quarantined = sum(row["quarantined"] for rows in record.receipts.values() for row in rows)
-    yield f"{around.data_root}/reports/{around.file_name}/index.html"
+    yield str(around.layout.run_page(around.file_name))
     if quarantined:
-        yield f"{around.data_root}/silver/quarantine/"
+        yield f"{around.layout.quarantine}/"
     if record.receipts.get("gold"):
-        yield f"{around.data_root}/warehouse/medallion.duckdb (schema gold)"
+        yield f"{around.layout.warehouse_file} (schema gold)"

@@ -7,6 +7,7 @@ The laws hold for every implementation, and `tests/storage/test_laws.py` asks th
 - `swap` succeeds only if the object is still the version that the writer has read.
 - `upload` never replaces an object: files of data are immutable.
 - An object has a new version after every write, and `listed` gives the version `read` gives.
+- What was appended is at the end, in the order it was given, as long as one writer appends.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +28,7 @@ from filelock import FileLock
 from medallion.errors import AbsentError, ChangedError, ExistsError, StorageError
 
 _LOCK = ".lock"
+_DRAFT = ".draft"
 # A key is a relative path; what could leave the root, or hide in it, is refused.
 _PART = re.compile(r"[^/\x00]{1,200}")
 
@@ -51,11 +54,13 @@ class Entry:
         key: Its key.
         size: Its bytes.
         version: As `read` gives it.
+        changed_ns: When it was written, in nanoseconds since 1970, UTC.
     """
 
     key: str
     size: int
     version: str
+    changed_ns: int
 
 
 class Storage(Protocol):
@@ -93,6 +98,9 @@ class Storage(Protocol):
     def write(self, key: str, data: bytes) -> str:
         """Writes an object whatever was there: for keys that have one writer at a time."""
 
+    def append(self, key: str, data: bytes) -> None:
+        """Adds bytes to the end of an object, or makes it: for keys that have one writer."""
+
     def upload(self, source: Path, key: str) -> str:
         """Copies a file to an object that is not there yet.
 
@@ -109,6 +117,9 @@ class Storage(Protocol):
 
     def listed(self, prefix: str = "") -> Iterator[Entry]:
         """The objects whose keys begin with `prefix`, in the order of their keys."""
+
+    def folders(self) -> list[str]:
+        """What keys below others begin with, up to their first `/`; each once, in order."""
 
     def delete(self, key: str, version: str | None = None) -> None:
         """Removes an object; one that is gone already is no matter.
@@ -157,6 +168,13 @@ class LocalStorage:
             draft.write_bytes(data)
             return self._put(draft, key)
 
+    def append(self, key: str, data: bytes) -> None:
+        """See `Storage.append`."""
+        path = self._path(key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab") as file:
+            file.write(data)
+
     def upload(self, source: Path, key: str) -> str:
         """See `Storage.upload`."""
         with self._draft(key) as draft:
@@ -175,14 +193,23 @@ class LocalStorage:
 
     def listed(self, prefix: str = "") -> Iterator[Entry]:
         """See `Storage.listed`."""
+        # What lies beside the folder of the prefix need not be looked at: a lake is large.
+        above = prefix.rpartition("/")[0]
         found = (
             path.relative_to(self._folder).as_posix()
-            for path in self._folder.rglob("*")
+            for path in (self._path(above) if above else self._folder).rglob("*")
             if path.is_file() and not path.name.startswith(_LOCK[0])
         )
         for key in sorted(key for key in found if key.startswith(prefix)):
             stat = self._path(key).stat()
-            yield Entry(key, stat.st_size, _version(stat))
+            yield Entry(key, stat.st_size, _version(stat), stat.st_mtime_ns)
+
+    def folders(self) -> list[str]:
+        """See `Storage.folders`."""
+        if not self._folder.is_dir():
+            return []
+        with os.scandir(self._folder) as entries:
+            return sorted(entry.name for entry in entries if entry.is_dir())
 
     def delete(self, key: str, version: str | None = None) -> None:
         """See `Storage.delete`."""
@@ -233,11 +260,34 @@ class LocalStorage:
         return _version(path.stat())
 
 
+def clear_drafts(folder: Path) -> None:
+    """Removes what processes of this machine have left in a folder that died while they wrote."""
+    own = f".{socket.gethostname()}~"
+    for draft in folder.glob(f"{own}*{_DRAFT}"):
+        pid = draft.name.removeprefix(own).partition("~")[0]
+        if pid.isdecimal() and not _is_alive(int(pid)):
+            draft.unlink(missing_ok=True)
+
+
+def _draft_prefix() -> str:
+    return f".{socket.gethostname()}~{os.getpid()}~"
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 @contextmanager
 def _drafted(path: Path) -> Iterator[Path]:
     """A file beside the one that is written, which is gone afterwards."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".", suffix=".draft", dir=path.parent)
+    handle, name = tempfile.mkstemp(prefix=_draft_prefix(), suffix=_DRAFT, dir=path.parent)
     os.close(handle)
     draft = Path(name)
     draft.chmod(0o644)

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from medallion.dbt_project.results import Receipt
 from medallion.errors import GateError
 from medallion.lake.bronze import BronzeInventory, BronzePartition
+from medallion.lake.commits import Commit
 from medallion.lake.facts import event_bounds, referred_days
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.manifest import fingerprint
-from medallion.lake.store import Commit
 from medallion.lake.writes import StagedWrite
 from medallion.pipelines.base_silver.affected import affected_partitions
 from medallion.pipelines.bronze.nodes import OpenedBronze

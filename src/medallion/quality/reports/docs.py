@@ -6,7 +6,6 @@ Those are taken out, and a small style sheet is put in, so nothing is fetched fr
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
@@ -14,9 +13,18 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+from typing_extensions import TypedDict
+
 from medallion.quality.engine import load_great_expectations
+from medallion.storage import Document
 
 _STYLE = Path(__file__).with_name("docs.css")
+
+
+class _Result(TypedDict):
+    """The result of a gate, as far as the pages show it."""
+
+    suites: list[dict[str, Any]]
 
 
 def write_docs(results: Sequence[Path], folder: Path) -> Path:
@@ -43,7 +51,8 @@ def write_docs(results: Sequence[Path], folder: Path) -> Path:
 
 
 def _suites(path: Path) -> Iterable[dict[str, Any]]:
-    yield from json.loads(path.read_text(encoding="utf-8"))["suites"]
+    nothing: _Result = {"suites": []}
+    yield from Document.at(path).read(_Result, nothing)["suites"]
 
 
 def _page(suite: Mapping[str, Any]) -> str:

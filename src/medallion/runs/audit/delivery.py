@@ -8,15 +8,34 @@ other side takes once. `deliveries/<table>.json` in the folder of the trail hold
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
-from medallion.lake.inventory import read_json, write_json
+from typing_extensions import TypedDict
+
 from medallion.lake.manifest import fingerprint
 from medallion.runs.audit.trail import STARTED, AuditTrail
+from medallion.storage import Document
 
 _RUNS_IN_A_BATCH = 100
 Rows = Sequence[dict[str, Any]]
+
+
+class _Batch(TypedDict):
+    """Runs that were sent, or are to be, and the job that carries them."""
+
+    job_id: str
+    runs: list[str]
+
+
+class _Known(TypedDict):
+    """What is known of a copy."""
+
+    open: _Batch | None
+    rejected: int
+    runs: list[str]
+
+
+_NOTHING: _Known = {"open": None, "rejected": 0, "runs": []}
 
 
 class RejectedError(Exception):
@@ -52,20 +71,21 @@ def deliver(trail: AuditTrail, copy: AuditCopy) -> int:
 
     Raises:
         RejectedError: The copy did not take a batch; its runs go with the next delivery.
+        DocumentError: Nobody knows what the copy has, because its file cannot be read.
     """
-    path = trail.folder / "deliveries" / f"{copy.name}.json"
-    known: dict[str, Any] = read_json(path, _NOTHING)
+    noted = Document(trail.storage, f"deliveries/{copy.name}.json")
+    known = cast("dict[str, Any]", noted.read(_Known, _NOTHING))
     ended = sorted(run["run_id"] for run in trail.runs() if run["status"] != STARTED)
     sent = 0
     while batch := known["open"] or _next_batch(copy.name, known, ended):
-        known = _noted(path, {**known, "open": batch})
+        known = _noted(noted, {**known, "open": batch})
         rows = [record for run in batch["runs"] for record in trail.records(run)]
         try:
             copy.load(batch["job_id"], rows)
         except RejectedError:
-            _noted(path, {**known, "open": None, "rejected": known["rejected"] + 1})
+            _noted(noted, {**known, "open": None, "rejected": known["rejected"] + 1})
             raise
-        known = _noted(path, {**known, "open": None, "runs": [*known["runs"], *batch["runs"]]})
+        known = _noted(noted, {**known, "open": None, "runs": [*known["runs"], *batch["runs"]]})
         sent += len(batch["runs"])
     return sent
 
@@ -79,9 +99,6 @@ def _next_batch(table: str, known: dict[str, Any], ended: list[str]) -> dict[str
     return {"job_id": f"medallion-audit-{attempt[:32]}", "runs": runs} if runs else None
 
 
-def _noted(path: Path, known: dict[str, Any]) -> dict[str, Any]:
-    write_json(path, known)
+def _noted(noted: Document, known: dict[str, Any]) -> dict[str, Any]:
+    noted.write(known)
     return known
-
-
-_NOTHING: dict[str, Any] = {"open": None, "rejected": 0, "runs": []}

@@ -10,13 +10,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, cast
+
+from pydantic import ConfigDict
+from typing_extensions import TypedDict
 
 from medallion.errors import LakeError, UsageError
-from medallion.lake.inventory import replace_text, write_json
 from medallion.lake.names import as_run_id
 from medallion.lake.scans import literal_path
 from medallion.runs.audit.record import AuditRecord, kinds
+from medallion.storage import Document, open_storage
 
 STARTED = "started"
 KILLED = "killed"
@@ -24,6 +27,23 @@ _DUCKDB = {
     "str": "varchar", "int": "bigint", "float": "double", "dict": "map(varchar, varchar)",
     "Day": "date", "Instant": "timestamp",
 }  # fmt: skip
+
+
+_RUNS = "runs/"
+
+
+class _Run(TypedDict):
+    """A run as it was written down, as far as everybody who reads it relies on it."""
+
+    __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
+
+    run_id: str
+    started_at: str
+    status: str
+    seconds: NotRequired[float]
+    plan: NotRequired[dict[str, Any] | None]
+    tables: NotRequired[dict[str, dict[str, int]]]
+    gates: NotRequired[dict[str, dict[str, Any]]]
 
 
 class AuditTrail:
@@ -35,6 +55,7 @@ class AuditTrail:
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
+        self.storage = open_storage(folder)
 
     def begin(self, run: dict[str, Any]) -> None:
         """Leaves word that a run is at work."""
@@ -43,19 +64,18 @@ class AuditTrail:
 
     def note(self, run: dict[str, Any]) -> None:
         """Adds to the word of a run at work what is known of it by now."""
-        write_json(self._header(run["run_id"]), {**run, "status": STARTED}, sort_keys=False)
+        self._header(run["run_id"]).write({**run, "status": STARTED}, sort_keys=False)
 
     def step(self, run_id: str, records: Sequence[AuditRecord]) -> None:
         """Adds what a run at work has just written, in case that it never ends."""
-        lines = [json.dumps(record.as_json()) + "\n" for record in records]
-        with self._steps(run_id).open("a", encoding="utf-8") as file:
-            file.writelines(lines)
+        lines = "".join(json.dumps(record.as_json()) + "\n" for record in records)
+        self.storage.append(self._steps(run_id), lines.encode())
 
     def end(self, run: dict[str, Any], records: Iterable[AuditRecord]) -> None:
         """Writes down the records of a run; the last thing is that it is no longer at work."""
         self._write_records(run["run_id"], records)
-        write_json(self._header(run["run_id"]), run, sort_keys=False)
-        self._steps(run["run_id"]).unlink(missing_ok=True)
+        self._header(run["run_id"]).write(run, sort_keys=False)
+        self.storage.delete(self._steps(run["run_id"]))
 
     def unfinished(self) -> list[dict[str, Any]]:
         """Runs that have not ended: the one at work, and those that were killed."""
@@ -63,8 +83,8 @@ class AuditTrail:
 
     def runs(self) -> list[dict[str, Any]]:
         """All runs, the newest first; one that has not ended has the status `started`."""
-        paths = (self.folder / "runs").glob("*.json")
-        read = [run for path in paths if (run := _read_run(path))]
+        keys = [entry.key for entry in self.storage.listed(_RUNS) if entry.key.endswith(".json")]
+        read = [run for key in keys if (run := _read_run(Document(self.storage, key)))]
         return sorted(read, key=lambda run: (run["started_at"], run["run_id"]), reverse=True)
 
     def run(self, run_id: str) -> dict[str, Any]:
@@ -72,14 +92,15 @@ class AuditTrail:
 
         Raises:
             UsageError: There is no such run.
+            LakeError: What was written down of it cannot be read.
         """
-        path = self._header(run_id)
-        if not path.is_file():
+        header = self._header(run_id)
+        if not header.exists():
             raise self._unknown(run_id)
-        found = _read_run(path)
+        found = _read_run(header)
         if found is None:
             raise LakeError(
-                f"{path} does not tell of a run any more.",
+                f"{header} does not tell of a run any more.",
                 hint="put it back from a copy, or remove it; the other runs are not concerned.",
             )
         return found
@@ -95,7 +116,7 @@ class AuditTrail:
                 if f'"{table}"' not in line or (value and f'"{value}"' not in line):
                     continue  # parsing millions of lines to find two would take long
                 record = json.loads(line)
-                where = (record["layer"], record["table_name"], record["partition_value"])
+                where = tuple(map(record.get, ("layer", "table_name", "partition_value")))
                 if where == (layer, table, value) and record["status"] in ("written", "removed"):
                     yield record
 
@@ -111,25 +132,25 @@ class AuditTrail:
 
     def _write_records(self, run_id: str, records: Iterable[AuditRecord]) -> None:
         lines = ",\n".join(json.dumps(record.as_json()) for record in records)
-        replace_text(self._records(run_id), f"[\n{lines}\n]\n" if lines else "[]\n")
+        self._records(run_id).write_text(f"[\n{lines}\n]\n" if lines else "[]\n")
 
     def _lines(self, run_id: str) -> Iterator[str]:
         """The records of a run as text; a step cut short by a kill is left out."""
-        steps = self._steps(run_id)
-        path = steps if steps.is_file() else self._records(run_id)
-        for line in path.read_text(encoding="utf-8").splitlines():
+        steps = Document(self.storage, self._steps(run_id)).content()
+        content = self._records(run_id).content() if steps is None else steps
+        for line in (content or b"").decode(errors="replace").splitlines():
             record = line.removesuffix(",")
-            if record.startswith("{") and record.endswith("}"):
+            if _is_record(record):
                 yield record
 
-    def _records(self, run_id: str) -> Path:
-        return self.folder / f"{as_run_id(run_id)}.json"
+    def _records(self, run_id: str) -> Document:
+        return Document(self.storage, f"{as_run_id(run_id)}.json")
 
-    def _steps(self, run_id: str) -> Path:
-        return self.folder / f"{as_run_id(run_id)}.steps.jsonl"
+    def _steps(self, run_id: str) -> str:
+        return f"{as_run_id(run_id)}.steps.jsonl"
 
-    def _header(self, run_id: str) -> Path:
-        return self.folder / "runs" / f"{as_run_id(run_id)}.json"
+    def _header(self, run_id: str) -> Document:
+        return Document(self.storage, f"{_RUNS}{as_run_id(run_id)}.json")
 
     def _unknown(self, run_id: str) -> UsageError:
         from difflib import get_close_matches
@@ -142,11 +163,11 @@ class AuditTrail:
         )
 
 
-def _read_run(path: Path) -> dict[str, Any] | None:
+def _is_record(line: str) -> bool:
+    """Whether a line is a whole record; parsing millions to know would take long."""
+    return line.startswith('{"') and line.endswith("}") and '"table_name": ' in line
+
+
+def _read_run(header: Document) -> dict[str, Any] | None:
     """A run as it was written down; None if a power cut or a hand has left something else."""
-    try:
-        found = json.loads(path.read_bytes())
-    except ValueError:
-        return None
-    whole = isinstance(found, dict) and {"run_id", "started_at", "status"} <= found.keys()
-    return found if whole else None
+    return cast("dict[str, Any] | None", header.read_or(_Run, None))

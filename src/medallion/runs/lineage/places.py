@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from medallion.spec import BRONZE_DAY, INGESTION_DAY, SNAPSHOT_DAY, Spec
+from medallion.storage.layout import Layout
 
 Columns = list[tuple[str, str, bool]]
 
@@ -17,14 +18,14 @@ class Place:
 
     Attributes:
         namespace: `file`, or the bucket such as `gs://shop`.
-        name: The path below the data root, or the key in the bucket.
+        name: The path, beginning with the name of its root, or the key in the bucket.
     """
 
     namespace: str
     name: str
 
 
-def place_of(dataset: Any, data_root: Path | str) -> Place | None:
+def place_of(dataset: Any, layout: Layout) -> Place | None:
     """Where a dataset lies; None if it is only in memory, or a handle on many tables."""
     path = getattr(dataset, "place", None) or getattr(dataset, "_filepath", None)
     if path is None:
@@ -34,8 +35,7 @@ def place_of(dataset: Any, data_root: Path | str) -> Place | None:
     if found:
         bucket, _, key = rest.partition("/")
         return Place(f"{scheme}://{bucket}", key)
-    inside = Path(text).is_relative_to(data_root)
-    return Place("file", Path(text).relative_to(data_root).as_posix() if inside else text)
+    return Place("file", layout.name_of(Path(text)))
 
 
 def columns_of(spec: Spec, dataset: str) -> Columns:

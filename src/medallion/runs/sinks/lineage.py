@@ -53,7 +53,7 @@ class LineageSink(Sink):
 
     @property
     def _folder(self) -> Path:
-        return self._around.data_root / "metrics" / "lineage"
+        return self._around.layout.lineage
 
     def begin(self, around: Surroundings) -> None:
         """Remembers where the events go."""
@@ -199,7 +199,7 @@ class LineageSink(Sink):
 
             catalog = self._around.catalog
             dataset = catalog.get(name) if catalog else None
-            place = place_of(dataset, self._around.data_root)
+            place = place_of(dataset, self._around.layout)
             columns = columns_of(self._around.spec, name)
             self._known[name] = Touched(place, columns) if place else None
         return self._known[name]

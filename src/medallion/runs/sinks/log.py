@@ -66,10 +66,10 @@ class LogSink(Sink):
         _journal.info("The run starts.")
 
     def _open_file(self, around: Surroundings) -> None:
-        folder = around.data_root / "logs"
+        folder, path = around.layout.logs, around.layout.log(around.file_name)
         folder.mkdir(parents=True, exist_ok=True)
         keep_newest(folder, "*.jsonl", around.settings.logs.keep - 1)
-        file = logging.FileHandler(folder / f"{around.file_name}.jsonl", encoding="utf-8")
+        file = logging.FileHandler(path, encoding="utf-8")
         file.setFormatter(_AsJson(around, self._at_work))
         self._add(file, [self._levels.for_file, disclose])
         _journal.addHandler(file)

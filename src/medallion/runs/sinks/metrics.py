@@ -5,17 +5,45 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping
 from datetime import date
-from pathlib import Path
 from statistics import median
 from typing import Any
 
-from medallion.lake.inventory import LakeInventory, read_json, write_json
+from typing_extensions import TypedDict
+
+from medallion.errors import DocumentError
+from medallion.lake.inventory import LakeInventory
 from medallion.runs.record import RunRecord
 from medallion.runs.retention import keep_newest
 from medallion.runs.sinks.sink import Sink, Surroundings
+from medallion.storage import Document, Storage, open_storage
 
 logger = logging.getLogger(__name__)
 _SUCCEEDED = "succeeded"
+
+
+class _Duration(TypedDict):
+    seconds: float
+
+
+class _Volume(TypedDict):
+    bronze_rows: int
+
+
+class _Record(TypedDict):
+    """What is compared with, of the record of an earlier run."""
+
+    status: str
+    did_nothing: bool
+    duration: _Duration
+    volume: _Volume
+
+
+_NOTHING: _Record = {
+    "status": "unknown",
+    "did_nothing": True,
+    "duration": {"seconds": 0.0},
+    "volume": {"bronze_rows": 0},
+}
 
 
 class MetricsSink(Sink):
@@ -30,8 +58,9 @@ class MetricsSink(Sink):
         settings = self._around.settings.metrics
         if not settings.file:
             return
-        folder = self._around.data_root / "metrics" / "runs"
-        earlier = list(_earlier(folder, settings.trailing_runs))
+        folder = self._around.layout.run_metrics
+        storage = open_storage(folder)
+        earlier = list(_earlier(storage, settings.trailing_runs))
         measured = {
             "run_id": record.run_id,
             "environment": record.environment,
@@ -43,7 +72,7 @@ class MetricsSink(Sink):
             "quarantine": quarantine(record),
             "freshness": self._freshness(record),
         }
-        write_json(folder / f"{self._around.file_name}.json", measured)
+        Document(storage, f"{self._around.file_name}.json").write(measured)
         keep_newest(folder, "*.json", settings.keep)
         if record.seconds > settings.target_seconds:
             target = f"{settings.target_seconds:,.0f}"
@@ -110,16 +139,25 @@ def freshness(lake: LakeInventory, horizon: date) -> dict[str, dict[str, Any]]:
     }
 
 
-def _earlier(folder: Path, count: int) -> Iterable[Mapping[str, Any]]:
+def _earlier(storage: Storage, count: int) -> Iterable[Mapping[str, Any]]:
     """The newest records of runs that succeeded and did something."""
-    found = sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
-    for path in found:
-        record: Mapping[str, Any] = read_json(path, {})
-        if record.get("status") == _SUCCEEDED and not record.get("did_nothing"):
+    found = sorted(storage.listed(), key=lambda entry: entry.changed_ns, reverse=True)
+    for entry in found:
+        record = _read_record(Document(storage, entry.key))
+        if record["status"] == _SUCCEEDED and not record["did_nothing"]:
             yield record
             count -= 1
         if not count:
             return
+
+
+def _read_record(document: Document) -> _Record:
+    """An earlier record; one that cannot be read is not compared with."""
+    try:
+        return document.read(_Record, _NOTHING)
+    except DocumentError as error:
+        logger.warning("%s The run is not compared with it.", error.message)
+        return _NOTHING
 
 
 def _against(value: float, earlier: list[float]) -> dict[str, float | None]:

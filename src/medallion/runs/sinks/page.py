@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from medallion.lake.inventory import replace_text, write_json
 from medallion.runs.record import RunRecord
 from medallion.runs.sinks.sink import Sink, Surroundings
+from medallion.storage import Document
 
 
 class PageSink(Sink):
@@ -16,11 +16,11 @@ class PageSink(Sink):
 
     def end(self, record: RunRecord) -> None:
         """Writes the report and the page."""
-        folder = self._around.data_root / "reports"
-        write_json(folder / "run.json", record.as_json())
+        layout = self._around.layout
+        Document.at(layout.run_report).write(record.as_json())
         if record.did_nothing and record.status == "succeeded":
             return
         from medallion.quality.reports.page import page
 
         content = page(record.as_json(), record.gates)
-        replace_text(folder / self._around.file_name / "index.html", content)
+        Document.at(layout.run_page(self._around.file_name)).write_text(content)

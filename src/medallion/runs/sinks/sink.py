@@ -21,6 +21,7 @@ from medallion.runs.journal import Journal
 from medallion.runs.record import RunRecord
 from medallion.runs.settings import Observability
 from medallion.spec import Spec, load_spec
+from medallion.storage.layout import Layout
 
 logger = logging.getLogger(__name__)
 #: The error of a step that was at work when its process ended.
@@ -39,9 +40,7 @@ class Surroundings:
         parameters: What the run is asked for.
         settings: What shall be told, and where.
         mask: Takes personal data and secrets out of a text.
-        data_root: Where the project writes.
-        runs_root: The folder of all runs.
-        bronze_root: Where Bronze is.
+        layout: Where things are.
         spec_path: The spec.
         conf: The folders of configuration, the base first.
         project_path: The project.
@@ -55,9 +54,7 @@ class Surroundings:
     parameters: Mapping[str, Any]
     settings: Observability
     mask: Mask
-    data_root: Path
-    runs_root: Path
-    bronze_root: str
+    layout: Layout
     spec_path: str
     conf: tuple[Path, ...] = ()
     project_path: Path | None = None
@@ -71,12 +68,12 @@ class Surroundings:
     @cached_property
     def lake(self) -> Lake:
         """The lake that the run writes."""
-        return Lake(self.data_root / "silver")
+        return Lake(self.layout.silver)
 
     @cached_property
     def trail(self) -> AuditTrail:
         """The audit records of all runs."""
-        return AuditTrail(self.data_root / "metrics" / "audit")
+        return AuditTrail(self.layout.audit)
 
     @cached_property
     def spec(self) -> Spec:
@@ -86,7 +83,7 @@ class Surroundings:
     @cached_property
     def journal(self) -> Journal:
         """The events of the run."""
-        return Journal(self.runs_root, self.run_id)
+        return Journal(self.layout.runs, self.run_id)
 
 
 class Sink:

@@ -1,0 +1,359 @@
+"""What stands in the lake, as a value that is read once.
+
+On disk the folders are the truth. Reading tens of thousands of manifests takes many seconds, so
+an index beside the lake remembers what each said. An entry counts only while the manifest is the
+very file it was read from: same inode, size and times. An index that is absent, damaged, of
+another lake or of another version is as good as none, and is made anew.
+
+A file that has just changed may change again within the same tick of the file system's clock, and
+look the same afterwards. So nothing is remembered of a file before it has been at rest for a while.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from functools import cached_property, lru_cache
+from pathlib import Path
+from threading import RLock
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+
+from medallion.errors import StorageError
+from medallion.lake.manifest import (
+    MANIFEST,
+    FileEntry,
+    PartitionManifest,
+    fingerprint,
+    parse_manifest,
+)
+from medallion.lake.names import is_hidden
+from medallion.storage import LocalStorage
+
+logger = logging.getLogger(__name__)
+
+LAYERS = ("base", "quarantine", "dims", "keys", "enriched")
+#: Inode, size, and times of a file, or of several in a row.
+Stamp = tuple[int, ...]
+# Some file systems tell time in steps of two seconds.
+_AT_REST_NS = 2_000_000_000
+# Rises when the index is written in another way.
+_FORMAT = 1
+_LAKES_AT_A_TIME = 8
+
+
+@dataclass(frozen=True)
+class TableState:
+    """What stands of a table.
+
+    Attributes:
+        table: Layer and table, such as `base/orders`.
+        partitions: The manifest of each partition by its folder's name, ascending.
+        unreadable: Folders of partitions without a readable manifest, ascending.
+    """
+
+    table: str
+    partitions: Mapping[str, PartitionManifest] = field(default_factory=dict)
+    unreadable: tuple[str, ...] = ()
+
+    @property
+    def folders(self) -> list[str]:
+        """All folders of partitions, readable or not, ascending."""
+        return sorted((*self.partitions, *self.unreadable))
+
+    @cached_property
+    def by_value(self) -> dict[str, PartitionManifest]:
+        """The manifests by partition value."""
+        return {name.partition("=")[2]: found for name, found in self.partitions.items()}
+
+
+@dataclass(frozen=True)
+class LakeState:
+    """What stands in a lake.
+
+    Attributes:
+        root: The lake's folder.
+        tables: What stands of each table, by its name.
+    """
+
+    root: Path
+    tables: Mapping[str, TableState]
+
+    def files(self, table: str) -> list[Path]:
+        """The files of a table, in a fixed order."""
+        return [
+            self.root / table / name / file.path
+            for name, manifest in self.tables[table].partitions.items()
+            for file in manifest.files
+        ]
+
+
+class _Entry(NamedTuple):
+    """A manifest that was read, and from which file.
+
+    Attributes:
+        stamp: Of the manifest's file.
+        manifest: What it says.
+        sound: Of the folder and its files, when they were found to be what the manifest says.
+    """
+
+    stamp: Stamp
+    manifest: PartitionManifest
+    sound: Stamp = ()
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A table as it was read: its folder's stamp, and what came of it."""
+
+    folder: Stamp
+    is_at_rest: bool
+    state: TableState
+
+
+class StateReader:
+    """Reads the state of a lake, each manifest once.
+
+    Args:
+        root: The lake's folder.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._index: LocalStorage | None = None
+        self._entries: dict[str, dict[str, _Entry]] = {}
+        self._written: dict[str, set[Stamp]] = {}
+        self._read: dict[str, _Read] = {}
+        self._is_held = False
+        self._lock = RLock()
+
+    def remember_in(self, folder: Path) -> None:
+        """Names the folder of the index; without one, nothing outlives this process."""
+        self._index = LocalStorage(folder)
+
+    def hold(self) -> None:
+        """Begins a run: each table is read once from now on, and again when it has changed.
+
+        Partitions are put in place and taken away by changing the folder of their table, so
+        that one look at this folder tells whether there is anything to read.
+        """
+        with self._lock:
+            self._read.clear()
+            self._is_held = True
+
+    def release(self) -> None:
+        """Ends a run: from now on each look at a table is a look at all its manifests."""
+        with self._lock:
+            self._is_held = False
+            self._read.clear()
+
+    def whole(self) -> LakeState:
+        """All that stands."""
+        return LakeState(
+            self.root, MappingProxyType({table: self.table(table) for table in self.tables()})
+        )
+
+    def tables(self) -> Iterator[str]:
+        """The tables that have a folder, by layer."""
+        for layer in LAYERS:
+            for folder in sorted((self.root / layer).glob("[!._]*/")):
+                yield f"{layer}/{folder.name}"
+
+    def table(self, table: str) -> TableState:
+        """What stands of a table."""
+        with self._lock:
+            folder = _stamp_of(f"{self.root}/{table}")
+            read = self._read.get(table)
+            if read and self._is_held and read.is_at_rest and read.folder == folder:
+                return read.state
+            is_at_rest = _is_at_rest(folder)
+            state = self._scan(table) if folder else TableState(table)
+            self._read[table] = _Read(folder, is_at_rest, state)
+            return state
+
+    def forget(self, table: str) -> None:
+        """Looks at a table again, because this process has changed it."""
+        with self._lock:
+            self._read.pop(table, None)
+
+    def is_sound(self, table: str, name: str) -> bool:
+        """Whether a partition was found to be sound, and none of its files has changed since."""
+        entry = self._entries.get(table, {}).get(name)
+        return entry is not None and entry.sound == self.look_at(table, name)
+
+    def look_at(self, table: str, name: str) -> Stamp:
+        """What is to be compared to know whether anything in a partition has changed."""
+        folder, manifest = f"{self.root}/{table}/{name}", self._entries[table][name].manifest
+        paths = (folder, *(f"{folder}/{file.path}" for file in manifest.files))
+        return tuple(number for path in paths for number in _stamp_of(path))
+
+    def note_sound(self, table: str, name: str, seen: Stamp) -> None:
+        """Remembers that a partition is what its manifest describes.
+
+        Args:
+            table: The table.
+            name: The partition's folder.
+            seen: What `look_at` gave before the partition was looked into.
+        """
+        with self._lock:
+            entry = self._entries[table].get(name)
+            if entry and _is_at_rest(entry.stamp) and all(map(_is_at_rest, _parts(seen))):
+                self._entries[table][name] = entry._replace(sound=seen)
+
+    def save(self) -> None:
+        """Writes the index of the tables of which it does not say what is known now.
+
+        An index that cannot be written is no matter: the next run reads the manifests.
+        """
+        with self._lock:
+            for table, entries in self._entries.items():
+                kept = {name: e for name, e in entries.items() if _is_at_rest(e.stamp)}
+                known = {(*entry.stamp, *entry.sound) for entry in kept.values()}
+                if self._index and known != self._written.get(table, set()):
+                    try:
+                        self._index.write(f"{table}.json", _encoded(self.root, table, kept))
+                    except (OSError, StorageError) as error:
+                        logger.debug("The index of %s could not be written: %s", table, error)
+                        return
+                    self._written[table] = known
+
+    def _scan(self, table: str) -> TableState:
+        """Looks at every manifest of a table, and reads those that have changed."""
+        known = self._known(table)
+        entries: dict[str, _Entry] = {}
+        unreadable = []
+        for name in _partition_folders(f"{self.root}/{table}"):
+            path = f"{self.root}/{table}/{name}/{MANIFEST}"
+            entry, stamp = known.get(name), _stamp_of(path)
+            if not (entry and entry.stamp == stamp and _is_at_rest(stamp)):
+                entry = _read_entry(path, stamp)
+            if entry:
+                entries[name] = entry
+            else:
+                unreadable.append(name)
+        self._entries[table] = entries
+        manifests = {name: entry.manifest for name, entry in entries.items()}
+        return TableState(table, MappingProxyType(manifests), tuple(unreadable))
+
+    def _known(self, table: str) -> dict[str, _Entry]:
+        """What this process has read of a table, or what the index remembers of it."""
+        if table not in self._entries:
+            found = self._from_index(table)
+            self._entries[table] = found
+            self._written[table] = {(*entry.stamp, *entry.sound) for entry in found.values()}
+        return self._entries[table]
+
+    def _from_index(self, table: str) -> dict[str, _Entry]:
+        if self._index is None:
+            return {}
+        try:
+            data = self._index.read(f"{table}.json").data
+        except (OSError, StorageError):
+            return {}
+        return _decoded(self.root, table, data)
+
+
+@lru_cache(maxsize=_LAKES_AT_A_TIME)
+def reader_of(root: Path) -> StateReader:
+    """The reader of a lake, which all that read the same lake in this process share."""
+    return StateReader(root)
+
+
+def _partition_folders(folder: str) -> list[str]:
+    try:
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in entries]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return sorted(name for name in names if "=" in name and not is_hidden(name))
+
+
+def _stamp_of(path: str) -> Stamp:
+    """The stamp of a file or folder; nothing if it is not there."""
+    try:
+        stat = os.stat(path)  # noqa: PTH116 - making paths of all takes as long as this
+    except OSError:
+        return ()
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
+
+
+def _is_at_rest(stamp: Stamp) -> bool:
+    """Whether a file has not changed for so long that its next change will show."""
+    return bool(stamp) and stamp[3] < time.time_ns() - _AT_REST_NS
+
+
+def _parts(seen: Stamp) -> Iterator[Stamp]:
+    for start in range(0, len(seen), 4):
+        yield seen[start : start + 4]
+
+
+def _read_entry(path: str, stamp: Stamp) -> _Entry | None:
+    """The manifest in a file; None if there is none that can be read."""
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - making paths of all takes as long as this
+            return _Entry(stamp, parse_manifest(file.read()))
+    except (OSError, ValidationError):
+        return None
+
+
+@lru_cache(maxsize=1)
+def _version() -> str:
+    """Changes with what a manifest holds, so that an index of other code is not believed."""
+    described = [
+        [model.__name__, one.name, str(one.type)]
+        for model in (PartitionManifest, FileEntry)
+        for one in fields(model)
+    ]
+    return fingerprint([_FORMAT, described])
+
+
+def _header(root: Path, table: str, body: bytes) -> bytes:
+    said = [_version(), str(root), table, hashlib.sha256(body).hexdigest()]
+    return json.dumps(said).encode() + b"\n"
+
+
+def _encoded(root: Path, table: str, entries: Mapping[str, _Entry]) -> bytes:
+    """The index of a table: what it is an index of, then each different set of columns once."""
+    columns: dict[str, int] = {}
+    rows = {}
+    for name, (stamp, manifest, sound) in entries.items():
+        text = json.dumps(manifest.columns)
+        held = columns.setdefault(text, len(columns))
+        files = [[file.path, file.rows, file.bytes, file.sha256] for file in manifest.files]
+        rest = [manifest.inputs, manifest.bounds, manifest.refers, manifest.counts]
+        named = [manifest.table, manifest.partition, manifest.content_hash]
+        rows[name] = [stamp, sound, *named, files, held, *rest]
+    body = json.dumps([[json.loads(text) for text in columns], rows]).encode()
+    return _header(root, table, body) + body
+
+
+def _decoded(root: Path, table: str, data: bytes) -> dict[str, _Entry]:
+    """What an index says; nothing if it is not, to the last byte, what was written."""
+    header, _, body = data.partition(b"\n")
+    if header + b"\n" != _header(root, table, body):
+        return {}
+    columns, rows = json.loads(body)
+    return {name: _decoded_entry(columns, row) for name, row in rows.items()}
+
+
+def _decoded_entry(columns: list[dict[str, str]], row: list[Any]) -> _Entry:
+    stamp, sound, table, partition, content_hash, files, held, inputs, bounds, refers, counts = row
+    manifest = PartitionManifest(
+        table=table,
+        partition=partition,
+        files=tuple(FileEntry(*file) for file in files),
+        columns=columns[held],
+        content_hash=content_hash,
+        inputs=inputs,
+        bounds={name: (low, high) for name, (low, high) in bounds.items()} if bounds else {},
+        refers={parent: tuple(days) for parent, days in refers.items()} if refers else {},
+        counts=counts,
+    )
+    return _Entry(tuple(stamp), manifest, tuple(sound))

@@ -1,0 +1,266 @@
+"""Where everything is: the roots, and every path below them that the project owns.
+
+No other module joins the names of these folders and files, so that a root can be set on its own:
+`tests/storage/test_layout.py` holds the rest of the code to it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from medallion.errors import ConfigurationError
+from medallion.project import WORK
+
+#: What is written, each below a root of its own.
+ROOTS = ("silver", "warehouse", "metrics", "reports", "logs", "runs", "cache", "dbt")
+#: The report of each gate, for people.
+REPORTS = {
+    "bronze": "BRONZE_QUALITY.md",
+    "dims": "DIMS_SNAPSHOT_QUALITY.md",
+    "base_silver": "SILVER_QUALITY.md",
+    "enriched": "ENRICHED_QUALITY.md",
+    "gold": "GOLD_QUALITY.md",
+}
+_DATA = "data"
+_BRONZE = "bronze"
+_FILE_URL = re.compile(r"file:(?://(?:localhost)?)?(/.*)", re.IGNORECASE)
+
+
+def variable_of(root: str) -> str:
+    """The environment variable that sets a root.
+
+    >>> variable_of("silver")
+    'MEDALLION_SILVER_ROOT'
+    """
+    return f"MEDALLION_{root.upper()}_ROOT"
+
+
+def root_path(root: str, project: Path) -> str:
+    """A root as an absolute path: relative ones start at the project, `gs://` ones stay.
+
+    In a `file://` URL `%20` may stand for a blank; a folder that is named so is found, too.
+    """
+    if url := _FILE_URL.fullmatch(root):
+        decoded = unquote(url[1])
+        return decoded if Path(decoded).exists() or not Path(url[1]).exists() else url[1]
+    return root if "://" in root else str(project / Path(root).expanduser())
+
+
+def with_roots(places: Mapping[str, Any]) -> dict[str, Any]:
+    """Globals in which every root is an absolute path.
+
+    A root that is empty, or not there, is the folder of its name below `data_root`.
+
+    Args:
+        places: What `globals.yml` says, of all environments in use.
+    """
+    data = root_path(str(places.get(f"{_DATA}_root") or _DATA), WORK)
+    bronze = root_path(str(places.get(f"{_BRONZE}_root") or f"{_DATA}/{_BRONZE}"), WORK)
+    roots = {
+        f"{name}_root": root_path(str(places.get(f"{name}_root") or f"{data}/{name}"), WORK)
+        for name in ROOTS
+    }
+    return {**places, f"{_BRONZE}_root": bronze, f"{_DATA}_root": data, **roots}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The roots of one configuration, and the paths below them.
+
+    Attributes:
+        bronze: What was delivered; a path, or a URL such as `gs://bucket/bronze`.
+        data: Below it are the roots that were not set on their own.
+        silver: The lake: base, quarantine, dims, keys, enriched, and their state.
+        warehouse: The warehouse's file and its manifest.
+        metrics: The audit trail, the metrics of runs, lineage.
+        reports: What people read after a run.
+        logs: The log files.
+        runs: A folder for each run.
+        cache: What may be deleted at any time: it is made again.
+        dbt: What dbt keeps for itself.
+    """
+
+    bronze: str
+    data: Path
+    silver: Path
+    warehouse: Path
+    metrics: Path
+    reports: Path
+    logs: Path
+    runs: Path
+    cache: Path
+    dbt: Path
+
+    @classmethod
+    def of(cls, places: Mapping[str, Any]) -> Layout:
+        """The layout that `globals.yml` describes.
+
+        Raises:
+            ConfigurationError: What is written would go to a place that is no folder.
+        """
+        complete = with_roots(places)
+        for name in ROOTS:
+            if "://" in complete[f"{name}_root"]:
+                raise _not_here(name, complete)
+        written = {name: Path(complete[f"{name}_root"]) for name in ROOTS}
+        data = Path(complete[f"{_DATA}_root"])
+        return cls(bronze=complete[f"{_BRONZE}_root"], data=data, **written)
+
+    @classmethod
+    def from_environment(cls) -> Layout:
+        """The layout where nobody reads `globals.yml`: environment variables and defaults."""
+        names = (_BRONZE, _DATA, *ROOTS)
+        return cls.of({f"{name}_root": os.environ.get(variable_of(name)) for name in names})
+
+    @classmethod
+    def below(cls, data: str | Path) -> Layout:
+        """The layout with all roots below one folder."""
+        return cls.of({f"{_DATA}_root": str(data)})
+
+    @property
+    def audit(self) -> Path:
+        """The audit trail."""
+        return self.metrics / "audit"
+
+    @property
+    def run_metrics(self) -> Path:
+        """The metrics of runs, a file each."""
+        return self.metrics / "runs"
+
+    @property
+    def lineage(self) -> Path:
+        """The events of OpenLineage, a file for each run."""
+        return self.metrics / "lineage"
+
+    @property
+    def processes(self) -> Path:
+        """The locks of living processes and of steps at work."""
+        return self.runs / "_processes"
+
+    @property
+    def lake_index(self) -> Path:
+        """What is remembered of the lake's manifests, so that they need not be read again."""
+        return self.cache / "lake"
+
+    @property
+    def warehouse_file(self) -> Path:
+        """The DuckDB file."""
+        return self.warehouse / "medallion.duckdb"
+
+    @property
+    def quarantine(self) -> Path:
+        """The rows that were put aside."""
+        return self.silver / "quarantine"
+
+    @property
+    def quality_results(self) -> Path:
+        """The results of the gates, a file for each layer."""
+        return self.reports / "quality"
+
+    def quality_result(self, layer: str) -> Path:
+        """The result of a layer's gate."""
+        return self.quality_results / f"{layer}.json"
+
+    def quality_report(self, layer: str) -> Path:
+        """The report of a layer's gate, for people."""
+        return self.reports / REPORTS[layer]
+
+    @property
+    def data_docs(self) -> Path:
+        """Great Expectations' pages of the last validations."""
+        return self.reports / "data_docs"
+
+    @property
+    def run_report(self) -> Path:
+        """The record of the last run."""
+        return self.reports / "run.json"
+
+    def run_page(self, run: str) -> Path:
+        """The page of a run, by its id as a file is named by it."""
+        return self.reports / run / "index.html"
+
+    def log(self, run: str) -> Path:
+        """The log file of a run, by its id as a file is named by it."""
+        return self.logs / f"{run}.jsonl"
+
+    def name_of(self, path: Path) -> str:
+        """A path by its root's name, wherever the root is: `silver/base/orders`.
+
+        What is below no root that is written to is named by its place below the data root, or
+        in full.
+        """
+        roots: dict[str, Path] = {name: getattr(self, name) for name in ROOTS}
+        inside = [name for name, root in roots.items() if path.is_relative_to(root)]
+        if inside:
+            name = max(inside, key=lambda one: len(roots[one].parts))
+            return (Path(name) / path.relative_to(roots[name])).as_posix()
+        is_below = path.is_relative_to(self.data)
+        return (path.relative_to(self.data) if is_below else path).as_posix()
+
+
+@dataclass(frozen=True)
+class LakeLayout:
+    """The paths in a lake; those of small objects are keys below its root.
+
+    Attributes:
+        root: The folder that holds `base/`, `quarantine/`, `dims/`, `keys/` and `enriched/`.
+    """
+
+    root: Path
+    #: Names the newest snapshot of each dimension, for others.
+    pointer = "dims/_latest.json"
+    #: What the days of enriched tables were made from, an object for each table.
+    made_from = "enriched/_state/"
+    #: What gates have validated, an object for each layer.
+    ledgers = "_validated/"
+
+    @property
+    def state_folders(self) -> tuple[Path, ...]:
+        """The folders that hold the small objects."""
+        held = ("", self.ledgers, self.made_from, self.pointer.rpartition("/")[0])
+        return tuple(self.root / folder for folder in held)
+
+    def made_from_key(self, transform: str) -> str:
+        """What the days of an enriched table were made from."""
+        return f"{self.made_from}{transform}.json"
+
+    def ledger_key(self, layer: str) -> str:
+        """What the gate of a layer has validated."""
+        return f"{self.ledgers}{layer}.json"
+
+    def table(self, table: str) -> Path:
+        """The folder of a table such as `base/orders`."""
+        return self.root / table
+
+    @property
+    def staging(self) -> Path:
+        """What runs have written and not yet put in place, a folder for each."""
+        return self.root / "_staging"
+
+    def staged(self, run: str, step: str) -> Path:
+        """What a step of a run writes, laid out as the lake is."""
+        return self.staging / run / step
+
+    def spill(self, run: str) -> Path:
+        """What does not fit into memory while a run works."""
+        return self.staging / run / "_spill"
+
+    @property
+    def removed(self) -> Path:
+        """Where partitions go before they are deleted, so that each goes in one step."""
+        return self.staging / "_removed"
+
+
+def _not_here(name: str, places: Mapping[str, Any]) -> ConfigurationError:
+    root, data = places[f"{name}_root"], places[f"{_DATA}_root"]
+    named = _DATA if root == f"{data}/{name}" else name
+    return ConfigurationError(
+        f"The {named} root {places[f'{named}_root']} is not a folder of this machine.",
+        hint=f"set {variable_of(named)} to a local folder; only Bronze can lie elsewhere.",
+    )

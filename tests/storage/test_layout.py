@@ -1,0 +1,192 @@
+"""Every path is joined in one place, and every root can be set on its own."""
+
+from __future__ import annotations
+
+import ast
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+
+import medallion
+from medallion.errors import ConfigurationError
+from medallion.spec import Spec
+from medallion.storage.layout import ROOTS, Layout, variable_of, with_roots
+from tests.conftest import PROJECT
+from tests.running import Shop, two_light_days
+
+SOURCE = Path(medallion.__file__).parent
+LAYERS = ("bronze", "dims", "base_silver", "enriched", "gold")
+#: Folders and files whose names only the layout knows.
+OWNED = {
+    *(set(ROOTS) - {"dbt"}),
+    *("quarantine", "audit", "lineage", "quality", "data_docs", "run.json"),
+    *("medallion.duckdb", "_staging", "_state", "_validated", "_processes", "_latest.json"),
+    "_spill",
+}
+# The trail lays out its own folder, and what is generated is no part of what a run writes.
+ALLOWED = {
+    "storage/layout.py": None,
+    "runs/audit/trail.py": {"runs"},
+    "dbt_project/running.py": {"logs"},
+}
+
+
+def joined(path: Path) -> Iterator[tuple[int, str]]:
+    """Constants of a module that are joined to a path, with their lines."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+            yield from _texts(node.right)
+        elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "joinpath":
+            for argument in node.args:
+                yield from _texts(argument)
+        elif isinstance(node, ast.JoinedStr) and isinstance(node.values[0], ast.FormattedValue):
+            for value in node.values[1:]:
+                yield from _texts(value) if _begins_with_slash(value) else ()
+
+
+def _texts(node: ast.expr) -> Iterator[tuple[int, str]]:
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Constant) and isinstance(inner.value, str):
+            yield inner.lineno, inner.value
+
+
+def _begins_with_slash(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and str(node.value).startswith("/")
+
+
+def test_no_other_module_joins_the_names_of_folders_and_files() -> None:
+    found = []
+    for path in sorted(SOURCE.rglob("*.py")):
+        module = path.relative_to(SOURCE).as_posix()
+        allowed = ALLOWED.get(module, set())
+        if allowed is None:
+            continue
+        found += [
+            f"{module}:{line}: {text!r}"
+            for line, text in joined(path)
+            if ({*text.split("/")} & OWNED) - allowed
+        ]
+    assert found == []
+
+
+def test_no_other_module_climbs_from_one_root_to_another() -> None:
+    climbing = [
+        path.relative_to(SOURCE).as_posix()
+        for path in sorted(SOURCE.rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute)
+        and node.attr == "parent"
+        and isinstance(node.value, ast.Attribute)
+        and node.value.attr in ("root", *ROOTS)
+    ]
+    # A lake that is opened without a configuration takes its own folder's for the data root.
+    assert climbing == ["lake/inventory.py"]
+
+
+def test_the_roots_are_below_the_data_root_unless_they_are_set() -> None:
+    layout = Layout.below("/shop")
+    assert {name: getattr(layout, name) for name in ROOTS} == {
+        name: Path("/shop") / name for name in ROOTS
+    }
+
+
+@pytest.mark.parametrize("name", ROOTS)
+def test_a_root_can_be_set_on_its_own(name: str) -> None:
+    layout = Layout.of({"data_root": "/shop", f"{name}_root": "/elsewhere"})
+    others = {other: getattr(layout, other) for other in ROOTS if other != name}
+    assert getattr(layout, name) == Path("/elsewhere")
+    assert others == {other: Path("/shop") / other for other in others}
+
+
+def test_a_relative_root_starts_at_the_project() -> None:
+    assert with_roots({"logs_root": "my logs"})["logs_root"] == str(PROJECT / "my logs")
+
+
+@pytest.mark.parametrize("name", [*ROOTS, "data"])
+def test_a_root_that_is_no_folder_is_refused_by_its_name(name: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"The {name} root gs://shop") as refused:
+        Layout.of({f"{name}_root": "gs://shop"})
+    assert variable_of(name) in refused.value.hint
+
+
+def test_a_path_is_named_by_its_root_wherever_that_is() -> None:
+    layout = Layout.of({"data_root": "/shop", "silver_root": "/disk/lake"})
+    assert layout.name_of(Path("/disk/lake/base/orders")) == "silver/base/orders"
+    assert layout.name_of(Path("/shop/bronze/orders")) == "bronze/orders"
+    assert layout.name_of(Path("/other/orders")) == "/other/orders"
+
+
+def test_a_person_can_set_the_data_root_in_their_own_globals(tmp_path: Path) -> None:
+    """Kedro resolves each environment by itself; the roots follow all the same."""
+    from medallion.configuring import ProjectConfigLoader
+    from medallion.settings import CONFIG_LOADER_ARGS
+
+    own = tmp_path / "conf"
+    (own / "local").mkdir(parents=True)
+    (own / "base").symlink_to(PROJECT / "conf" / "base")
+    (own / "local" / "globals.yml").write_text("data_root: /mine\nlogs_root: /var/shop\n")
+    with mock.patch.dict(os.environ):
+        for name in ("data", *ROOTS):
+            os.environ.pop(variable_of(name), None)
+        loader = ProjectConfigLoader(str(own), "local", **CONFIG_LOADER_ARGS)
+        catalog = loader["catalog"]
+    assert loader["globals"]["runs_root"] == "/mine/runs"
+    assert loader["globals"]["logs_root"] == "/var/shop"
+    assert catalog["reporting.run_report"]["filepath"] == "/mine/reports/RUN.md"
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Iterator[Any]:
+    roots = {variable_of(name): str(tmp_path / f"own {name}") for name in ROOTS}
+    with mock.patch.dict(os.environ, roots):
+        bootstrap_project(PROJECT)
+        with KedroSession.create(PROJECT) as session:
+            yield session.load_context().config_loader["catalog"]
+
+
+def test_the_catalog_says_what_the_layout_says(tmp_path: Path, catalog: Any) -> None:
+    layout = Layout.of({f"{name}_root": str(tmp_path / f"own {name}") for name in ROOTS})
+    expected = {
+        "warehouse.file": layout.warehouse_file,
+        "audit.trail": layout.audit,
+        "audit.runs": layout.audit,
+        "lake": layout.silver,
+        "run_plan": layout.runs,
+        **{f"{layer}.quality": layout.quality_result(layer) for layer in LAYERS},
+        **{f"{layer}.quality_before": layout.quality_result(layer) for layer in LAYERS},
+        **{f"{layer}.quality_report": layout.quality_report(layer) for layer in LAYERS},
+    }
+    said = {name: Path(catalog[name]["filepath"]) for name in expected}
+    assert said == expected
+
+
+def test_a_run_writes_everything_where_it_should_be_and_nothing_elsewhere(
+    tmp_path: Path, spec: Spec
+) -> None:
+    shop = Shop(two_light_days(tmp_path / "bronze", spec), tmp_path / "data")
+    elsewhere = {name: tmp_path / "roots" / f"the {name}" for name in ROOTS}
+    roots = {variable_of(name): str(root) for name, root in elsewhere.items()}
+    layout = Layout.of({f"{name}_root": str(root) for name, root in elsewhere.items()})
+    with mock.patch.dict(os.environ, roots), shop.session() as session:
+        session.run()
+    assert not shop.data.exists()
+    assert {path.name for path in (tmp_path / "roots").iterdir()} <= {
+        root.name for root in elsewhere.values()
+    }
+    assert {path.name for path in tmp_path.iterdir()} == {"bronze", "roots"}
+    silver = ["_validated", "base", "dims", "enriched", "keys", "quarantine"]
+    assert sorted(p.name for p in layout.silver.iterdir() if p.is_dir()) == silver
+    assert layout.warehouse_file.is_file()
+    assert {path.name for path in layout.metrics.iterdir()} == {
+        *("audit", "lineage", "runs", "views.json")
+    }
+    assert all(layout.quality_report(layer).is_file() for layer in LAYERS)
+    assert layout.run_report.is_file()
+    assert len(list(layout.logs.glob("*.jsonl"))) == 1
+    assert [p.name for p in layout.runs.iterdir() if not p.name.startswith("_")]
