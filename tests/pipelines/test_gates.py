@@ -15,7 +15,7 @@ from kedro.framework.startup import bootstrap_project
 from kedro.io import DatasetError
 
 from medallion.errors import GateError
-from medallion.quality.reports.docs import write_docs
+from medallion.gates.reports.docs import write_docs
 from medallion.sample import SampleRequest, generate
 from medallion.spec import Spec
 from tests.conftest import PROJECT

@@ -15,7 +15,7 @@ from medallion.commands.people import ForPeople
 from medallion.errors import LakeError
 
 if TYPE_CHECKING:
-    from medallion.quality.suites import Suite
+    from medallion.gates.suites import Suite
 
 _ENV = click.option("--env", "-e", default=None, help="Configuration environment.")
 _COLOURS = {"critical": "red", "warning": "yellow", "info": "blue"}
@@ -47,7 +47,7 @@ def show(table: str, env: str | None) -> None:
 @_ENV
 def docs(env: str | None) -> None:
     """Write Great Expectations' Data Docs of the last validations; they open offline."""
-    from medallion.quality.reports.docs import write_docs
+    from medallion.gates.reports.docs import write_docs
 
     session = KedroSession.create(env=env)
     with session:

@@ -6,10 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from medallion.lake.inventory import LakeInventory
-from medallion.lake.store import STAGING
-from medallion.planning.request import RunRequest
-from medallion.quality.gate import (
+from medallion.gates.gate import (
     Due,
     Failure,
     GateDecision,
@@ -19,10 +16,13 @@ from medallion.quality.gate import (
     result_of,
     table_of,
 )
-from medallion.quality.ledger import due_tables, standing_failures, updated
-from medallion.quality.reports import markdown
-from medallion.quality.suites import Suite, Suites
-from medallion.quality.validating import Batch
+from medallion.gates.gx.validating import Batch
+from medallion.gates.ledger import due_tables, standing_failures, updated
+from medallion.gates.reports import markdown
+from medallion.gates.suites import Suite, Suites
+from medallion.lake.inventory import LakeInventory
+from medallion.lake.store import STAGING
+from medallion.planning.request import RunRequest
 
 # Makes the batches of the tables that are due.
 Measure = Callable[[Any, Sequence[tuple[Suite, Due]]], Iterable[Batch]]
@@ -112,8 +112,8 @@ def validate_due(
     if not due:
         result = {**result_of(layer, mode, [], [], standing, findings), "history": history}
         return {"quality": with_earlier(result, house), "quality_report": ""}
-    from medallion.quality.relations import gate_connection
-    from medallion.quality.validating import validate
+    from medallion.gates.gx.validating import validate
+    from medallion.gates.relations import gate_connection
 
     spill = house.lake.lake.root / STAGING / house.request.run_id / "_spill"
     engine = house.request.engine
@@ -188,7 +188,7 @@ def _facts(connection: Any, batch: Batch) -> list[dict[str, Any]]:
     """The rows of a measured relation, for the reports."""
     if batch.subject == "rows":
         return []
-    from medallion.quality.gate import plain
+    from medallion.gates.gate import plain
 
     found = connection.execute(f"from {batch.relation} limit 2000")
     names = [column[0] for column in found.description]

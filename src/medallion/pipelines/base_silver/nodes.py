@@ -10,6 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from medallion.dbt_project.results import Receipt
 from medallion.errors import GateError
+from medallion.gates.gate import Due, GateDecision
+from medallion.gates.gx.validating import Batch
+from medallion.gates.measuring import Measurer
+from medallion.gates.relations import view_lake
+from medallion.gates.suites import Suite, Suites
 from medallion.lake.bronze import BronzeInventory, BronzePartition
 from medallion.lake.facts import event_bounds, referred_days
 from medallion.lake.inventory import LakeInventory
@@ -22,11 +27,6 @@ from medallion.pipelines.gates import Gatehouse, validate_layer
 from medallion.pipelines.staging import engine_settings, publish_staged
 from medallion.planning.plan import RunPlan
 from medallion.planning.request import RunRequest
-from medallion.quality.gate import Due, GateDecision
-from medallion.quality.measuring import Measurer
-from medallion.quality.relations import view_lake
-from medallion.quality.suites import Suite, Suites
-from medallion.quality.validating import Batch
 from medallion.spec import BRONZE_DAY, INGESTION_DAY, Spec
 
 if TYPE_CHECKING:

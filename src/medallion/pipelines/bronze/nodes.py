@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from medallion.gates.gate import Due, Failure, finding
+from medallion.gates.gx.validating import Batch
+from medallion.gates.ledger import suite_hash
+from medallion.gates.measuring import Delivered, Measurer
+from medallion.gates.suites import Suite, Suites
 from medallion.lake.bronze import BronzeInventory, BronzePartition, Finding, Listed
 from medallion.lake.inventory import LakeInventory
 from medallion.pipelines import gates
 from medallion.pipelines.gates import Gatehouse, validate_due
 from medallion.planning.plan import RunPlan, calendar, plan_run
 from medallion.planning.request import RunRequest
-from medallion.quality.gate import Due, Failure, finding
-from medallion.quality.ledger import suite_hash
-from medallion.quality.measuring import Delivered, Measurer
-from medallion.quality.suites import Suite, Suites
-from medallion.quality.validating import Batch
 from medallion.spec import Spec
 
 

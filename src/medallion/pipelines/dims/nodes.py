@@ -7,6 +7,10 @@ from datetime import date
 from typing import Any
 
 from medallion.dbt_project.results import Receipt
+from medallion.gates.gate import Due, Failure, finding
+from medallion.gates.gx.validating import Batch
+from medallion.gates.measuring import Measurer
+from medallion.gates.suites import Suite, Suites
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.manifest import fingerprint
 from medallion.lake.writes import StagedWrite
@@ -15,10 +19,6 @@ from medallion.pipelines.gates import Gatehouse, validate_layer
 from medallion.pipelines.staging import publish_staged
 from medallion.planning.plan import PlannedDimension, RunPlan
 from medallion.planning.request import RunRequest
-from medallion.quality.gate import Due, Failure, finding
-from medallion.quality.measuring import Measurer
-from medallion.quality.suites import Suite, Suites
-from medallion.quality.validating import Batch
 from medallion.spec import Spec
 
 LAYERS = ("dims", "keys", "quarantine")

@@ -10,6 +10,11 @@ from typing import Any
 import polars as pl
 
 from medallion.errors import StepError
+from medallion.gates.gate import Due, GateDecision
+from medallion.gates.gx.validating import Batch
+from medallion.gates.measuring import Measurer
+from medallion.gates.relations import view_lake
+from medallion.gates.suites import Suite, Suites
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.manifest import fingerprint
 from medallion.lake.writes import FrameWrite
@@ -23,11 +28,6 @@ from medallion.planning.incremental import (
 )
 from medallion.planning.plan import RunPlan
 from medallion.planning.request import RunRequest
-from medallion.quality.gate import Due, GateDecision
-from medallion.quality.measuring import Measurer
-from medallion.quality.relations import view_lake
-from medallion.quality.suites import Suite, Suites
-from medallion.quality.validating import Batch
 from medallion.spec import INGESTION_DAY, Spec
 from medallion.spec.reach import Values
 

@@ -7,17 +7,17 @@ from typing import Any
 
 from medallion.datasets.warehouse import Warehouse
 from medallion.dbt_project.results import BuildResult, Receipt
+from medallion.gates.gate import Due
+from medallion.gates.gx.validating import Batch
+from medallion.gates.measuring import Measurer
+from medallion.gates.relations import view_lake, view_warehouse
+from medallion.gates.suites import Suite, Suites
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.manifest import Origin, PartitionManifest, fingerprint
 from medallion.lake.writes import BuiltTable
 from medallion.pipelines.gates import Gatehouse, validate_layer
 from medallion.pipelines.staging import engine_settings
 from medallion.planning.request import RunRequest
-from medallion.quality.gate import Due
-from medallion.quality.measuring import Measurer
-from medallion.quality.relations import view_lake, view_warehouse
-from medallion.quality.suites import Suite, Suites
-from medallion.quality.validating import Batch
 from medallion.spec import Spec
 
 _CODE = "code"

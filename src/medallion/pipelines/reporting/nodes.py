@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from medallion.dbt_project.results import Receipt
+from medallion.gates.gate import Failure, GateDecision, grouped, is_told, line
 from medallion.planning.plan import RunPlan
-from medallion.quality.gate import Failure, GateDecision, grouped, is_told, line
 
 
 def describe(

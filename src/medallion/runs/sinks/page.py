@@ -20,7 +20,7 @@ class PageSink(Sink):
         write_json(folder / "run.json", record.as_json())
         if record.did_nothing and record.status == "succeeded":
             return
-        from medallion.quality.reports.page import page
+        from medallion.gates.reports.page import page
 
         content = page(record.as_json(), record.gates)
         replace_text(folder / self._around.file_name / "index.html", content)

@@ -14,7 +14,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-from medallion.quality.engine import load_great_expectations
+from medallion.gates.gx.engine import load_great_expectations
 
 _STYLE = Path(__file__).with_name("docs.css")
 

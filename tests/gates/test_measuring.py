@@ -13,17 +13,17 @@ import duckdb
 import polars as pl
 import pytest
 
+from medallion.gates.gate import Due
+from medallion.gates.gx.validating import validate
+from medallion.gates.measuring import Delivered, Measurer
+from medallion.gates.suites import Suite, load_suites
 from medallion.lake.bronze import BronzeFile, BronzePartition, Finding, Listed
 from medallion.lake.inventory import LakeInventory, move_pointer
 from medallion.lake.sealing import seal
 from medallion.lake.store import Lake
 from medallion.lake.views import silver_columns
-from medallion.quality.gate import Due
-from medallion.quality.measuring import Delivered, Measurer
-from medallion.quality.suites import Suite, load_suites
-from medallion.quality.validating import validate
 from medallion.spec import Spec
-from tests.quality.test_suites import FOLDER, MODELS
+from tests.gates.test_suites import FOLDER, MODELS
 
 DAY = date(2025, 10, 8)
 DAYS = [DAY - timedelta(days=n) for n in range(7, -1, -1)]

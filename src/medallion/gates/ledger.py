@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from medallion.gates.gate import Due, Failure
+from medallion.gates.suites import Suite
 from medallion.lake.manifest import fingerprint
-from medallion.quality.gate import Due, Failure
-from medallion.quality.suites import Suite
 
 # Rises when facts are measured in another way, so that everything is looked at again.
 _MEASURED_AS = 1

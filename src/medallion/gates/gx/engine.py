@@ -74,8 +74,8 @@ def execution_engine(connection: duckdb.DuckDBPyConnection) -> Any:
     from great_expectations.execution_engine import SqlAlchemyExecutionEngine
     from sqlalchemy.dialects import registry
 
-    registry.register("medallion_duckdb", "medallion.quality.dialect", "DuckDialect")
-    from medallion.quality.dialect import SharedConnection
+    registry.register("medallion_duckdb", "medallion.gates.gx.dialect", "DuckDialect")
+    from medallion.gates.gx.dialect import SharedConnection
 
     engine = sqlalchemy.create_engine(
         "medallion_duckdb://",

@@ -9,11 +9,11 @@ from typing import Any
 import duckdb
 import pytest
 
-from medallion.quality import vocabulary
-from medallion.quality.applicability import unusable
-from medallion.quality.expectation import Expectation
-from medallion.quality.gate import Due, failure_of, line, result_of
-from medallion.quality.validating import Batch, Validated, validate
+from medallion.gates.expectation import Expectation
+from medallion.gates.gate import Due, failure_of, line, result_of
+from medallion.gates.gx import vocabulary
+from medallion.gates.gx.applicability import unusable
+from medallion.gates.gx.validating import Batch, Validated, validate
 
 TYPES = {
     "id": "bigint", "i": "bigint", "x": "double", "nan": "double", "m": "decimal(18, 2)",
@@ -98,7 +98,7 @@ def written(kind: str, column: str, held: str) -> list[dict[str, Any]]:
 
 def cases(kind: str) -> Iterator[dict[str, Any]]:
     """Each way once, of every type of column."""
-    from medallion.quality.applicability import class_of
+    from medallion.gates.gx.applicability import class_of
 
     seen: list[dict[str, Any]] = []
     for column, duckdb_type in TYPES.items():
@@ -169,7 +169,7 @@ MAY_BE_UNDECIDED = {
 
 @pytest.mark.filterwarnings("ignore")
 def test_a_kind_that_great_expectations_knows_is_in_its_description() -> None:
-    from medallion.quality.engine import load_great_expectations
+    from medallion.gates.gx.engine import load_great_expectations
 
     load_great_expectations()
     import great_expectations.expectations.core  # noqa: F401

@@ -10,8 +10,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from medallion.foreign import disclosed, disclosed_text
-from medallion.quality import vocabulary
-from medallion.quality.expectation import Expectation
+from medallion.gates.expectation import Expectation
+from medallion.gates.gx import vocabulary
 
 if TYPE_CHECKING:
     import duckdb
@@ -98,7 +98,7 @@ def validate(
     Yields:
         Each batch with what came of it. An expectation that could not be evaluated has failed.
     """
-    from medallion.quality.engine import execution_engine
+    from medallion.gates.gx.engine import execution_engine
 
     engine = execution_engine(connection)
     try:
@@ -174,7 +174,7 @@ def _run(
         ExpectationConfiguration,
     )
 
-    from medallion.quality.engine import spared_lookups
+    from medallion.gates.gx.engine import spared_lookups
 
     data = SqlAlchemyBatchData(
         execution_engine=engine, table_name=batch.relation, create_temp_table=False

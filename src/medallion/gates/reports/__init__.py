@@ -1,5 +1,5 @@
 """What people read of a gate."""
 
-from medallion.quality.reports.markdown import markdown
+from medallion.gates.reports.markdown import markdown
 
 __all__ = ["markdown"]

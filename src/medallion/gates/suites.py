@@ -15,11 +15,11 @@ from typing import Any, get_args
 import yaml
 
 from medallion.errors import SuiteError
-from medallion.quality import vocabulary
-from medallion.quality.applicability import unusable
-from medallion.quality.derived import derived
-from medallion.quality.expectation import Expectation, Severity
-from medallion.quality.subjects import (
+from medallion.gates.derived import derived
+from medallion.gates.expectation import Expectation, Severity
+from medallion.gates.gx import vocabulary
+from medallion.gates.gx.applicability import unusable
+from medallion.gates.subjects import (
     LAYERS,
     GoldModel,
     load_gold_models,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from medallion.errors import GateError
-from medallion.quality.validating import Outcome, Validated
+from medallion.gates.gx.validating import Outcome, Validated
 
 logger = logging.getLogger(__name__)
 

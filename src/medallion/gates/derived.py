@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from medallion.quality.expectation import Expectation, Severity
-from medallion.quality.subjects import GoldModel
+from medallion.gates.expectation import Expectation, Severity
+from medallion.gates.subjects import GoldModel
 from medallion.spec import INGESTION_DAY, Column, Spec, Table
 
 Derived = dict[str, list[Expectation]]

@@ -9,7 +9,7 @@ import pytest
 
 from medallion.configuring import ProjectConfigLoader
 from medallion.errors import ConfigurationError, SpecError, SuiteError
-from medallion.quality.suites import Suites, load_suites
+from medallion.gates.suites import Suites, load_suites
 from medallion.spec import Spec, parse_spec
 from tests.conftest import PROJECT
 

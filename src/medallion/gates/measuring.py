@@ -15,6 +15,19 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from medallion.gates.expectation import Expectation
+from medallion.gates.gate import Due
+from medallion.gates.gx.validating import Batch
+from medallion.gates.relations import (
+    differences,
+    fill,
+    named,
+    quoted,
+    stored_columns,
+    view_files,
+)
+from medallion.gates.subjects import GoldModel, key_of, schemas
+from medallion.gates.suites import Suite
 from medallion.lake.bronze import (
     AMBIGUOUS,
     BRONZE_TYPES,
@@ -27,19 +40,6 @@ from medallion.lake.inventory import LakeInventory
 from medallion.lake.manifest import PartitionManifest
 from medallion.lake.names import printable
 from medallion.lake.scans import read_files
-from medallion.quality.expectation import Expectation
-from medallion.quality.gate import Due
-from medallion.quality.relations import (
-    differences,
-    fill,
-    named,
-    quoted,
-    stored_columns,
-    view_files,
-)
-from medallion.quality.subjects import GoldModel, key_of, schemas
-from medallion.quality.suites import Suite
-from medallion.quality.validating import Batch
 from medallion.spec import INGESTION_DAY, SNAPSHOT_DAY, Column, Spec
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ from typing import Any
 import duckdb
 import pytest
 
-from medallion.quality.expectation import Expectation
-from medallion.quality.suites import load_suites
-from medallion.quality.validating import Batch, Outcome, validate
+from medallion.gates.expectation import Expectation
+from medallion.gates.gx.validating import Batch, Outcome, validate
+from medallion.gates.suites import load_suites
 from medallion.spec import Spec
-from tests.quality.test_suites import FOLDER, MODELS
+from tests.gates.test_suites import FOLDER, MODELS
 
 # Per case: the expectation, the rows of (id, a, b, t) for which it holds, and for which not.
 Rows = list[tuple[int, float | None, float | None, str | None]]
@@ -121,7 +121,7 @@ def expectation(kind: str, arguments: dict[str, Any]) -> Expectation:
 
 def on_pandas(kind: str, arguments: dict[str, Any], rows: Rows) -> bool:
     """What Great Expectations says of the same rows in a pandas frame."""
-    from medallion.quality.engine import load_great_expectations
+    from medallion.gates.gx.engine import load_great_expectations
 
     gx = load_great_expectations()
     import pandas as pd
@@ -227,7 +227,7 @@ class TestAGateIsNotPassedByAccident:
     def test_an_expectation_without_a_result_has_failed(
         self, connection: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from medallion.quality.engine import load_great_expectations
+        from medallion.gates.gx.engine import load_great_expectations
 
         load_great_expectations()
         from great_expectations.validator.validator import Validator

@@ -7,8 +7,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from medallion.quality.gate import is_told
-from medallion.quality.reports.markdown import facts
+from medallion.gates.gate import is_told
+from medallion.gates.reports.markdown import facts
 
 if TYPE_CHECKING:
     from jinja2 import Template

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from medallion.quality.gate import is_told, table_of
+from medallion.gates.gate import is_told, table_of
 
 Result = Mapping[str, Any]
 Row = Mapping[str, Any]
@@ -29,7 +29,7 @@ def markdown(result: Result) -> str:
     """Writes the report of a gate.
 
     Args:
-        result: The result of `quality.gate.result_of`, with its facts.
+        result: The result of `gates.gate.result_of`, with its facts.
     """
     sections = [
         [f"# {_TITLES[result['layer']]}: {result['verdict']}", ""],

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from medallion.quality.expectation import Expectation
-from medallion.quality.gate import Due
-from medallion.quality.ledger import due_tables, standing_failures, updated
-from medallion.quality.suites import Suite
+from medallion.gates.expectation import Expectation
+from medallion.gates.gate import Due
+from medallion.gates.ledger import due_tables, standing_failures, updated
+from medallion.gates.suites import Suite
 
 FAILURE = {"table": "orders", "severity": "critical", "observed": "7"}
 

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from medallion.errors import GateError
+from medallion.gates.expectation import Expectation, Severity
+from medallion.gates.gate import Due, decide, finding, line, result_of
+from medallion.gates.gx.validating import Batch, Outcome, Validated
+from medallion.gates.reports import markdown
+from medallion.gates.suites import Suite, Suites
 from medallion.pipelines.gates import Gatehouse, with_earlier
 from medallion.planning.request import RunRequest
-from medallion.quality.expectation import Expectation, Severity
-from medallion.quality.gate import Due, decide, finding, line, result_of
-from medallion.quality.reports import markdown
-from medallion.quality.suites import Suite, Suites
-from medallion.quality.validating import Batch, Outcome, Validated
 
 ORDERS = Due("orders", "suite", {"2025-10-01": "content"})
 

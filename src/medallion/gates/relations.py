@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from medallion.gates.suites import Suite
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.scans import literal_path, read_days
 from medallion.lake.views import lake_views
-from medallion.quality.suites import Suite
 from medallion.spec import Spec
 
 if TYPE_CHECKING:
