@@ -9,11 +9,13 @@ from typing import Any
 import duckdb
 import pytest
 
+from medallion.gates.batch import Batch, Validated
+from medallion.gates.decision import line
 from medallion.gates.expectation import Expectation
-from medallion.gates.gate import Due, failure_of, line, result_of
 from medallion.gates.gx import vocabulary
 from medallion.gates.gx.applicability import unusable
-from medallion.gates.gx.validating import Batch, Validated, validate
+from medallion.gates.gx.validating import validate
+from medallion.gates.result import Due, failure_of, result_of
 
 TYPES = {
     "id": "bigint", "i": "bigint", "x": "double", "nan": "double", "m": "decimal(18, 2)",
@@ -150,7 +152,7 @@ def test_it_gives_a_verdict_or_is_refused_with_what_to_write_instead(
         return
     validated = looked_at(connection, count, usable)
     result = result_of("base_silver", "warn", [Due("m", "", {"d": "x"})], [validated])
-    json.dumps(result, allow_nan=False)
+    json.dumps(result.as_json(), allow_nan=False)
     for outcome in validated.outcomes[1:]:
         if not outcome.success:
             assert line(failure_of("base_silver", outcome))

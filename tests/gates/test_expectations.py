@@ -8,8 +8,9 @@ from typing import Any
 import duckdb
 import pytest
 
+from medallion.gates.batch import Batch, Outcome
 from medallion.gates.expectation import Expectation
-from medallion.gates.gx.validating import Batch, Outcome, validate
+from medallion.gates.gx.validating import validate
 from medallion.gates.suites import load_suites
 from medallion.spec import Spec
 from tests.gates.test_suites import FOLDER, MODELS

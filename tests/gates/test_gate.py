@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import logging
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from medallion.errors import GateError
+from medallion.gates.batch import Batch, Outcome, Validated
+from medallion.gates.decision import decide, line
+from medallion.gates.declared import Declared
 from medallion.gates.expectation import Expectation, Severity
-from medallion.gates.gate import Due, decide, finding, line, result_of
-from medallion.gates.gx.validating import Batch, Outcome, Validated
 from medallion.gates.reports import markdown
-from medallion.gates.suites import Suite, Suites
+from medallion.gates.result import Due, GateResult, Mode, finding, result_of
+from medallion.gates.suite import Suite
+from medallion.gates.suites import Suites
 from medallion.pipelines.gates import Gatehouse, with_earlier
 from medallion.planning.request import RunRequest
+from medallion.spec import Spec
 
 ORDERS = Due("orders", "suite", {"2025-10-01": "content"})
 
@@ -34,7 +40,7 @@ def validated(
     return Validated(batch, [Outcome(batch, expected, success, "1 of 7 rows", examples, {})])
 
 
-def result(*batches: Validated, mode: str = "warn", **more: Any) -> dict[str, Any]:
+def result(*batches: Validated, mode: Mode = "warn", **more: Any) -> GateResult:
     return result_of("base_silver", mode, [ORDERS], batches, **more)
 
 
@@ -51,9 +57,9 @@ def result(*batches: Validated, mode: str = "warn", **more: Any) -> dict[str, An
         ("strict", validated("critical", success=True), "passed"),
     ],
 )
-def test_what_stops_a_run(mode: str, batch: Validated, verdict: str) -> None:
+def test_what_stops_a_run(mode: Mode, batch: Validated, verdict: str) -> None:
     found = result(batch, mode=mode)
-    assert found["verdict"] == verdict
+    assert found.verdict == verdict
     if verdict == "stopped":
         with pytest.raises(GateError):
             decide(found, mode)
@@ -82,8 +88,8 @@ def test_warn_tells_the_same_as_warnings(caplog: pytest.LogCaptureFixture) -> No
 
 
 def test_a_strict_gate_stops_at_what_an_earlier_run_let_pass_with_a_warning() -> None:
-    before = result(validated())["failures"]
-    now = result_of("base_silver", "warn", [], [], standing=before)
+    before = result(validated()).failures
+    now = result_of("base_silver", "warn", [], [], earlier=before)
     decide(now, "warn")
     with pytest.raises(GateError, match="1 of 1 checks failed"):
         decide(now, "strict")
@@ -100,24 +106,29 @@ def test_a_strict_gate_stops_at_what_an_earlier_run_let_pass_with_a_warning() ->
 )
 def test_a_table_that_was_not_validated_has_failed(batches: tuple[Validated, ...]) -> None:
     found = result(*batches, mode="strict")
-    assert found["verdict"] == "stopped"
-    assert found["failures"][0]["observed"] == "was not validated"
+    assert found.verdict == "stopped"
+    assert found.failures[0].observed == "was not validated"
     with pytest.raises(GateError, match="orders: was not validated"):
         decide(found, "strict")
 
 
 def test_a_gate_with_nothing_due_passes_and_says_that_it_looked_at_nothing() -> None:
     found = result_of("gold", "strict", [], [])
-    assert (found["verdict"], found["evaluated"], found["tables"]) == ("passed", 0, [])
+    assert (found.verdict, found.evaluated, found.tables) == ("passed", 0, ())
     decide(found, "strict")
 
 
 def test_the_gravest_comes_first_and_results_are_those_of_great_expectations() -> None:
     found = result(validated("warning"), validated("critical"))
-    assert [failure["severity"] for failure in found["failures"]] == ["critical", "warning"]
-    suite = found["suites"][0]
-    assert suite["suite_name"] == "base_silver.orders.rows"
-    assert suite["statistics"]["unsuccessful_expectations"] == 1
+    assert [failure.severity for failure in found.failures] == ["critical", "warning"]
+    (suite, _) = found.suites
+    assert suite.as_json()["suite_name"] == "base_silver.orders.rows"
+    assert suite.as_json()["statistics"] == {
+        "evaluated_expectations": 1,
+        "successful_expectations": 0,
+        "unsuccessful_expectations": 1,
+        "success_percent": 0.0,
+    }
 
 
 def test_alike_findings_are_told_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
@@ -128,31 +139,39 @@ def test_alike_findings_are_told_in_one_line(caplog: pytest.LogCaptureFixture) -
 
 
 def test_a_line_is_short_whatever_it_tells() -> None:
-    failure = result(validated(examples=({"order_id": "ORD-1"},) * 20))["failures"][0]
+    failure = result(validated(examples=({"order_id": "ORD-1"},) * 20)).failures[0]
     assert line(failure).count("ORD-1") == 3
 
 
-def house(before: dict[str, Any], run_id: str = "second") -> Gatehouse:
-    suites = {name: Suite("base_silver", name, {}) for name in ("orders", "returns")}
-    known = Suites({"base_silver": suites}, {})
-    return Gatehouse(RunRequest(run_id=run_id), known, None, before)  # type: ignore[arg-type]
-
-
 class TestWhatEarlierRunsLookedAt:
-    def test_a_run_that_looks_at_nothing_shows_the_last_validation_of_everything(self) -> None:
-        first = with_earlier(result(validated()), house({}, "first"))
-        again = with_earlier(result_of("base_silver", "warn", [], []), house(first))
-        assert again["suites"] == first["suites"] != []
-        assert {suite["meta"]["run_id"] for suite in again["suites"]} == {"first"}
-        assert again["last"] == {"evaluated": 1, "failed": 1}
+    @pytest.fixture
+    def suites(self, spec: Spec) -> Suites:
+        tables = {name: Suite("base_silver", name, {}) for name in ("orders", "returns")}
+        return Suites({"base_silver": tables}, Declared(spec, {}))
 
-    def test_a_run_that_looks_at_one_table_keeps_the_others_and_replaces_its_own(self) -> None:
-        old = with_earlier(result(validated()), house({}, "first"))
-        other = {**old["suites"][0], "suite_name": "base_silver.returns.rows"}
-        gone = {**old["suites"][0], "suite_name": "base_silver.dropped.rows"}
-        before = {"suites": [*old["suites"], other, gone]}
-        now = with_earlier(result(validated(success=True)), house(before))
-        assert [(s["suite_name"], s["success"]) for s in now["suites"]] == [
+    def house(self, suites: Suites, before: GateResult | None) -> Gatehouse:
+        return Gatehouse(RunRequest(run_id="second"), suites, None, before)  # type: ignore[arg-type]
+
+    def test_a_run_that_looks_at_nothing_shows_the_last_validation_of_everything(
+        self, suites: Suites
+    ) -> None:
+        first = with_earlier(result(validated(), run_id="first"), self.house(suites, None))
+        nothing = result_of("base_silver", "warn", [], [])
+        again = with_earlier(nothing, self.house(suites, first))
+        assert again.suites == first.suites != ()
+        assert {suite.run_id for suite in again.suites} == {"first"}
+        assert again.as_json()["last"] == {"evaluated": 1, "failed": 1}
+
+    def test_a_run_that_looks_at_one_table_keeps_the_others_and_replaces_its_own(
+        self, suites: Suites
+    ) -> None:
+        old = result(validated())
+        (orders,) = old.suites
+        other = replace(orders, name="base_silver.returns.rows")
+        gone = replace(orders, name="base_silver.dropped.rows")
+        before = replace(old, suites=(orders, other, gone))
+        now = with_earlier(result(validated(success=True)), self.house(suites, before))
+        assert [(suite.name, suite.success) for suite in now.suites] == [
             ("base_silver.orders.rows", True),
             ("base_silver.returns.rows", False),
         ]
@@ -160,7 +179,7 @@ class TestWhatEarlierRunsLookedAt:
 
 def test_an_info_failure_is_in_the_report_and_does_not_warn() -> None:
     found = result(validated("info"))
-    assert found["verdict"] == "passed"
+    assert found.verdict == "passed"
     text = markdown(found)
     assert "0 critical, 0 warnings, 1 for information" in text
     assert "## For information" in text
@@ -168,5 +187,25 @@ def test_an_info_failure_is_in_the_report_and_does_not_warn() -> None:
 
 
 def test_what_was_only_counted_is_no_finding() -> None:
-    counted = {**finding("base_silver", "reasons", "orders", "", "3 reasons"), "severity": "info"}
+    counted = replace(finding("base_silver", "reasons", "orders", "", "3 reasons"), severity="info")
     assert "For information" not in markdown(result(findings=[counted]))
+
+
+def test_a_result_says_the_same_after_it_was_kept_as_json() -> None:
+    before = [replace(one, partitions={"2025-10-01": "x"}) for one in result(validated()).failures]
+    found = result(
+        validated("warning"), validated(success=True), earlier=before, run_id="one", mode="strict"
+    )
+    kept = json.loads(json.dumps(found.as_json()))
+    assert GateResult.from_json(kept) == found
+    assert list(kept)[:6] == ["layer", "mode", "verdict", "success", "evaluated", "failed"]
+    assert (kept["verdict"], kept["success"]) == ("stopped", False)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [None, [], "text", {}, {"layer": "gold"}, {"suites": 1}, {"suites": [1], "standing": []}],
+)
+def test_what_no_gate_has_written_is_refused(content: object) -> None:
+    with pytest.raises(ValueError, match="no result of a gate"):
+        GateResult.from_json(content)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from medallion.gates.expectation import Expectation
-from medallion.gates.gate import Due
-from medallion.gates.ledger import due_tables, standing_failures, updated
-from medallion.gates.suites import Suite
+from medallion.gates.expectation import Expectation, Severity
+from medallion.gates.ledger import Ledger
+from medallion.gates.result import Due, Failure, finding
+from medallion.gates.suite import Suite
 
-FAILURE = {"table": "orders", "severity": "critical", "observed": "7"}
+FAILURE = replace(finding("base_silver", "key", "orders", "", "7"), severity="critical")
+NOTHING = Ledger()
 
 
 def suite(column: str = "order_id") -> dict[str, Suite]:
@@ -25,70 +28,82 @@ def partitions(**content: str) -> dict[str, dict[str, str]]:
     return {"orders": content}
 
 
-def after(
-    standing: dict[str, dict[str, str]], *failures: dict[str, Any], ledger: Any = None
-) -> dict[str, Any]:
-    """The ledger after everything that stands was validated."""
-    due = due_tables(ledger or {}, suite(), standing)
-    return updated(ledger or {}, due, standing, failures)
+def after(current: dict[str, dict[str, str]], *failures: Failure) -> Ledger:
+    """The ledger after everything that there is was validated."""
+    return NOTHING.updated(NOTHING.due(suite(), current), current, failures)
 
 
 def test_everything_is_due_at_first_and_nothing_afterwards() -> None:
-    standing = partitions(a="1", b="2")
-    (due,) = due_tables({}, suite(), standing)
+    current = partitions(a="1", b="2")
+    (due,) = NOTHING.due(suite(), current)
     assert due.partitions == {"a": "1", "b": "2"}
-    assert due_tables(after(standing), suite(), standing) == []
+    assert after(current).due(suite(), current) == []
 
 
 def test_only_new_and_changed_partitions_are_due() -> None:
     ledger = after(partitions(a="1", b="2"))
-    (due,) = due_tables(ledger, suite(), partitions(a="1", b="3", c="4"))
+    (due,) = ledger.due(suite(), partitions(a="1", b="3", c="4"))
     assert due.partitions == {"b": "3", "c": "4"}
 
 
 def test_a_changed_suite_makes_all_of_a_table_due() -> None:
-    standing = partitions(a="1", b="2")
-    (due,) = due_tables(after(standing), suite("customer_id"), standing)
+    current = partitions(a="1", b="2")
+    (due,) = after(current).due(suite("customer_id"), current)
     assert due.partitions == {"a": "1", "b": "2"}
 
 
 def test_a_failure_stands_until_its_partitions_change() -> None:
-    standing = partitions(a="1", b="2")
-    ledger = after(standing, FAILURE)
-    assert due_tables(ledger, suite(), standing) == []
-    (kept,) = standing_failures(ledger, [])
-    assert kept["observed"] == "7"
+    current = partitions(a="1", b="2")
+    ledger = after(current, FAILURE)
+    assert ledger.due(suite(), current) == []
+    (kept,) = ledger.kept([])
+    assert kept.observed == "7"
 
 
 def test_one_changed_partition_has_all_those_looked_at_again_that_failed_together() -> None:
     ledger = after(partitions(a="1", b="2", c="3"), FAILURE)
-    now = partitions(a="1", b="9", c="3")
-    (due,) = due_tables(ledger, suite(), now)
+    (due,) = ledger.due(suite(), partitions(a="1", b="9", c="3"))
     assert due.partitions == {"a": "1", "b": "9", "c": "3"}
-    assert standing_failures(ledger, [due]) == []
+    assert ledger.kept([due]) == []
 
 
 def test_what_failed_stays_failed_while_others_are_added() -> None:
     ledger = after(partitions(a="1"), FAILURE)
     now = partitions(a="1", b="2")
-    due = due_tables(ledger, suite(), now)
+    due = ledger.due(suite(), now)
     assert [dict(one.partitions) for one in due] == [{"b": "2"}]
-    later = updated(ledger, due, now, [])
-    assert [failure["partitions"] for failure in later["orders"]["failures"]] == [{"a": "1"}]
+    later = ledger.updated(due, now, [])
+    assert [failure.partitions for failure in later.tables["orders"].failures] == [{"a": "1"}]
 
 
 def test_a_partition_that_is_gone_is_forgotten_and_its_companions_are_looked_at() -> None:
     ledger = after(partitions(a="1", b="2"), FAILURE)
-    (due,) = due_tables(ledger, suite(), partitions(b="2"))
+    (due,) = ledger.due(suite(), partitions(b="2"))
     assert due.partitions == {"b": "2"}
 
 
 @pytest.mark.parametrize("severity", ["info"])
-def test_what_is_only_recorded_does_not_stand(severity: str) -> None:
-    ledger = after(partitions(a="1"), {**FAILURE, "severity": severity})
-    assert standing_failures(ledger, []) == []
+def test_what_is_only_recorded_does_not_stand(severity: Severity) -> None:
+    ledger = after(partitions(a="1"), replace(FAILURE, severity=severity))
+    assert ledger.kept([]) == []
 
 
 def test_a_table_without_partitions_is_not_due() -> None:
-    assert due_tables({}, suite(), partitions()) == []
-    assert updated({}, [Due("orders", "s", {})], partitions(), []) != {}
+    assert NOTHING.due(suite(), partitions()) == []
+    assert NOTHING.updated([Due("orders", "s", {})], partitions(), []) != NOTHING
+
+
+def test_a_ledger_says_the_same_after_it_was_kept_as_json() -> None:
+    ledger = after(partitions(a="1", b="2"), FAILURE)
+    assert Ledger.from_json(ledger.as_json()) == ledger
+
+
+@given(
+    st.dictionaries(
+        st.text(),
+        st.none() | st.integers() | st.lists(st.text()) | st.dictionaries(st.text(), st.text()),
+        min_size=1,
+    )
+)
+def test_what_is_no_ledger_says_nothing(content: dict[str, object]) -> None:
+    assert Ledger.from_json(content) == NOTHING

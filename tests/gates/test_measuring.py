@@ -13,10 +13,15 @@ import duckdb
 import polars as pl
 import pytest
 
-from medallion.gates.gate import Due
 from medallion.gates.gx.validating import validate
-from medallion.gates.measuring import Delivered, Measurer
-from medallion.gates.suites import Suite, load_suites
+from medallion.gates.gx.vocabulary import columns_named
+from medallion.gates.layers import LAYERS, LayerGate
+from medallion.gates.layers.base_silver import BaseSilverGate
+from medallion.gates.layers.bronze import BronzeGate, Delivered
+from medallion.gates.layers.dims import DimsGate
+from medallion.gates.measuring import measure
+from medallion.gates.result import Due
+from medallion.gates.suites import Suites, load_suites
 from medallion.lake.bronze import BronzeFile, BronzePartition, Finding, Listed
 from medallion.lake.inventory import LakeInventory, move_pointer
 from medallion.lake.sealing import seal
@@ -35,20 +40,18 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
-@pytest.fixture
-def measurer(connection: duckdb.DuckDBPyConnection, spec: Spec) -> Measurer:
-    return Measurer(connection, spec, load_suites(FOLDER, spec, MODELS).models)
+@pytest.fixture(scope="module")
+def suites(spec: Spec) -> Suites:
+    return load_suites(FOLDER, spec, MODELS)
 
 
-def suite(spec: Spec, layer: str, table: str) -> Suite:
-    return load_suites(FOLDER, spec, MODELS).of(layer)[table]
-
-
-def failed(connection: duckdb.DuckDBPyConnection, batches: Any) -> dict[str, str]:
+def failed(
+    connection: duckdb.DuckDBPyConnection, gate: LayerGate, suites: Suites, due: Due
+) -> dict[str, str]:
     """What fails, and how gravely."""
     return {
         outcome.expectation.says: outcome.expectation.severity
-        for one in validate(connection, list(batches))
+        for one in validate(connection, list(measure(connection, gate, suites, [due])))
         for outcome in one.outcomes
         if not outcome.success
     }
@@ -75,11 +78,11 @@ class TestBronze:
     def found(
         self,
         connection: duckdb.DuckDBPyConnection,
-        measurer: Measurer,
-        spec: Spec,
+        suites: Suites,
         delivered: Delivered,
     ) -> dict[str, str]:
-        return failed(connection, measurer.bronze(suite(spec, "bronze", "orders"), delivered))
+        gate = BronzeGate(suites.declared, {"orders": delivered})
+        return failed(connection, gate, suites, Due("orders", "s", gate.current()["orders"]))
 
     @pytest.mark.parametrize(
         ("changes", "expected"),
@@ -98,19 +101,19 @@ class TestBronze:
     def test_columns_and_types_are_the_contracts(
         self,
         connection: duckdb.DuckDBPyConnection,
-        measurer: Measurer,
+        suites: Suites,
         spec: Spec,
         changes: dict[str, str | None],
         expected: dict[str, str],
     ) -> None:
         delivered = replace(self.GOOD, opened=[self.opened(spec, **changes)])
-        assert self.found(connection, measurer, spec, delivered) == expected
+        assert self.found(connection, suites, delivered) == expected
 
     def test_a_file_has_the_rows_that_its_manifest_says(
-        self, connection: duckdb.DuckDBPyConnection, measurer: Measurer, spec: Spec
+        self, connection: duckdb.DuckDBPyConnection, suites: Suites, spec: Spec
     ) -> None:
         delivered = replace(self.GOOD, opened=[self.opened(spec, rows=89)])
-        found = self.found(connection, measurer, spec, delivered)
+        found = self.found(connection, suites, delivered)
         assert found == {"manifest_rows = footer_rows": "critical"}
 
     @pytest.mark.parametrize(
@@ -127,7 +130,7 @@ class TestBronze:
     def test_the_volume_of_a_day_is_that_of_the_days_before(
         self,
         connection: duckdb.DuckDBPyConnection,
-        measurer: Measurer,
+        suites: Suites,
         spec: Spec,
         rows: int,
         expected: set[str],
@@ -135,23 +138,23 @@ class TestBronze:
         delivered = replace(
             self.GOOD, opened=[self.opened(spec)], rows={**self.GOOD.rows, DAY: rows}
         )
-        found = self.found(connection, measurer, spec, delivered)
+        found = self.found(connection, suites, delivered)
         assert {severity for says, severity in found.items() if "volume_ratio" in says} == expected
 
     def test_few_rows_say_nothing_about_the_volume(
-        self, connection: duckdb.DuckDBPyConnection, measurer: Measurer, spec: Spec
+        self, connection: duckdb.DuckDBPyConnection, suites: Suites, spec: Spec
     ) -> None:
         rows = {**dict.fromkeys(DAYS, 3), DAY: 90}
         delivered = replace(self.GOOD, opened=[self.opened(spec)], rows=rows)
-        assert self.found(connection, measurer, spec, delivered) == {}
+        assert self.found(connection, suites, delivered) == {}
 
     def test_a_day_that_is_not_there_is_missed(
-        self, connection: duckdb.DuckDBPyConnection, measurer: Measurer, spec: Spec
+        self, connection: duckdb.DuckDBPyConnection, suites: Suites
     ) -> None:
         rows = dict.fromkeys(DAYS[:-1], 90)
         incomplete = Finding("manifest_present", "orders", f"ingest_dt={DAY}", "has none")
         delivered = Delivered([], [], [incomplete], [DAY], rows)
-        assert self.found(connection, measurer, spec, delivered) == {
+        assert self.found(connection, suites, delivered) == {
             "has_manifest is True": "warning",
             "is_delivered is True": "critical",
         }
@@ -196,40 +199,39 @@ class TestBaseSilver:
         return LakeInventory(Lake(tmp_path), spec)
 
     def found(
-        self, connection: duckdb.DuckDBPyConnection, measurer: Measurer, lake: LakeInventory
+        self, connection: duckdb.DuckDBPyConnection, suites: Suites, lake: LakeInventory
     ) -> dict[str, str]:
         due = Due("shopping_carts", "s", {str(DAY): "x"})
-        one = suite(lake.spec, "base_silver", "shopping_carts")
-        return failed(connection, measurer.events(one, due, lake, {}))
+        return failed(connection, BaseSilverGate(suites.declared, lake, {}), suites, due)
 
     def test_all_is_well_with_good_rows(
         self,
         connection: duckdb.DuckDBPyConnection,
-        measurer: Measurer,
+        suites: Suites,
         lake: LakeInventory,
         spec: Spec,
     ) -> None:
         table = "base/shopping_carts"
         write(lake.lake, table, f"ingestion_dt={DAY}", carts(spec, "A", "B"), bronze_rows=2)
-        assert self.found(connection, measurer, lake) == {}
+        assert self.found(connection, suites, lake) == {}
 
     def test_a_lost_row_is_missed(
         self,
         connection: duckdb.DuckDBPyConnection,
-        measurer: Measurer,
+        suites: Suites,
         lake: LakeInventory,
         spec: Spec,
     ) -> None:
         table = "base/shopping_carts"
         write(lake.lake, table, f"ingestion_dt={DAY}", carts(spec, "A", "B"), bronze_rows=3)
-        found = self.found(connection, measurer, lake)
+        found = self.found(connection, suites, lake)
         assert found["unaccounted_rows = 0"] == "critical"
         assert found["lost_share < 0.01"] == "critical"
 
     def test_a_key_is_unique_over_the_whole_history(
         self,
         connection: duckdb.DuckDBPyConnection,
-        measurer: Measurer,
+        suites: Suites,
         lake: LakeInventory,
         spec: Spec,
     ) -> None:
@@ -237,12 +239,12 @@ class TestBaseSilver:
         before = f"ingestion_dt={DAY - timedelta(days=1)}"
         write(lake.lake, table, before, carts(spec, "A"), bronze_rows=1)
         write(lake.lake, table, f"ingestion_dt={DAY}", carts(spec, "A", "B"), bronze_rows=2)
-        assert self.found(connection, measurer, lake) == {"repeated_keys = 0": "critical"}
+        assert self.found(connection, suites, lake) == {"repeated_keys = 0": "critical"}
 
     def test_orphans_count_against_the_keys_that_are_no_guests(
         self,
         connection: duckdb.DuckDBPyConnection,
-        measurer: Measurer,
+        suites: Suites,
         lake: LakeInventory,
         spec: Spec,
     ) -> None:
@@ -252,14 +254,14 @@ class TestBaseSilver:
         aside = quarantined("fk:customer_id")
         write(lake.lake, "quarantine/shopping_carts", part, aside, bronze_rows=100)
         # One orphan of a hundred rows, but of one customer that is no guest.
-        assert self.found(connection, measurer, lake) == {
+        assert self.found(connection, suites, lake) == {
             "customer_id_found_share >= 0.99": "critical"
         }
 
     def test_a_pass_rate_just_below_its_sla_warns_and_far_below_fails(
         self,
         connection: duckdb.DuckDBPyConnection,
-        measurer: Measurer,
+        suites: Suites,
         lake: LakeInventory,
         spec: Spec,
     ) -> None:
@@ -268,7 +270,7 @@ class TestBaseSilver:
         write(lake.lake, "base/shopping_carts", part, carts(spec, *ids), bronze_rows=10)
         aside = quarantined("missing:cart_id", "missing:created_at")
         write(lake.lake, "quarantine/shopping_carts", part, aside, bronze_rows=10)
-        found = self.found(connection, measurer, lake)
+        found = self.found(connection, suites, lake)
         assert found == {
             "quarantine_share < 0.05": "critical",
             "pass_rate >= 0.95": "warning",
@@ -278,14 +280,14 @@ class TestBaseSilver:
     def test_a_stored_schema_that_is_not_the_declared_one_is_told_by_name(
         self,
         connection: duckdb.DuckDBPyConnection,
-        measurer: Measurer,
+        suites: Suites,
         lake: LakeInventory,
         spec: Spec,
     ) -> None:
         frame = carts(spec, "A").with_columns(pl.col("cart_total").cast(pl.Float64))
         part = f"ingestion_dt={DAY}"
         write(lake.lake, "base/shopping_carts", part, frame, bronze_rows=1)
-        assert self.found(connection, measurer, lake) == {"no schema_differences": "critical"}
+        assert self.found(connection, suites, lake) == {"no schema_differences": "critical"}
 
 
 class TestDimensions:
@@ -304,7 +306,7 @@ class TestDimensions:
     def test_a_dimension_does_not_lose_many_rows_at_once(
         self,
         connection: duckdb.DuckDBPyConnection,
-        measurer: Measurer,
+        suites: Suites,
         spec: Spec,
         tmp_path: Path,
         rows: int,
@@ -315,17 +317,27 @@ class TestDimensions:
         write(lake, table, "snapshot_dt=2025-10-07", self.products(spec, 100), bronze_rows=100)
         write(lake, table, "snapshot_dt=2025-10-08", self.products(spec, rows), bronze_rows=rows)
         move_pointer(lake, "product_catalog", DAY)
-        one = suite(spec, "dims", "product_catalog")
-        batches = measurer.dimension(one, LakeInventory(lake, spec), {})
-        assert failed(connection, batches) == expected
+        gate = DimsGate(suites.declared, LakeInventory(lake, spec), {})
+        due = Due("product_catalog", "s", gate.current()["product_catalog"])
+        assert failed(connection, gate, suites, due) == expected
 
     def test_a_dimension_without_a_snapshot_fails(
         self,
         connection: duckdb.DuckDBPyConnection,
-        measurer: Measurer,
+        suites: Suites,
         spec: Spec,
         tmp_path: Path,
     ) -> None:
-        one = suite(spec, "dims", "product_catalog")
-        batches = measurer.dimension(one, LakeInventory(Lake(tmp_path), spec), {})
-        assert failed(connection, batches) == {"snapshot_dt is there": "critical"}
+        gate = DimsGate(suites.declared, LakeInventory(Lake(tmp_path), spec), {})
+        due = Due("product_catalog", "s", gate.current()["product_catalog"])
+        assert failed(connection, gate, suites, due) == {"snapshot_dt is there": "critical"}
+
+
+def test_what_is_measured_is_what_the_layer_declares(suites: Suites) -> None:
+    for layer, module in LAYERS.items():
+        for table in module.tables(suites.declared):
+            subjects = module.subjects(suites.declared, table)
+            assert suites.of(layer)[table].subjects.keys() <= subjects.keys()
+            for subject, expectations in module.expectations(suites.declared, table).items():
+                for expectation in expectations:
+                    assert set(columns_named(expectation.arguments)) <= set(subjects[subject])

@@ -15,7 +15,7 @@ from medallion.commands.people import ForPeople
 from medallion.errors import LakeError
 
 if TYPE_CHECKING:
-    from medallion.gates.suites import Suite
+    from medallion.gates.suite import Suite
 
 _ENV = click.option("--env", "-e", default=None, help="Configuration environment.")
 _COLOURS = {"critical": "red", "warning": "yellow", "info": "blue"}

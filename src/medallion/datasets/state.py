@@ -9,7 +9,9 @@ from kedro.io import AbstractDataset
 from kedro_datasets._typing import HTMLPreview, JSONPreview
 
 from medallion.datasets.previewing import json_preview, text_preview
+from medallion.datasets.read_only import ReadOnlyDataset
 from medallion.errors import LakeError
+from medallion.gates.result import GateResult
 from medallion.lake.inventory import read_json, write_json
 
 
@@ -68,6 +70,44 @@ class ReceiptDataset(StateDataset):
     def place(self) -> Path:
         """The file, as lineage names it."""
         return self._path
+
+
+class QualityDataset(StateDataset):
+    """What a gate has found: a run saves it as a `GateResult`, everybody loads plain JSON."""
+
+    def save(self, data: GateResult) -> None:
+        """Replaces the file."""
+        super().save(data.as_json())
+
+
+class EarlierQualityDataset(ReadOnlyDataset[GateResult | None]):
+    """What a gate found in the run before, for the trend that goes on from there.
+
+    Args:
+        filepath: The file.
+        metadata: For kedro-viz.
+    """
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        self._path = Path(filepath)
+        self.metadata = metadata
+
+    def load(self) -> GateResult | None:
+        """The result; None if there is none, or it is not what a gate writes."""
+        try:
+            return GateResult.from_json(read_json(self._path, None))
+        except (LakeError, ValueError):
+            return None
+
+    def preview(self) -> JSONPreview:
+        """The file for kedro-viz."""
+        return json_preview(lambda: read_json(self._path, {}))
+
+    def _exists(self) -> bool:
+        return self._path.is_file()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._path)}
 
 
 class ReportDataset(AbstractDataset[str, str]):

@@ -30,7 +30,7 @@ class Expectation:
     always_stops: bool = False
 
     @property
-    def facts(self) -> object:
+    def identity(self) -> object:
         """What can change its verdict, as plain JSON."""
         return [self.kind, dict(self.arguments), self.severity, self.always_stops]
 

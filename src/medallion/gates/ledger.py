@@ -7,87 +7,143 @@ what an earlier run was stopped for.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-from medallion.gates.gate import Due, Failure
-from medallion.gates.suites import Suite
+from pydantic import TypeAdapter, ValidationError
+
+from medallion.gates.result import Due, Failure, Json, Partitions
+from medallion.gates.suite import Suite
 from medallion.lake.manifest import fingerprint
 
-# Rises when facts are measured in another way, so that everything is looked at again.
+if TYPE_CHECKING:
+    from typing import Self
+
+# Rises when something is measured in another way, so that everything is looked at again.
 _MEASURED_AS = 1
 
-Ledger = Mapping[str, Mapping[str, Any]]
-Partitions = Mapping[str, Mapping[str, str]]
 
+@dataclass(frozen=True)
+class Judged:
+    """The verdict on a table.
 
-def due_tables(ledger: Ledger, suites: Mapping[str, Suite], standing: Partitions) -> list[Due]:
-    """The tables with partitions on which no verdict stands.
-
-    Args:
-        ledger: What has been validated, by table.
-        suites: The suites of the layer.
-        standing: Fingerprints of the partitions that stand, by table and value.
+    Attributes:
+        suite: A fingerprint of the suite that it was given by.
+        partitions: Fingerprints of the partitions that it stands on, by value.
+        failures: What did not hold, with the partitions that were looked at together.
     """
-    found = [
-        Due(table, suite_hash(suite), _due(ledger.get(table, {}), suite_hash(suite), partitions))
-        for table, suite in suites.items()
-        for partitions in [standing.get(table, {})]
-    ]
-    return [due for due in found if due.partitions]
+
+    suite: str
+    partitions: Mapping[str, str]
+    failures: tuple[Failure, ...] = ()
+
+    def due(self, suite: str, current: Mapping[str, str]) -> dict[str, str]:
+        """The partitions on which the verdict does not stand any more."""
+        if self.suite != suite:
+            return dict(current)
+        changed = {v for v, stamp in current.items() if self.partitions.get(v) != stamp}
+        gone = self.partitions.keys() - current.keys()
+        for failure in self.failures:
+            together = (failure.partitions or {}).keys()
+            if together & (changed | gone):
+                changed |= together & current.keys()
+        return {value: current[value] for value in sorted(changed)}
 
 
-def standing_failures(ledger: Ledger, due: Sequence[Due]) -> list[Failure]:
-    """Failures of earlier runs that concern partitions on which the verdict stands."""
-    now = {table.table: set(table.partitions) for table in due}
-    return [
-        failure
-        for table, entry in ledger.items()
-        for failure in entry["failures"]
-        if not set(failure["partitions"]) & now.get(table, set())
-    ]
+@dataclass(frozen=True)
+class Ledger:
+    """The verdicts on the tables of a layer.
 
-
-def updated(
-    ledger: Ledger, due: Sequence[Due], standing: Partitions, failures: Sequence[Failure]
-) -> dict[str, Any]:
-    """The ledger after a validation.
-
-    Args:
-        ledger: What was validated before.
-        due: What was validated now.
-        standing: Fingerprints of the partitions that stand.
-        failures: What failed now.
+    Attributes:
+        tables: By table.
     """
-    kept = standing_failures(ledger, due)
-    now = {table.table: table for table in due}
-    return {
-        table: {
-            "suite": now[table].suite if table in now else ledger[table]["suite"],
-            "partitions": dict(partitions),
-            "failures": [failure for failure in kept if failure["table"] == table]
-            + [
-                {**failure, "partitions": dict(now[table].partitions)}
-                for failure in failures
-                if failure["table"] == table and failure["severity"] != "info"
-            ],
+
+    tables: Mapping[str, Judged] = field(default_factory=dict)
+
+    def due(self, suites: Mapping[str, Suite], current: Partitions) -> list[Due]:
+        """The tables with partitions on which no verdict stands.
+
+        Args:
+            suites: The suites of the layer, by table.
+            current: Fingerprints of the partitions that there are now.
+        """
+        found = [
+            Due(table, suite_hash(suite), self._due(table, suite_hash(suite), partitions))
+            for table, suite in suites.items()
+            for partitions in [current.get(table, {})]
+        ]
+        return [due for due in found if due.partitions]
+
+    def _due(self, table: str, suite: str, partitions: Mapping[str, str]) -> Mapping[str, str]:
+        judged = self.tables.get(table)
+        return judged.due(suite, partitions) if judged else dict(partitions)
+
+    def kept(self, due: Sequence[Due]) -> list[Failure]:
+        """Failures of earlier runs that concern no partition which is due."""
+        now = {table.table: set(table.partitions) for table in due}
+        return [
+            failure
+            for table, judged in self.tables.items()
+            for failure in judged.failures
+            if not set(failure.partitions or ()) & now.get(table, set())
+        ]
+
+    def updated(
+        self, due: Sequence[Due], current: Partitions, failures: Sequence[Failure]
+    ) -> Ledger:
+        """The ledger after a validation.
+
+        Args:
+            due: What was validated now.
+            current: Fingerprints of the partitions that there are now.
+            failures: What failed now.
+        """
+        kept, now = self.kept(due), {table.table: table for table in due}
+        return Ledger(
+            {
+                table: Judged(
+                    suite=now[table].suite if table in now else self.tables[table].suite,
+                    partitions=dict(partitions),
+                    failures=(
+                        *(failure for failure in kept if failure.table == table),
+                        *(
+                            replace(failure, partitions=dict(now[table].partitions))
+                            for failure in failures
+                            if failure.table == table and failure.matters
+                        ),
+                    ),
+                )
+                for table, partitions in current.items()
+                if table in now or table in self.tables
+            }
+        )
+
+    def as_json(self) -> Json:
+        """The ledger as it is kept."""
+        return {
+            table: {
+                "suite": judged.suite,
+                "partitions": dict(judged.partitions),
+                "failures": [failure.as_json() for failure in judged.failures],
+            }
+            for table, judged in self.tables.items()
         }
-        for table, partitions in standing.items()
-        if table in now or table in ledger
-    }
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, object]) -> Self:
+        """Reads what `as_json` has written; what is something else says nothing."""
+        try:
+            return cls(_adapter().validate_python(content))
+        except ValidationError:
+            return cls()
+
+
+@cache
+def _adapter() -> TypeAdapter[Any]:
+    return TypeAdapter(dict[str, Judged])
 
 
 def suite_hash(suite: Suite) -> str:
     """A fingerprint of all that can change a verdict besides the data."""
-    return fingerprint([_MEASURED_AS, suite.facts])
-
-
-def _due(entry: Mapping[str, Any], suite: str, partitions: Mapping[str, str]) -> dict[str, str]:
-    if entry.get("suite") != suite:
-        return dict(partitions)
-    known: Mapping[str, str] = entry["partitions"]
-    changed = {value for value, stamp in partitions.items() if known.get(value) != stamp}
-    gone = known.keys() - partitions.keys()
-    for failure in entry["failures"]:
-        if failure["partitions"].keys() & (changed | gone):
-            changed |= failure["partitions"].keys() & partitions.keys()
-    return {value: partitions[value] for value in sorted(changed)}
+    return fingerprint([_MEASURED_AS, suite.identity])

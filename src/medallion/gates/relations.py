@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from medallion.gates.suites import Suite
+from medallion.gates.suite import Suite
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.scans import literal_path, read_days
 from medallion.lake.views import lake_views
@@ -96,7 +96,7 @@ def fill(
     columns: Mapping[str, str],
     rows: Sequence[Mapping[str, Any]],
 ) -> None:
-    """Makes a small table of measured facts."""
+    """Makes a small table of what was measured."""
     fields = ", ".join(f"{column} {kind}" for column, kind in columns.items())
     connection.execute(f"create or replace table {name} ({fields})")
     complete = [{column: row[column] for column in columns} for row in rows]

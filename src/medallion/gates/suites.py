@@ -1,7 +1,7 @@
 """Suites: what must hold of the tables of a layer, written down as files.
 
-`conf/base/expectations/<layer>/<table>.yml` holds what a person has to say about a table;
-`derived` adds what follows from the spec. Both are Great Expectations' own expectations.
+`conf/base/expectations/<layer>/<table>.yml` holds what a person has to say about a table; the
+module of its layer adds what follows from the spec. Both are Great Expectations' own.
 """
 
 from __future__ import annotations
@@ -10,64 +10,22 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Generic, TypeVar, get_args
 
 import yaml
 
 from medallion.errors import SuiteError
-from medallion.gates.derived import derived
+from medallion.gates.declared import Declared, GoldModel, load_gold_models
 from medallion.gates.expectation import Expectation, Severity
 from medallion.gates.gx import vocabulary
 from medallion.gates.gx.applicability import unusable
-from medallion.gates.subjects import (
-    LAYERS,
-    GoldModel,
-    load_gold_models,
-    schemas,
-    tables_of,
-)
+from medallion.gates.layers import LAYERS
+from medallion.gates.suite import Suite
 from medallion.spec import Spec, read_yaml, yaml_problem
 
 _SEVERITIES: tuple[str, ...] = get_args(Severity)
 _SAID_OF_ALL = {"severity", "note"}
-
-
-@dataclass(frozen=True)
-class Suite:
-    """All that is expected of one table of a layer.
-
-    Attributes:
-        layer: The layer.
-        table: The table.
-        subjects: Expectations by what they look at: the `rows`, or facts measured of them.
-    """
-
-    layer: str
-    table: str
-    subjects: Mapping[str, tuple[Expectation, ...]]
-
-    @property
-    def name(self) -> str:
-        """Layer and table, as the catalog names the table."""
-        return f"{self.layer}.{self.table}"
-
-    @property
-    def queries(self) -> list[str]:
-        """The SQL of those expectations that are queries."""
-        return [
-            str(expectation.arguments["unexpected_rows_query"])
-            for expectations in self.subjects.values()
-            for expectation in expectations
-            if vocabulary.is_sql(expectation.kind)
-        ]
-
-    @property
-    def facts(self) -> object:
-        """Everything that can change a verdict, as plain JSON."""
-        return {
-            subject: [expectation.facts for expectation in expectations]
-            for subject, expectations in self.subjects.items()
-        }
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -76,11 +34,11 @@ class Suites:
 
     Attributes:
         suites: By layer and table.
-        models: The marts.
+        declared: What the tables should be.
     """
 
     suites: Mapping[str, Mapping[str, Suite]] = field(repr=False)
-    models: Mapping[str, GoldModel] = field(repr=False)
+    declared: Declared
 
     def of(self, layer: str) -> Mapping[str, Suite]:
         """The suites of a layer, by table."""
@@ -114,45 +72,53 @@ def load_suites(folder: str | Path, spec: Spec, models_folder: str | Path) -> Su
         SuiteError: A suite is absent, belongs to no table, or says something that cannot be.
     """
     root = Path(folder)
-    models = load_gold_models(str(models_folder))
+    declared = _declared(_Same(spec), _Same(load_gold_models(str(models_folder))))
     texts: dict[tuple[str, str], str] = {}
     wrong: list[str] = []
-    for layer in LAYERS:
-        expected = set(tables_of(layer, spec, models))
+    for layer, module in LAYERS.items():
+        expected = set(module.tables(declared))
         there = {path.stem for path in sorted((root / layer).glob("*.yml"))}
         wrong += [f"{layer}/{name}.yml is absent" for name in sorted(expected - there)]
         wrong += [f"{layer}/{name}.yml: there is no such table" for name in there - expected]
         for name in sorted(expected & there):
             texts[layer, name] = (root / layer / f"{name}.yml").read_text(encoding="utf-8")
     _refuse(root, wrong)
-    return _parsed(str(root), tuple(sorted(texts.items())), _Key(spec, models))
+    return _parsed(str(root), tuple(sorted(texts.items())), _Same(declared))
 
 
-@dataclass(frozen=True)
-class _Key:
-    """What the texts are checked against; equal objects are the same object."""
+class _Same(Generic[_T]):
+    """An argument of a cached function that is equal to itself alone, and cheap to compare."""
 
-    spec: Spec = field(compare=False)
-    models: Mapping[str, GoldModel] = field(compare=False)
-    identity: tuple[int, int] = (0, 0)
+    def __init__(self, value: _T) -> None:
+        self.value = value
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "identity", (id(self.spec), id(self.models)))
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.value is self.value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+
+@lru_cache(maxsize=2)
+def _declared(spec: _Same[Spec], models: _Same[dict[str, GoldModel]]) -> Declared:
+    return Declared(spec.value, models.value)
 
 
 @lru_cache(maxsize=4)
-def _parsed(root: str, texts: tuple[tuple[tuple[str, str], str], ...], key: _Key) -> Suites:
+def _parsed(
+    root: str, texts: tuple[tuple[tuple[str, str], str], ...], declared: _Same[Declared]
+) -> Suites:
     suites: dict[str, dict[str, Suite]] = {layer: {} for layer in LAYERS}
     wrong: list[str] = []
     for (layer, table), text in texts:
-        file = f"{root}/{layer}/{table}.yml"
-        types = schemas(layer, table, key.spec, key.models)
-        written, problems = _read(text, file, types)
+        module = LAYERS[layer]
+        subjects = module.subjects(declared.value, table)
+        written, problems = _read(text, f"{root}/{layer}/{table}.yml", subjects)
         wrong += [f"{layer}/{table}.yml: {problem}" for problem in problems]
-        merged = _merged(derived(layer, table, key.spec, key.models), written)
+        merged = _merged(module.expectations(declared.value, table), written)
         suites[layer][table] = Suite(layer, table, merged)
     _refuse(Path(root), wrong)
-    return Suites(suites, key.models)
+    return Suites(suites, declared.value)
 
 
 def _refuse(root: Path, wrong: list[str]) -> None:

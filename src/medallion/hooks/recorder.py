@@ -19,7 +19,7 @@ from kedro.pipeline.node import Node
 from medallion import events, foreign
 from medallion.dbt_project.results import Receipt
 from medallion.events import Event, TableWritten
-from medallion.gates.gate import GateResult
+from medallion.gates.result import GateResult
 from medallion.hooks.current import Current
 from medallion.lake.writes import BuiltTable
 from medallion.masking import MASKED, Mask, is_secret_name
@@ -270,7 +270,7 @@ def _event_of(output: Any) -> Event | None:
         case Receipt():
             return events.LayerCounted(layer=output.layer, receipt=output.tables)
         case GateResult():
-            return events.GateDecided(layer=output.layer, result=output)
+            return events.GateDecided(layer=output.layer, result=output.as_json())
     return None
 
 

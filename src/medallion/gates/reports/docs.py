@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+from medallion.errors import LakeError
 from medallion.gates.gx.engine import load_great_expectations
+from medallion.gates.result import GateResult, SuiteResult
 
 _STYLE = Path(__file__).with_name("docs.css")
 
@@ -28,6 +30,9 @@ def write_docs(results: Sequence[Path], folder: Path) -> Path:
 
     Returns:
         The page to open.
+
+    Raises:
+        LakeError: A file is not what a gate writes.
     """
     load_great_expectations()
     draft = folder.with_name(f"_draft.{folder.name}")
@@ -35,18 +40,23 @@ def write_docs(results: Sequence[Path], folder: Path) -> Path:
     draft.mkdir(parents=True)
     suites = [suite for path in results for suite in _suites(path)]
     for suite in suites:
-        (draft / f"{suite['suite_name']}.html").write_text(_page(suite), encoding="utf-8")
+        (draft / f"{suite.name}.html").write_text(_page(suite), encoding="utf-8")
     (draft / "index.html").write_text(_index(suites), encoding="utf-8")
     shutil.rmtree(folder, ignore_errors=True)
     draft.rename(folder)
     return folder / "index.html"
 
 
-def _suites(path: Path) -> Iterable[dict[str, Any]]:
-    yield from json.loads(path.read_text(encoding="utf-8"))["suites"]
+def _suites(path: Path) -> Iterable[SuiteResult]:
+    try:
+        yield from GateResult.from_json(json.loads(path.read_text(encoding="utf-8"))).suites
+    except ValueError as error:
+        raise LakeError(
+            f"{path} is not what a gate writes.", hint="remove it and run `kedro run`."
+        ) from error
 
 
-def _page(suite: Mapping[str, Any]) -> str:
+def _page(suite: SuiteResult) -> str:
     from great_expectations.render.renderer import ValidationResultsPageRenderer
     from great_expectations.render.view import DefaultJinjaPageView
 
@@ -54,7 +64,7 @@ def _page(suite: Mapping[str, Any]) -> str:
     return offline(DefaultJinjaPageView().render(document))
 
 
-def _as_validation_result(suite: Mapping[str, Any]) -> Any:
+def _as_validation_result(suite: SuiteResult) -> Any:
     """The stored JSON as Great Expectations' own object."""
     from great_expectations.core.expectation_validation_result import (
         ExpectationSuiteValidationResult,
@@ -64,6 +74,7 @@ def _as_validation_result(suite: Mapping[str, Any]) -> Any:
         ExpectationConfiguration,
     )
 
+    content: Any = suite.as_json()
     results = [
         ExpectationValidationResult(
             success=result["success"],
@@ -72,20 +83,19 @@ def _as_validation_result(suite: Mapping[str, Any]) -> Any:
             exception_info=result["exception_info"],
             meta={},
         )
-        for result in suite["results"]
+        for result in content["results"]
     ]
-    layer, table, subject = suite["suite_name"].split(".")
     batch = {
-        "datasource_name": layer,
+        "datasource_name": suite.layer,
         "data_connector_name": "",
-        "data_asset_name": f"{table}, {subject}",
+        "data_asset_name": f"{suite.table}, {suite.subject}",
         "batch_identifiers": {},
     }
     return ExpectationSuiteValidationResult(
-        success=suite["success"],
+        success=suite.success,
         results=results,
-        suite_name=suite["suite_name"],
-        statistics=suite["statistics"],
+        suite_name=suite.name,
+        statistics=content["statistics"],
         meta={"active_batch_definition": batch, "batch_spec": {}, "batch_markers": {}},
     )
 
@@ -144,8 +154,8 @@ class _Cleaner(HTMLParser):
         return text
 
 
-def _index(suites: Sequence[Mapping[str, Any]]) -> str:
-    ordered = sorted(suites, key=lambda suite: (suite["success"], suite["suite_name"]))
+def _index(suites: Sequence[SuiteResult]) -> str:
+    ordered = sorted(suites, key=lambda suite: (suite.success, suite.name))
     rows = "".join(_row(suite) for suite in ordered)
     return (
         "<!DOCTYPE html><html lang='en'><head><meta charset='utf-8'><title>Data Docs</title>"
@@ -156,13 +166,13 @@ def _index(suites: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
-def _row(suite: Mapping[str, Any]) -> str:
-    name, statistics = escape(suite["suite_name"]), suite["statistics"]
+def _row(suite: SuiteResult) -> str:
+    name = escape(suite.name)
     cells = (
         f"<a href='{name}.html'>{name}</a>",
-        "succeeded" if suite["success"] else "<strong>failed</strong>",
-        statistics["evaluated_expectations"],
-        statistics["unsuccessful_expectations"],
-        f"{suite['meta']['rows']:,}",
+        "succeeded" if suite.success else "<strong>failed</strong>",
+        suite.evaluated,
+        suite.failed,
+        f"{suite.rows:,}",
     )
     return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"

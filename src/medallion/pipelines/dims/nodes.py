@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
 from medallion.dbt_project.results import Receipt
-from medallion.gates.gate import Due, Failure, finding
-from medallion.gates.gx.validating import Batch
-from medallion.gates.measuring import Measurer
-from medallion.gates.suites import Suite, Suites
+from medallion.gates.layers.dims import DimsGate
+from medallion.gates.result import GateResult
+from medallion.gates.suites import Suites
 from medallion.lake.inventory import LakeInventory
-from medallion.lake.manifest import fingerprint
 from medallion.lake.writes import StagedWrite
 from medallion.pipelines.bronze.nodes import OpenedBronze
 from medallion.pipelines.gates import Gatehouse, validate_layer
@@ -104,42 +102,11 @@ def _build(
 def validate(
     request: RunRequest,
     receipt: Receipt,
-    spec: Spec,
     suites: Suites,
     lake: LakeInventory,
-    before: dict[str, Any],
-) -> dict[str, Any]:
+    before: GateResult | None,
+) -> dict[str, object]:
     """Validates the newest snapshots that no verdict stands on."""
     nullified = {row["table"]: row["nullified"] for row in receipt.tables}
-
-    def measure(connection: Any, tables: Sequence[tuple[Suite, Due]]) -> Iterable[Batch]:
-        measurer = Measurer(connection, spec, suites.models)
-        for suite, _ in tables:
-            yield from measurer.dimension(suite, lake, nullified.get(suite.table))
-
-    standing = {name: _standing(lake, name) for name in spec.dimensions}
     house = Gatehouse(request, suites, lake, before)
-    return validate_layer("dims", house, standing, measure, list(_keys_left(spec, lake)))
-
-
-def _keys_left(spec: Spec, lake: LakeInventory) -> Iterable[Failure]:
-    """Keys that are known and have left Bronze: no failure, but something to be told."""
-    for name in spec.dimensions:
-        newest = lake.newest_snapshot(name)
-        left = newest.counts.get("keys_left", 0) if newest else 0
-        if left:
-            said = (
-                f"{left:,} known {'key is' if left == 1 else 'keys are'} no longer in Bronze:"
-                " rows that refer to them stay, without their attributes"
-            )
-            yield {**finding("dims", "keys_left", name, "", said), "severity": "info"}
-
-
-def _standing(lake: LakeInventory, name: str) -> dict[str, str]:
-    """The newest snapshot; its absence is something to be validated, too."""
-    newest = lake.newest_snapshot(name)
-    if newest is None:
-        return {"": ""}
-    put_aside = lake.lake.partitions(f"quarantine/{name}").get(newest.value)
-    aside = put_aside.content_hash if put_aside else ""
-    return {newest.value: fingerprint([newest.content_hash, newest.counts, aside])}
+    return validate_layer(DimsGate(suites.declared, lake, nullified), house)

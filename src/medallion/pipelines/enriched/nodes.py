@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from typing import Any
 
 import polars as pl
 
 from medallion.errors import StepError
-from medallion.gates.gate import Due, GateDecision
-from medallion.gates.gx.validating import Batch
-from medallion.gates.measuring import Measurer
-from medallion.gates.relations import view_lake
-from medallion.gates.suites import Suite, Suites
+from medallion.gates.decision import GateDecision
+from medallion.gates.layers.enriched import EnrichedGate
+from medallion.gates.result import GateResult
+from medallion.gates.suites import Suites
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.manifest import fingerprint
 from medallion.lake.writes import FrameWrite
@@ -159,31 +158,16 @@ def _batches(planned: PlannedTransform, enriched_plan: EnrichedPlan) -> Iterable
 def validate(
     request: RunRequest,
     enriched_plan: EnrichedPlan,
-    spec: Spec,
     suites: Suites,
     lake: LakeInventory,
-    before: dict[str, Any],
+    before: GateResult | None,
     **tables: pl.LazyFrame,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Validates the days that no verdict stands on.
 
     Raises:
         StepError: A table that this run has planned is not made yet.
     """
     _check_made("validate", request, enriched_plan, lake, tables)
-
-    def measure(connection: Any, due: Sequence[tuple[Suite, Due]]) -> Iterable[Batch]:
-        view_lake(connection, spec, lake, [suite for suite, _ in due])
-        measurer = Measurer(connection, spec, suites.models)
-        for suite, table in due:
-            yield from measurer.enriched(suite, table, lake)
-
-    standing = {
-        name: {
-            value: manifest.content_hash
-            for value, manifest in lake.lake.partitions(f"enriched/{name}").items()
-        }
-        for name in spec.transforms
-    }
     house = Gatehouse(request, suites, lake, before)
-    return validate_layer("enriched", house, standing, measure)
+    return validate_layer(EnrichedGate(suites.declared, lake), house)

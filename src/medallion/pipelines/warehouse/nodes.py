@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from medallion.datasets.warehouse import Warehouse
-from medallion.gates.gate import GateDecision
+from medallion.gates.decision import GateDecision
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.manifest import fingerprint
 from medallion.lake.views import lake_views

@@ -21,6 +21,8 @@ class PageSink(Sink):
         if record.did_nothing and record.status == "succeeded":
             return
         from medallion.gates.reports.page import page
+        from medallion.gates.result import GateResult
 
-        content = page(record.as_json(), record.gates)
+        gates = {layer: GateResult.from_json(found) for layer, found in record.gates.items()}
+        content = page(record.as_json(), gates)
         replace_text(folder / self._around.file_name / "index.html", content)
