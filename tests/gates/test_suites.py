@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from medallion.configuring import ProjectConfigLoader
 from medallion.errors import ConfigurationError, SpecError, SuiteError
-from medallion.gates.suites import Suites, load_suites
+from medallion.gates.gx import vocabulary
+from medallion.gates.layers import base_silver
+from medallion.gates.ledger import suite_hash
+from medallion.gates.suite import Suite
+from medallion.gates.suite_file import NotReadableError, text_of, values_of
+from medallion.gates.suites import Suites, load_suites, read_suite
 from medallion.spec import Spec, parse_spec
 from tests.conftest import PROJECT
 
@@ -146,6 +156,134 @@ def test_a_wrong_suite_names_the_place_and_what_is_allowed(
         load_suites(folder, spec, MODELS)
     assert "base_silver/orders.yml: " in str(raised.value)
     assert expected in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("# Prüfungen\nrows: []\n".encode("latin-1"), "is not UTF-8 text (line 1)"),
+        (b"rows:\n# caf\xe9\n", "is not UTF-8 text (line 2)"),
+        ("rows: []\n".encode("utf-16"), "is UTF-16 text; save it as UTF-8"),
+        ("rows: []\n".encode("utf-32"), "is UTF-32 text; save it as UTF-8"),
+        (b"PAR1\x00\x01\x02\xff", "is not UTF-8 text"),
+        (b"\x00\x01\x02", "it is not valid YAML"),
+        (b"5\n", "holds no expectations"),
+        (b"null\n", "holds no expectations"),
+        (b"just words\n", "holds no expectations"),
+        (b"- [rows]\n- [rows]\n", "holds no expectations"),
+        (b"rows: 5\n", "rows: holds no expectations"),
+        (b"rows: {a: b}\n", "rows: holds no expectations"),
+        (b"rows:\n- 1: {}\n", "rows, no. 1: 1 is no name; names are text"),
+        (b"rows:\n- true: {}\n  severity: info\n", "rows, no. 1: True is no name"),
+        (b"1: []\n", "1 is no name"),
+        (b"rows:\n- [[a], [b]]\n", "rows, no. 1: give one expectation"),
+        (b"rows:\n- null\n", "rows, no. 1: give one expectation"),
+        (b"rows: &x [*x]\n", "is nested more than 20 levels deep"),
+        (b"rows: [{a: &x 1, b: &x 2}]\n", "an anchor, `&name`, stands twice, line 1"),
+        (b"rows: *nothing\n", "it is not valid YAML"),
+        (b"rows: [? [a] : b]\n", "it is not valid YAML"),
+        (b"rows:\n- !!set {a, b}\n", "rows, no. 1: is a set; write text or a number"),
+        (b"rows: !!timestamp 2025-13-45\n", "a tag such as !!int stands before a value"),
+        (b"rows: !!map [1]\n", "a tag such as !!int stands before a value"),
+        (b"rows: " + b"9" * 5000 + b"\n", "it is not valid YAML"),
+        (b"rows: " + b"[" * 50_000, "it is nested more than 200 levels deep"),
+        (b"- " * 50_000, "it is nested more than 200 levels deep"),
+        (
+            b"a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n"
+            + b"".join(
+                f"{two}: &{two} [{', '.join([f'*{one}'] * 10)}]\n".encode()
+                for one, two in itertools.pairwise("abcdefgh")
+            ),
+            "holds more than 100,000 values",
+        ),
+    ],
+    ids=map(str, range(28)),
+)
+def test_a_file_that_is_no_suite_is_named_with_the_place(
+    folder: Path, spec: Spec, content: bytes, expected: str
+) -> None:
+    (folder / "base_silver" / "orders.yml").write_bytes(content)
+    with pytest.raises(SuiteError) as raised:
+        load_suites(folder, spec, MODELS)
+    (said,) = raised.value.details
+    assert said.startswith("base_silver/orders.yml: ")
+    assert expected in said
+
+
+def test_a_folder_in_place_of_a_suite_is_named(folder: Path, spec: Spec) -> None:
+    (folder / "base_silver" / "orders.yml").unlink()
+    (folder / "base_silver" / "orders.yml").mkdir()
+    with pytest.raises(SuiteError, match=r"base_silver/orders\.yml: cannot be read"):
+        load_suites(folder, spec, MODELS)
+
+
+def test_a_mark_of_the_byte_order_before_utf_8_is_no_part_of_the_suite(
+    folder: Path, spec: Spec
+) -> None:
+    path = folder / "base_silver" / "orders.yml"
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert load_suites(folder, spec, MODELS).of("base_silver")["orders"].subjects
+
+
+ANYTHING = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.dates()
+    | st.binary(max_size=4)
+    | st.sampled_from(["agent_id", "net_total", "order_date", "rows", "severity", "note"]),
+    lambda parts: (
+        st.lists(parts, max_size=3)
+        | st.dictionaries(st.text() | st.integers() | st.none(), parts, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+@st.composite
+def suites_of_any_shape(draw: st.DrawFn) -> object:
+    """A suite in which one part is anything at all: the whole, a list, an entry, a value."""
+    place = draw(st.sampled_from(["whole", "entries", "entry", "arguments", "argument", "said"]))
+    odd = draw(ANYTHING)
+    kind = draw(st.sampled_from(vocabulary.kinds()))
+    taken = sorted(vocabulary.arguments_of(kind))
+    names = st.lists(st.sampled_from(taken), unique=True) if taken else st.just([])
+    arguments = {name: draw(ANYTHING) for name in draw(names)}
+    if "column" in taken and draw(st.booleans()):
+        arguments["column"] = "agent_id"
+    said = {"severity": "info", "note": "Why."}
+    if place == "said":
+        said[draw(st.sampled_from(["severity", "note"]))] = odd
+    entry = {kind: odd if place == "arguments" else arguments, **said}
+    entries = [odd if place == "entry" else entry]
+    return odd if place == "whole" else {"rows": odd if place == "entries" else entries}
+
+
+@settings(max_examples=300, deadline=None)
+@given(suites_of_any_shape())
+def test_whatever_a_suite_says_is_an_expectation_or_is_refused(
+    suites: Suites, content: object
+) -> None:
+    text = yaml.safe_dump(content)
+    subjects = base_silver.subjects(suites.declared, "orders")
+    found, problems = read_suite(text, "orders.yml", subjects)
+    assert found or problems
+    if not problems:
+        suite = Suite("base_silver", "orders", {name: tuple(e) for name, e in found.items()})
+        assert suite_hash(suite)
+        assert all(e.says for expectations in found.values() for e in expectations)
+
+
+@given(st.binary() | st.text().map(str.encode))
+def test_whatever_a_file_holds_is_read_or_is_not_readable(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes
+) -> None:
+    file = tmp_path_factory.getbasetemp() / "any.yml"
+    file.write_bytes(content)
+    with suppress(NotReadableError):
+        values_of(text_of(file))
 
 
 @pytest.mark.parametrize("text", ["", "# nothing yet\n", "[]\n"])

@@ -8,11 +8,10 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from medallion.errors import SuiteError
+from medallion.gates.suite_file import NotReadableError, text_of, values_of
 from medallion.lake.views import DUCKDB_TYPES, silver_columns
-from medallion.spec import Spec, read_yaml, yaml_problem
+from medallion.spec import Spec
 
 #: Columns of a relation: name to DuckDB type.
 Types = Mapping[str, str]
@@ -73,24 +72,34 @@ def load_gold_models(folder: str) -> dict[str, GoldModel]:
     """Reads columns and grains of the marts from the files that dbt reads.
 
     Raises:
-        SuiteError: A file is no YAML, or repeats a key.
+        SuiteError: A file is no YAML, or does not describe models.
     """
     models: dict[str, GoldModel] = {}
     for path in sorted(Path(folder).glob("[!_]*.yml")):
-        for model in _described(path):
-            columns = {column["name"]: column["data_type"] for column in model["columns"]}
-            required = [c["name"] for c in model["columns"] if _is_required(c)]
-            name = model["name"]
-            models[name] = GoldModel(name, columns, _grain(model), tuple(required))
+        try:
+            models |= {model["name"]: _model(model) for model in _described(path)}
+        except (KeyError, TypeError, AttributeError) as error:
+            raise SuiteError(
+                f"{path} does not describe models with a name, and columns with name and "
+                "data_type, as dbt reads them.",
+                hint=f"correct {path}.",
+            ) from error
     return models
+
+
+def _model(model: Mapping[str, Any]) -> GoldModel:
+    columns = {column["name"]: column["data_type"] for column in model["columns"]}
+    required = [column["name"] for column in model["columns"] if _is_required(column)]
+    return GoldModel(model["name"], columns, _grain(model), tuple(required))
 
 
 def _described(path: Path) -> Iterable[Mapping[str, Any]]:
     """The models that a file of dbt describes."""
     try:
-        models: Iterable[Mapping[str, Any]] = read_yaml(path.read_text(encoding="utf-8"))["models"]
-    except yaml.YAMLError as error:
-        raise SuiteError(f"{path}: {yaml_problem(error)}.", hint=f"correct {path}.") from error
+        content: Any = values_of(text_of(path))
+    except NotReadableError as error:
+        raise SuiteError(f"{path}: {error}.", hint=f"correct {path}.") from error
+    models: Iterable[Mapping[str, Any]] = content["models"]
     return models
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Severity = Literal["critical", "warning", "info"]
+#: The arguments of an expectation by name, as a suite's file gives them.
+Arguments = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Expectation:
     """
 
     kind: str
-    arguments: Mapping[str, Any] = field(hash=False)
+    arguments: Arguments = field(hash=False)
     severity: Severity
     note: str
     origin: str

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from medallion.gates.batch import Row
 from medallion.gates.suite import Suite
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.scans import literal_path, read_days
@@ -94,7 +95,7 @@ def fill(
     connection: duckdb.DuckDBPyConnection,
     name: str,
     columns: Mapping[str, str],
-    rows: Sequence[Mapping[str, Any]],
+    rows: Sequence[Row],
 ) -> None:
     """Makes a small table of what was measured."""
     fields = ", ".join(f"{column} {kind}" for column, kind in columns.items())

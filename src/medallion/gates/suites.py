@@ -10,22 +10,23 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Generic, TypeVar, get_args
-
-import yaml
+from typing import Generic, TypeVar, get_args
 
 from medallion.errors import SuiteError
-from medallion.gates.declared import Declared, GoldModel, load_gold_models
-from medallion.gates.expectation import Expectation, Severity
+from medallion.gates.declared import Declared, GoldModel, Types, load_gold_models
+from medallion.gates.expectation import Arguments, Expectation, Severity
 from medallion.gates.gx import vocabulary
 from medallion.gates.gx.applicability import unusable
 from medallion.gates.layers import LAYERS
 from medallion.gates.suite import Suite
-from medallion.spec import Spec, read_yaml, yaml_problem
+from medallion.gates.suite_file import NotReadableError, text_of, values_of
+from medallion.spec import Spec
 
 _SEVERITIES: tuple[str, ...] = get_args(Severity)
 _SAID_OF_ALL = {"severity", "note"}
 _T = TypeVar("_T")
+# Stands for an expectation that cannot be read.
+_NOTHING = Expectation("", {}, "critical", "", "")
 
 
 @dataclass(frozen=True)
@@ -79,9 +80,14 @@ def load_suites(folder: str | Path, spec: Spec, models_folder: str | Path) -> Su
         expected = set(module.tables(declared))
         there = {path.stem for path in sorted((root / layer).glob("*.yml"))}
         wrong += [f"{layer}/{name}.yml is absent" for name in sorted(expected - there)]
-        wrong += [f"{layer}/{name}.yml: there is no such table" for name in there - expected]
+        wrong += [
+            f"{layer}/{name}.yml: there is no such table" for name in sorted(there - expected)
+        ]
         for name in sorted(expected & there):
-            texts[layer, name] = (root / layer / f"{name}.yml").read_text(encoding="utf-8")
+            try:
+                texts[layer, name] = text_of(root / layer / f"{name}.yml")
+            except NotReadableError as error:
+                wrong.append(f"{layer}/{name}.yml: {error}")
     _refuse(root, wrong)
     return _parsed(str(root), tuple(sorted(texts.items())), _Same(declared))
 
@@ -113,7 +119,7 @@ def _parsed(
     for (layer, table), text in texts:
         module = LAYERS[layer]
         subjects = module.subjects(declared.value, table)
-        written, problems = _read(text, f"{root}/{layer}/{table}.yml", subjects)
+        written, problems = read_suite(text, f"{root}/{layer}/{table}.yml", subjects)
         wrong += [f"{layer}/{table}.yml: {problem}" for problem in problems]
         merged = _merged(module.expectations(declared.value, table), written)
         suites[layer][table] = Suite(layer, table, merged)
@@ -140,14 +146,20 @@ def _merged(
     return merged
 
 
-def _read(
-    text: str, file: str, columns: Mapping[str, Mapping[str, str]]
+def read_suite(
+    text: str, file: str, columns: Mapping[str, Types]
 ) -> tuple[dict[str, list[Expectation]], list[str]]:
-    """The expectations of a file, and what is wrong with it."""
+    """The expectations of a file by subject, and what is wrong with it, with the place.
+
+    Args:
+        text: What the file says.
+        file: Its name, as the origin of the expectations.
+        columns: What a suite of the table can look at, and the columns of each.
+    """
     try:
-        content = read_yaml(text)
-    except yaml.YAMLError as error:
-        return {}, [yaml_problem(error)]
+        content = values_of(text)
+    except NotReadableError as error:
+        return {}, [str(error)]
     if not isinstance(content, dict) or not content:
         return {}, ["holds no expectations"]
     found: dict[str, list[Expectation]] = {}
@@ -168,32 +180,29 @@ def _read(
 def _expectation(
     entry: object, file: str, columns: Mapping[str, str]
 ) -> tuple[Expectation, list[str]]:
-    said = dict(entry) if isinstance(entry, dict) else {}
-    kinds = sorted(str(key) for key in set(said) - _SAID_OF_ALL)
+    said = entry if isinstance(entry, dict) else {}
+    kinds = sorted(key for key in said if key not in _SAID_OF_ALL)
     if len(kinds) != 1:
         names = f" (found: {', '.join(kinds)})" if kinds else ""
         return _NOTHING, [f"give one expectation, its severity and a note{names}"]
     kind = kinds[0]
-    arguments = said[kind] or {}
+    arguments = {} if said[kind] is None else said[kind]
     if not isinstance(arguments, dict):
         return _NOTHING, [f"{kind}: give its arguments by name"]
     wrong = list(vocabulary.problems(kind, arguments))
     wrong += _unknown_columns(arguments, columns)
     if not wrong:
         wrong += unusable(kind, arguments, columns)
-    severity, note = str(said.get("severity")), str(said.get("note") or "").strip()
+    severity, note = said.get("severity"), said.get("note")
     if severity not in _SEVERITIES:
         wrong.append(f"{kind}: severity is one of {', '.join(_SEVERITIES)}")
-    if not note:
+    if not isinstance(note, str) or not note.strip():
         wrong.append(f"{kind}: a note says why it exists")
-    known: Severity = severity if severity in _SEVERITIES else "critical"  # type: ignore[assignment]
-    return Expectation(kind, arguments, known, note, file), wrong
+    known: Severity = severity if severity in _SEVERITIES else "critical"
+    return Expectation(kind, arguments, known, str(note).strip(), file), wrong
 
 
-_NOTHING = Expectation("", {}, "critical", "", "")
-
-
-def _unknown_columns(arguments: Mapping[str, Any], columns: Iterable[str]) -> list[str]:
+def _unknown_columns(arguments: Arguments, columns: Iterable[str]) -> list[str]:
     return [
         f"there is no column '{name}'; known are {', '.join(sorted(columns))}"
         for name in vocabulary.columns_named(arguments)

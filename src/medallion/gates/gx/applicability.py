@@ -11,12 +11,14 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from medallion.gates.declared import Types
+from medallion.gates.expectation import Arguments
 
 if TYPE_CHECKING:
     import duckdb
 
-Types = Mapping[str, str]
 
 _QUERY = "write an unexpected_rows_expectation, whose query finds the rows that should not be"
 _TYPES = "the gate compares all types with the declared ones (schema_differences), so leave it out"
@@ -51,7 +53,7 @@ _SAYS = {
 }  # fmt: skip
 
 
-def unusable(kind: str, arguments: Mapping[str, Any], types: Types) -> Iterable[str]:
+def unusable(kind: str, arguments: Arguments, types: Types) -> Iterable[str]:
     """Why an expectation cannot work on a table, a sentence each.
 
     Args:
@@ -76,7 +78,7 @@ def class_of(duckdb_type: str) -> str:
     return known.get(base, "number")
 
 
-def _of_arguments(kind: str, arguments: Mapping[str, Any]) -> Iterable[str]:
+def _of_arguments(kind: str, arguments: Arguments) -> Iterable[str]:
     for name in _NEEDED.get(kind, ()):
         if arguments.get(name) is None:
             yield f"give {name}"
@@ -94,7 +96,7 @@ def _of_arguments(kind: str, arguments: Mapping[str, Any]) -> Iterable[str]:
         yield 'row_condition: give condition_parser: great_expectations, and `col("name") > 0`'
 
 
-def _of_types(kind: str, arguments: Mapping[str, Any], classes: Types) -> Iterable[str]:
+def _of_types(kind: str, arguments: Arguments, classes: Types) -> Iterable[str]:
     """Whether the columns hold what the expectation is about."""
     condition = arguments.get("row_condition")
     if isinstance(condition, str):
@@ -127,7 +129,7 @@ def _of_condition(condition: str, classes: Types) -> Iterable[str]:
             yield f"row_condition: there is no column '{name}'; known are {', '.join(classes)}"
 
 
-def _of_values(kind: str, arguments: Mapping[str, Any], classes: Types) -> Iterable[str]:
+def _of_values(kind: str, arguments: Arguments, classes: Types) -> Iterable[str]:
     """Whether values that are compared with a column are of its kind."""
     column = str(arguments.get("column"))
     held = classes.get(column)
@@ -148,7 +150,7 @@ def _of_values(kind: str, arguments: Mapping[str, Any], classes: Types) -> Itera
                 yield f"value_pairs_set: {value!r} is compared with {name}: write {say}"
 
 
-def _of_engine(arguments: Mapping[str, Any]) -> Iterable[str]:
+def _of_engine(arguments: Arguments) -> Iterable[str]:
     """What DuckDB says of patterns and queries, without any rows."""
     patterns = [arguments.get("regex"), *(arguments.get("regex_list") or ())]
     for pattern in filter(None, patterns):
@@ -183,7 +185,7 @@ def _database() -> duckdb.DuckDBPyConnection:
     return duckdb.connect()
 
 
-def _columns(arguments: Mapping[str, Any], classes: Types) -> list[str]:
+def _columns(arguments: Arguments, classes: Types) -> list[str]:
     names = [arguments.get(name) for name in ("column", "column_A", "column_B")]
     names += arguments.get("column_list") or ()
     return [name for name in names if isinstance(name, str) and name in classes]

@@ -14,6 +14,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from medallion.gates.expectation import Arguments
+
 # What the project says of an expectation itself, or decides for all of them.
 _OURS = {
     "id", "meta", "notes", "result_format", "description", "catch_exceptions",
@@ -25,7 +27,7 @@ _DIALECT = "PostgreSQL"
 _QUERY = "write an unexpected_rows_expectation, whose query finds the rows that should not be"
 
 
-def problems(kind: str, arguments: Mapping[str, Any]) -> Iterable[str]:
+def problems(kind: str, arguments: Arguments) -> Iterable[str]:
     """What is wrong with an expectation's type or arguments, a sentence each.
 
     Args:
@@ -57,18 +59,18 @@ def is_sql(kind: str) -> bool:
     return kind == "unexpected_rows_expectation"
 
 
-def columns_named(arguments: Mapping[str, Any]) -> Iterable[str]:
+def columns_named(arguments: Arguments) -> Iterable[str]:
     """The columns that an expectation's arguments name."""
     for name in ("column", "column_A", "column_B"):
         if isinstance(arguments.get(name), str):
             yield arguments[name]
     for name in ("column_list", "column_set"):
-        yield from arguments.get(name) or ()
+        listed = arguments.get(name)
+        if isinstance(listed, (list, tuple, set, frozenset)):
+            yield from (column for column in listed if isinstance(column, str))
 
 
-def _wrong_values(
-    kind: str, arguments: Mapping[str, Any], schema: Mapping[str, Any]
-) -> Iterable[str]:
+def _wrong_values(kind: str, arguments: Arguments, schema: Mapping[str, Any]) -> Iterable[str]:
     from jsonschema import Draft7Validator
 
     # The schema knows sets of text and of numbers; a set may be of booleans, too.
