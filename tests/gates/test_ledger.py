@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from medallion.gates.expectation import Expectation, Severity
 from medallion.gates.ledger import Ledger
+from medallion.gates.reports.kept import KeptFile
 from medallion.gates.result import Due, Failure, finding
 from medallion.gates.suite import Suite
 
@@ -107,3 +109,34 @@ def test_a_ledger_says_the_same_after_it_was_kept_as_json() -> None:
 )
 def test_what_is_no_ledger_says_nothing(content: dict[str, object]) -> None:
     assert Ledger.from_json(content) == NOTHING
+
+
+class TestReports:
+    @pytest.fixture
+    def ledger(self, tmp_path: Path) -> Ledger:
+        (tmp_path / "SILVER_QUALITY.md").write_text("# Base Silver: passed\n", encoding="utf-8")
+        return Ledger(reports={"SILVER_QUALITY.md": KeptFile.of("# Base Silver: passed\n")})
+
+    def test_a_report_as_it_was_written_vouches_for_the_verdicts(
+        self, ledger: Ledger, tmp_path: Path
+    ) -> None:
+        assert ledger.changed_reports(tmp_path) == []
+        assert Ledger.from_json(ledger.as_json()) == ledger
+
+    @pytest.mark.parametrize(
+        ("content", "wrong"),
+        [
+            ("# Base Sil", "has 10 bytes, not 22"),
+            ("# Base Silver: pASSED\n", "has another checksum"),
+            ("", "has 0 bytes, not 22"),
+            (None, "is not there"),
+        ],
+    )
+    def test_one_that_was_cut_short_replaced_or_deleted_is_named(
+        self, ledger: Ledger, tmp_path: Path, content: str | None, wrong: str
+    ) -> None:
+        file = tmp_path / "SILVER_QUALITY.md"
+        file.unlink()
+        if content is not None:
+            file.write_text(content, encoding="utf-8")
+        assert ledger.changed_reports(tmp_path) == [f"SILVER_QUALITY.md {wrong}"]

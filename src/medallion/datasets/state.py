@@ -11,8 +11,9 @@ from kedro_datasets._typing import HTMLPreview, JSONPreview
 from medallion.datasets.previewing import json_preview, text_preview
 from medallion.datasets.read_only import ReadOnlyDataset
 from medallion.errors import LakeError
+from medallion.gates.reports.kept import as_text
 from medallion.gates.result import GateResult
-from medallion.lake.inventory import read_json, write_json
+from medallion.lake.inventory import read_json, replace_text, write_json
 
 
 class StateDataset(AbstractDataset[Any, Any]):
@@ -76,8 +77,10 @@ class QualityDataset(StateDataset):
     """What a gate has found: a run saves it as a `GateResult`, everybody loads plain JSON."""
 
     def save(self, data: GateResult) -> None:
-        """Replaces the file."""
-        super().save(data.as_json())
+        """Replaces the file in one step, unless it says the same already."""
+        text = as_text(data)
+        if not self._path.is_file() or self._path.read_bytes() != text.encode():
+            replace_text(self._path, text)
 
 
 class EarlierQualityDataset(ReadOnlyDataset[GateResult | None]):

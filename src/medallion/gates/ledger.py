@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from medallion.gates.reports.kept import KeptFile
 from medallion.gates.result import Due, Failure, Json, Partitions
 from medallion.gates.suite import Suite
 from medallion.lake.manifest import fingerprint
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 # Rises when something is measured in another way, so that everything is looked at again.
 _MEASURED_AS = 1
+# Stands beside the tables in the file; no table has such a name.
+_REPORTS = "_reports"
 
 
 @dataclass(frozen=True)
@@ -57,9 +61,20 @@ class Ledger:
 
     Attributes:
         tables: By table.
+        reports: The files that tell of them, as they were written, by their names below the
+            folder of reports.
     """
 
     tables: Mapping[str, Judged] = field(default_factory=dict)
+    reports: Mapping[str, KeptFile] = field(default_factory=dict)
+
+    def changed_reports(self, folder: Path) -> list[str]:
+        """Reports that are not what was written, with what is wrong, a line each."""
+        return [
+            f"{name} {wrong}"
+            for name, kept in self.reports.items()
+            if (wrong := kept.difference(folder / name))
+        ]
 
     def due(self, suites: Mapping[str, Suite], current: Partitions) -> list[Due]:
         """The tables with partitions on which no verdict stands.
@@ -100,8 +115,9 @@ class Ledger:
             failures: What failed now.
         """
         kept, now = self.kept(due), {table.table: table for table in due}
-        return Ledger(
-            {
+        return replace(
+            self,
+            tables={
                 table: Judged(
                     suite=now[table].suite if table in now else self.tables[table].suite,
                     partitions=dict(partitions),
@@ -116,12 +132,12 @@ class Ledger:
                 )
                 for table, partitions in current.items()
                 if table in now or table in self.tables
-            }
+            },
         )
 
     def as_json(self) -> Json:
         """The ledger as it is kept."""
-        return {
+        tables: Json = {
             table: {
                 "suite": judged.suite,
                 "partitions": dict(judged.partitions),
@@ -129,19 +145,27 @@ class Ledger:
             }
             for table, judged in self.tables.items()
         }
+        reports: Json = {
+            name: {"bytes": kept.bytes, "sha256": kept.sha256}
+            for name, kept in self.reports.items()
+        }
+        return {**tables, _REPORTS: reports} if reports else tables
 
     @classmethod
     def from_json(cls, content: Mapping[str, object]) -> Self:
         """Reads what `as_json` has written; what is something else says nothing."""
+        tables = {name: entry for name, entry in content.items() if name != _REPORTS}
+        known = {"tables": tables, "reports": content.get(_REPORTS, {})}
         try:
-            return cls(_adapter().validate_python(content))
+            ledger: Self = _adapter().validate_python(known)
         except ValidationError:
             return cls()
+        return ledger
 
 
 @cache
 def _adapter() -> TypeAdapter[Any]:
-    return TypeAdapter(dict[str, Judged])
+    return TypeAdapter(Ledger)
 
 
 def suite_hash(suite: Suite) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medallion.gates.batch import Batch
@@ -12,6 +14,7 @@ from medallion.gates.layers import LAYERS, LayerGate
 from medallion.gates.ledger import Ledger
 from medallion.gates.measuring import measure
 from medallion.gates.reports import markdown
+from medallion.gates.reports.kept import KeptFile, as_text, quality_name, report_name
 from medallion.gates.result import (
     Due,
     Failure,
@@ -29,6 +32,8 @@ from medallion.planning.request import RunRequest
 
 if TYPE_CHECKING:
     import duckdb
+
+logger = logging.getLogger(__name__)
 
 # Runs that a trend looks back on.
 _REMEMBERED = 10
@@ -67,7 +72,7 @@ class Checked:
 
     result: GateResult
     report: str
-    ledger: Ledger = field(default_factory=Ledger)
+    ledger: Ledger
 
     def as_outputs(self) -> dict[str, object]:
         """The outputs of a validation node."""
@@ -88,38 +93,60 @@ def validate_layer(gate: LayerGate, house: Gatehouse) -> dict[str, object]:
         The result, its report, and the ledger for the next run.
     """
     layer, current = gate.layer, gate.current()
-    reported = _is_reported(layer, house.lake)
-    ledger = Ledger.from_json(house.lake.validated(layer)) if reported else Ledger()
+    ledger = known_ledger(layer, house.lake)
     due = ledger.due(house.suites.of(layer), current)
-    checked = validate_due(gate, house, due, ledger.kept(due))
-    updated = ledger.updated(due, current, checked.result.failures)
+    checked = validate_due(gate, house, due, ledger)
+    updated = checked.ledger.updated(due, current, checked.result.failures)
     return replace(checked, ledger=updated).as_outputs()
 
 
-def _is_reported(layer: str, lake: LakeInventory) -> bool:
-    """Whether the reports of the verdicts are there; without them a verdict is given again."""
-    reports = lake.lake.root.parent / "reports"
-    files = (reports / LAYERS[layer].REPORT, reports / "quality" / f"{layer}.json")
-    return all(file.is_file() and file.stat().st_size for file in files)
+def known_ledger(layer: str, lake: LakeInventory) -> Ledger:
+    """The verdicts that stand; without their reports, as they were written, they are given again.
+
+    Args:
+        layer: The layer.
+        lake: The lake.
+    """
+    ledger = Ledger.from_json(lake.validated(layer))
+    if not {report_name(layer), quality_name(layer)} <= ledger.reports.keys():
+        return Ledger()
+    changed = ledger.changed_reports(reports_folder(lake))
+    if changed:
+        found = "; ".join(changed)
+        logger.warning("Reports of the %s gate are not what it wrote: %s.", layer, found)
+    return Ledger() if changed else ledger
 
 
-def validate_due(
-    gate: LayerGate, house: Gatehouse, due: Sequence[Due], earlier: Sequence[Failure] = ()
-) -> Checked:
+def changed_reports(lake: LakeInventory) -> list[str]:
+    """Reports of all gates that are not what they wrote, with what is wrong, a line each."""
+    folder = reports_folder(lake)
+    return [
+        f"{folder.name}/{line}"
+        for layer in LAYERS
+        for line in Ledger.from_json(lake.validated(layer)).changed_reports(folder)
+    ]
+
+
+def reports_folder(lake: LakeInventory) -> Path:
+    """Where the reports are."""
+    return lake.lake.root.parent / "reports"
+
+
+def validate_due(gate: LayerGate, house: Gatehouse, due: Sequence[Due], ledger: Ledger) -> Checked:
     """Validates tables of a layer.
 
     Args:
         gate: The gate of the layer.
         house: What every gate needs to know.
         due: The tables, and their partitions.
-        earlier: Failures of earlier runs that still count.
+        ledger: What stands from earlier runs.
     """
     layer, mode, run_id = gate.layer, house.request.quality.mode, house.request.run_id
     history = house.before.history if house.before else ()
-    findings = list(gate.findings())
+    findings, earlier = list(gate.findings()), ledger.kept(due)
     if not due:
-        result = result_of(layer, mode, [], [], earlier, findings)
-        return Checked(with_earlier(replace(result, history=history), house), "")
+        result = replace(result_of(layer, mode, [], [], earlier, findings), history=history)
+        return _checked(with_earlier(result, house), "", ledger)
     from medallion.gates.gx.validating import validate
     from medallion.gates.relations import gate_connection
 
@@ -135,7 +162,15 @@ def validate_due(
         measures=measures,
         history=(*history, *_shares(run_id, measures))[-_REMEMBERED:],
     )
-    return Checked(with_earlier(result, house), markdown(result))
+    return _checked(with_earlier(result, house), markdown(result), ledger)
+
+
+def _checked(result: GateResult, report: str, ledger: Ledger) -> Checked:
+    """What is left behind; the ledger remembers the files as they are going to be."""
+    written = {quality_name(result.layer): KeptFile.of(as_text(result))}
+    if report:
+        written[report_name(result.layer)] = KeptFile.of(report)
+    return Checked(result, report, replace(ledger, reports={**ledger.reports, **written}))
 
 
 def with_earlier(result: GateResult, house: Gatehouse) -> GateResult:
@@ -157,7 +192,7 @@ def gate(request: RunRequest, quality: Mapping[str, object], lake: LakeInventory
         GateError: Something failed that must not go further.
     """
     result = GateResult.from_json(quality)
-    report = lake.lake.root.parent / "reports" / LAYERS[result.layer].REPORT
+    report = reports_folder(lake) / report_name(result.layer)
     return decide(result, request.quality.mode, str(report))
 
 
