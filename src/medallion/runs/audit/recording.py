@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from medallion.events import TableWritten
+from medallion.gates.result import GateResult
 from medallion.lake.manifest import PartitionManifest
 from medallion.runs.audit.record import AuditRecord
 from medallion.runs.record import StepRecord
@@ -24,7 +25,7 @@ _LAYERS = {
 _WITH_QUARANTINE = ("base_silver", "dims")
 Standing = Callable[[str], Mapping[str, PartitionManifest]]
 Receipts = Mapping[str, Sequence[Mapping[str, Any]]]
-Gates = Mapping[str, Mapping[str, Any]]
+Gates = Mapping[str, GateResult]
 
 
 def of_table(
@@ -118,7 +119,7 @@ def completed(
     marts = {row["table"]: int(row["accepted"]) for row in receipts.get("gold", ())}
     others = [one for one in records if one.layer not in (*_WITH_QUARANTINE, _QUARANTINE)]
     for record in (*_silver(run, records, standing, receipts), *others):
-        held, failed = _checks(gates.get(str(record.layer), {}), str(record.table_name))
+        held, failed = _checks(gates.get(str(record.layer)), str(record.table_name))
         judged = replace(record, quality_checks_passed=held, quality_failures=failed)
         if record.layer != "gold":
             yield judged
@@ -181,16 +182,11 @@ def table_counts(records: Sequence[AuditRecord]) -> dict[str, dict[str, int]]:
     return counts
 
 
-def _checks(gate: Mapping[str, Any], table: str) -> tuple[int | None, int | None]:
+def _checks(gate: GateResult | None, table: str) -> tuple[int | None, int | None]:
     """Expectations of a table that held, and that did not; null where it was not looked at."""
-    suites = [
-        suite["statistics"]
-        for suite in gate.get("suites", ())
-        if suite["suite_name"].split(".")[1] == table and table in gate["tables"]
-    ]
+    if gate is None or table not in gate.tables:
+        return None, None
+    suites = [suite for suite in gate.suites if suite.table == table]
     if not suites:
         return None, None
-    return (
-        sum(int(one["successful_expectations"]) for one in suites),
-        sum(int(one["unsuccessful_expectations"]) for one in suites),
-    )
+    return sum(suite.succeeded for suite in suites), sum(suite.failed for suite in suites)

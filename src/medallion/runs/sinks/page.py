@@ -21,8 +21,6 @@ class PageSink(Sink):
         if record.did_nothing and record.status == "succeeded":
             return
         from medallion.gates.reports.page import page
-        from medallion.gates.result import GateResult
 
-        gates = {layer: GateResult.from_json(found) for layer, found in record.gates.items()}
-        content = page(record.as_json(), gates)
+        content = page(record.as_json(), record.gates)
         replace_text(folder / self._around.file_name / "index.html", content)
