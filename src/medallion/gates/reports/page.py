@@ -71,9 +71,9 @@ def _verdict(run: Run) -> dict[str, str]:
     if run["status"] != "succeeded":
         return {"word": "Stopped", "class": "bad", "text": "Nothing after this point was built."}
     failed = sum(int(gate["failed"]) for gate in run["gates"].values())
-    standing = sum(len(gate["standing"]) for gate in run["gates"].values())
-    if failed or standing:
-        text = f"{failed + standing} checks ask for attention; everything was built."
+    earlier = sum(len(gate["standing"]) for gate in run["gates"].values())
+    if failed or earlier:
+        text = f"{failed + earlier} checks ask for attention; everything was built."
         return {"word": "Passed with warnings", "class": "warn", "text": text}
     return {"word": "Passed", "class": "good", "text": "Every check holds."}
 
