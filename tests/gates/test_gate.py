@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from medallion.errors import GateError
+from medallion.errors import GateError, LakeError
 from medallion.gates.batch import Batch, Outcome, Validated
 from medallion.gates.decision import decide, line
 from medallion.gates.declared import Declared
@@ -207,5 +207,5 @@ def test_a_result_says_the_same_after_it_was_kept_as_json() -> None:
     [None, [], "text", {}, {"layer": "gold"}, {"suites": 1}, {"suites": [1], "standing": []}],
 )
 def test_what_no_gate_has_written_is_refused(content: object) -> None:
-    with pytest.raises(ValueError, match="no result of a gate"):
+    with pytest.raises(LakeError, match="is not what a gate writes"):
         GateResult.from_json(content)

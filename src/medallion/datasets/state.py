@@ -99,7 +99,7 @@ class EarlierQualityDataset(ReadOnlyDataset[GateResult | None]):
         """The result; None if there is none, or it is not what a gate writes."""
         try:
             return GateResult.from_json(read_json(self._path, None))
-        except (LakeError, ValueError):
+        except LakeError:
             return None
 
     def preview(self) -> JSONPreview:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
+from medallion.errors import LakeError
 from medallion.gates.batch import Outcome, Row, Validated
 from medallion.gates.expectation import Severity
 
@@ -319,7 +320,7 @@ class GateResult:
         """Reads what `as_json` has written.
 
         Raises:
-            ValueError: It is something else.
+            LakeError: It is something else.
         """
         try:
             known: Any = content
@@ -327,7 +328,10 @@ class GateResult:
             names = {"earlier_failures": known["standing"], "measures": known.get("facts")}
             result: Self = _adapter().validate_python({**known, **names, "suites": suites})
         except (KeyError, TypeError, AttributeError, ValidationError) as error:
-            raise ValueError("no result of a gate") from error
+            raise LakeError(
+                "A file below reports/quality is not what a gate writes.",
+                hint="run `kedro run`, which finds it and writes it again.",
+            ) from error
         return result
 
 

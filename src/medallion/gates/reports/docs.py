@@ -50,7 +50,7 @@ def write_docs(results: Sequence[Path], folder: Path) -> Path:
 def _suites(path: Path) -> Iterable[SuiteResult]:
     try:
         yield from GateResult.from_json(json.loads(path.read_text(encoding="utf-8"))).suites
-    except ValueError as error:
+    except (ValueError, LakeError) as error:
         raise LakeError(
             f"{path} is not what a gate writes.", hint="remove it and run `kedro run`."
         ) from error
