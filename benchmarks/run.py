@@ -3,7 +3,9 @@
     uv run python benchmarks/run.py                     0.1 M, 1 M and 10 M rows
     uv run python benchmarks/run.py --quick             0.1 M only
     uv run python benchmarks/run.py --rows 100000000    any size, also several
-    uv run python benchmarks/run.py --history           one day after 30 and 300 days of history
+    uv run python benchmarks/run.py --history           what six years of history cost
+    uv run python benchmarks/run.py --history --before ../medallion-before
+                                                        beside another checkout of the project
 
 Everything runs in fresh processes. Each call writes one dated JSON file and its Markdown table
 to `benchmarks/results/`.
@@ -18,10 +20,8 @@ import platform
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -29,125 +29,25 @@ from typing import Any
 from rich.console import Console
 from rich.markdown import Markdown
 
-HERE = Path(__file__).resolve().parent
-PROJECT = HERE.parent
-START = date(2025, 10, 1)
+import history
+from processes import (
+    GIB,
+    HERE,
+    PROJECT,
+    as_dict,
+    bronze_rows,
+    fresh,
+    generate,
+    run_floor,
+    run_pipeline,
+)
+
 ROWS_PER_ORDER = 47
 SIZES = (100_000, 1_000_000, 10_000_000)
-GIB = 2**30
 # Issue 2: seconds and GiB on two cores, by rows; and how far above the floor at 10 M rows.
 TARGETS = {100_000: (12, 1), 1_000_000: (25, 2), 10_000_000: (120, 5)}
 MOST_TIMES_THE_FLOOR = 2.5
-HISTORIES = (30, 300)
 PACKAGES = ("duckdb", "polars", "kedro", "dbt-core", "dbt-duckdb")
-
-
-@dataclass(frozen=True)
-class Measured:
-    """One process from start to end.
-
-    Attributes:
-        seconds: Wall time.
-        cpu_seconds: User and system time, children included.
-        peak_rss_bytes: The largest resident set of the process or a child.
-        rows: Bronze rows of all tables.
-        stages: Name, seconds, cpu_seconds and rows of each stage, as the process reports them.
-    """
-
-    seconds: float
-    cpu_seconds: float
-    peak_rss_bytes: int
-    rows: int
-    stages: list[dict[str, Any]]
-
-    @property
-    def rows_per_second(self) -> float:
-        """Bronze rows per second of wall time."""
-        return self.rows / self.seconds
-
-
-def measure(command: Sequence[str], environment: dict[str, str], log: Path) -> dict[str, Any]:
-    """Runs a command to its end; stops the benchmark if it fails.
-
-    Args:
-        command: The command and its arguments.
-        environment: Variables beside those of this process.
-        log: Where its output goes.
-
-    Returns:
-        seconds, cpu_seconds and peak_rss_bytes.
-    """
-    began = time.perf_counter()
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command,
-            cwd=PROJECT,
-            env=os.environ | environment,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-        _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - began
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        tail = "\n".join(log.read_text(errors="replace").splitlines()[-20:])
-        raise SystemExit(f"{' '.join(command)}\nended with {process.returncode}:\n{tail}")
-    return {
-        "seconds": round(seconds, 3),
-        "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 3),
-        "peak_rss_bytes": usage.ru_maxrss * 1024,
-    }
-
-
-# ---------------------------------------------------------------- what is run
-
-
-def generate(bronze: Path, days: int, orders_per_day: int) -> None:
-    """Makes Bronze with the project's own generator."""
-    kedro(
-        {},
-        bronze.with_suffix(".generate.log"),
-        *("bronze", "generate", "--days", str(days), "--orders-per-day", str(orders_per_day)),
-        *("--seed", "1", "--mess", "light", "--start", str(START), "--output", str(bronze)),
-    )
-
-
-def kedro(environment: dict[str, str], log: Path, *arguments: str) -> dict[str, Any]:
-    """A `kedro` command in a fresh process."""
-    quiet = {"KEDRO_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1"}
-    return measure([sys.executable, "-m", "kedro", *arguments], quiet | environment, log)
-
-
-def run_pipeline(bronze: Path, data: Path, *arguments: str) -> Measured:
-    """`kedro run` over a Bronze root into a data root."""
-    data.mkdir(parents=True, exist_ok=True)
-    roots = {"MEDALLION_BRONZE_ROOT": str(bronze), "MEDALLION_DATA_ROOT": str(data)}
-    measured = kedro(roots, data.with_suffix(".log"), "run", *arguments)
-    report = data / "reports" / "run.json"
-    if not report.is_file():
-        raise SystemExit(
-            f"kedro run has written no report to {report}, which holds the seconds of its stages."
-        )
-    stages = json.loads(report.read_text())["stages"]
-    return Measured(rows=bronze_rows(bronze), stages=stages, **measured)
-
-
-def run_floor(bronze: Path, out: Path) -> Measured:
-    """The plain script over a Bronze root."""
-    report = out.with_suffix(".json")
-    command = [sys.executable, str(HERE / "floor.py"), str(bronze), str(out)]
-    measured = measure([*command, "--json", str(report)], {}, out.with_suffix(".log"))
-    return Measured(
-        rows=bronze_rows(bronze), stages=json.loads(report.read_text())["stages"], **measured
-    )
-
-
-def bronze_rows(bronze: Path) -> int:
-    """Rows of all tables, as the manifests say."""
-    return sum(
-        int(json.loads(path.read_text())["total_rows"])
-        for path in bronze.glob("*/*/_MANIFEST.json")
-    )
 
 
 # ---------------------------------------------------------------- experiments
@@ -196,32 +96,6 @@ def differences(floor: Path, data: Path) -> list[str]:
     ]
 
 
-def measure_history(options: argparse.Namespace) -> list[dict[str, Any]]:
-    """The same day on top of a short and of a long history."""
-    place = fresh(options.data / "history")
-    longest = max(HISTORIES)
-    generate(place / "bronze", longest + 1, options.orders_per_day)
-    results = [measure_day_after(days, place) for days in HISTORIES]
-    tidy(place, options)
-    return results
-
-
-def measure_day_after(days: int, place: Path) -> dict[str, Any]:
-    """The run of one day after a run of all the days before it."""
-    last = START + timedelta(days=max(HISTORIES))
-    bronze, data = place / f"bronze-{days}", place / f"data-{days}"
-    link_days(place / "bronze", bronze, last - timedelta(days=days), last - timedelta(days=1))
-    history = run_pipeline(bronze, data)
-    link_days(place / "bronze", bronze, last, last)
-    day = run_pipeline(bronze, data, "--params", f"ingest_dt={last}")
-    return {
-        "history_days": days,
-        "day_rows": day.rows - history.rows,
-        "history": as_dict(history),
-        "day": as_dict(day),
-    }
-
-
 def measure_observability(options: argparse.Namespace) -> dict[str, Any]:
     """The share of a run that is spent on telling of it, over a million rows."""
     place = fresh(options.data / "observability")
@@ -235,32 +109,10 @@ def measure_observability(options: argparse.Namespace) -> dict[str, Any]:
     return result
 
 
-def link_days(source: Path, target: Path, first: date, last: date) -> None:
-    """Hard-links the event partitions of some days, and the dimensions, into another Bronze."""
-    for folder in sorted(source.glob("*/*=*")):
-        key, _, value = folder.name.partition("=")
-        wanted = key != "ingest_dt" or first <= date.fromisoformat(value) <= last
-        destination = target / folder.parent.name / folder.name
-        if wanted and not destination.exists():
-            shutil.copytree(folder, destination, copy_function=os.link)
-
-
-def fresh(place: Path) -> Path:
-    """An empty folder."""
-    shutil.rmtree(place, ignore_errors=True)
-    place.mkdir(parents=True)
-    return place
-
-
 def tidy(place: Path, options: argparse.Namespace) -> None:
     """Removes what an experiment has written, unless it shall be kept."""
     if not options.keep:
         shutil.rmtree(place)
-
-
-def as_dict(measured: Measured) -> dict[str, Any]:
-    """A measurement for JSON."""
-    return asdict(measured) | {"rows_per_second": round(measured.rows_per_second)}
 
 
 # ---------------------------------------------------------------- results
@@ -299,7 +151,7 @@ def to_markdown(result: dict[str, Any]) -> str:
         for size in result["sizes"]:
             lines += ["", f"Stages at {size['rows']:,} rows:", "", *stage_table(size)]
     if result["history"]:
-        lines += ["", *history_table(result["history"])]
+        lines += ["", *history.to_markdown(result["history"])]
     if observed := result.get("observability"):
         share = observed["hook_seconds"] / observed["seconds"]
         lines += [
@@ -353,35 +205,17 @@ def stage_table(size: dict[str, Any]) -> list[str]:
     return lines
 
 
-def history_table(results: Sequence[dict[str, Any]]) -> list[str]:
-    """The one-day runs."""
-    lines = [
-        "| days of history | rows of history | rows of the day | wall s | CPU s | peak GiB |",
-        "|---:|---:|---:|---:|---:|---:|",
-    ]
-    for result in results:
-        day = result["day"]
-        lines.append(
-            f"| {result['history_days']} | {result['history']['rows']:,} | {result['day_rows']:,}"
-            f" | {day['seconds']:.1f} | {day['cpu_seconds']:.1f}"
-            f" | {day['peak_rss_bytes'] / GIB:.2f} |"
-        )
-    return lines
-
-
 def parse_arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("--rows", type=int, nargs="+", help="sizes, all eight tables together")
     parser.add_argument("--quick", action="store_true", help="0.1 M rows only")
-    parser.add_argument("--history", action="store_true", help="one day after 30 and 300 days")
+    parser.add_argument("--history", action="store_true", help="what six years of history cost")
     parser.add_argument(
         "--observability", action="store_true", help="what logs, audit, lineage and metrics cost"
     )
     parser.add_argument("--days", type=int, default=30, help="days of data (30)")
-    parser.add_argument(
-        "--orders-per-day", type=int, default=300, help="orders a day with --history (300)"
-    )
+    history.add_arguments(parser)
     parser.add_argument("--check", action="store_true", help="compare the tables of both sides")
     parser.add_argument("--floor-only", action="store_true", help="leave the pipeline out")
     parser.add_argument("--keep", action="store_true", help="keep the data")
@@ -405,9 +239,7 @@ def main() -> None:
     for rows in sizes:
         console.print(f"{rows:,} rows ...", highlight=False)
         result["sizes"].append(measure_size(rows, options))
-    if options.history:
-        console.print(f"one day after {HISTORIES} days ...", highlight=False)
-    result["history"] = measure_history(options) if options.history else []
+    result["history"] = history.measure(options, console) if options.history else []
     result["observability"] = measure_observability(options) if options.observability else None
     target = HERE / "results" / f"{at:%Y-%m-%dT%H%M%SZ}.json"
     target.parent.mkdir(exist_ok=True)

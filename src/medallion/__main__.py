@@ -5,13 +5,18 @@ With the name of a command first (`python -m medallion lake plan`) it is that co
 
 from __future__ import annotations
 
+import os
 import sys
 
-from kedro.framework.project import configure_project
+from medallion.project import CONF
 
 
 def main() -> None:
     """Runs the command that was given, `run` if none was."""
+    # Kedro sets up logging when it is imported, by a file that it looks for where it is called.
+    os.environ.setdefault("KEDRO_LOGGING_CONFIG", str(CONF / "logging.yml"))
+    from kedro.framework.project import configure_project
+
     configure_project("medallion")
     from medallion.cli import cli
 

@@ -70,6 +70,7 @@ def lake_plan(env: str | None, params: dict[str, Any], form: str) -> None:
     from medallion.lake.damage import find_damage
     from medallion.lake.inventory import LakeInventory
     from medallion.lake.store import Lake
+    from medallion.lake.strangers import own, strangers
     from medallion.pipelines.bronze import nodes
     from medallion.planning.showing import show_plan
 
@@ -78,7 +79,7 @@ def lake_plan(env: str | None, params: dict[str, Any], form: str) -> None:
         catalog = session.load_context().catalog
         request = catalog.load("params:run")
         spec, inventory = catalog.load("spec"), catalog.load("bronze.inventory")
-        damaged = find_damage(catalog.load("lake").lake)
+        damaged = own(find_damage(catalog.load("lake").lake), catalog.load("lake"))
         standing = LakeInventory(
             Lake(catalog.load("lake").lake.root, {damage.path for damage in damaged}), spec
         )
@@ -87,7 +88,7 @@ def lake_plan(env: str | None, params: dict[str, Any], form: str) -> None:
             click.echo(json.dumps({**plan.summary(), "damaged": [str(one) for one in damaged]}))
             return
         show_plan(plan, terminal.out())
-        for damage in damaged:
+        for damage in (*damaged, *strangers(catalog.load("lake"))):
             terminal.out().print(f"[yellow]note[/yellow] {escape(str(damage))}")
 
 

@@ -7,7 +7,7 @@ import os
 from medallion.configuring import ProjectConfigLoader
 from medallion.hooks import Current, RunGuard, RunRecorder, spare_imports
 from medallion.lake.names import root_path
-from medallion.project import CONF, IS_CHECKOUT, WORK, resource
+from medallion.project import CONF, WORK, resource
 from medallion.runs.sinks import all_sinks
 
 
@@ -16,12 +16,15 @@ def _root(variable: str, default: str) -> str:
     return root_path(os.environ.get(variable) or default, WORK)
 
 
+# Kedro's telemetry is on unless it is told otherwise, and the file that tells it (`.telemetry`)
+# is looked for where Kedro is called: an installed package would not have it.
+os.environ.setdefault("KEDRO_DISABLE_TELEMETRY", "1")
 spare_imports()
 #: The run that this process takes part in.
 current = Current()
 HOOKS = (RunGuard(current), RunRecorder(current, all_sinks()))
-# Kedro looks for `conf` where it is called; an installed package brings its own.
-CONF_SOURCE = "conf" if IS_CHECKOUT else str(CONF)
+# Kedro would look for `conf` where it is called.
+CONF_SOURCE = str(CONF)
 CONFIG_LOADER_CLASS = ProjectConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 from collections.abc import Callable
-from datetime import date
 from pathlib import Path
 
 import pytest
 
+import processes
 import run
 
 GIB = 2**30
@@ -18,14 +18,14 @@ GIB = 2**30
 def test_a_process_is_measured_with_its_children(tmp_path: Path) -> None:
     burn = "import time\nwhile time.process_time() < 0.3: pass"
     script = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {burn!r}])"
-    measured = run.measure([sys.executable, "-c", script], {}, tmp_path / "log")
+    measured = processes.measure([sys.executable, "-c", script], {}, tmp_path / "log")
     assert measured["cpu_seconds"] >= 0.3
     assert measured["peak_rss_bytes"] > 1_000_000
 
 
 def test_a_process_that_fails_ends_the_benchmark_with_its_last_lines(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match=r"(?s)ended with 3.*no bronze here"):
-        run.measure(
+        processes.measure(
             [sys.executable, "-c", "print('no bronze here'); raise SystemExit(3)"],
             {},
             tmp_path / "log",
@@ -41,23 +41,6 @@ def test_missed_targets_are_named() -> None:
         "2.6 x the floor, wanted 2.5",
     ]
     assert run.missed(5_000, result) == []
-
-
-def test_a_history_holds_its_own_days_and_all_dimension_rows(tmp_path: Path) -> None:
-    names = [
-        "orders/ingest_dt=2025-10-01",
-        "orders/ingest_dt=2025-10-02",
-        "customers/signup_date=a",
-    ]
-    for name in names:
-        (tmp_path / "all" / name).mkdir(parents=True)
-        (tmp_path / "all" / name / "part-0000.parquet").write_text(name)
-    day = date(2025, 10, 2)
-    run.link_days(tmp_path / "all", tmp_path / "some", day, day)
-    found = {
-        str(path.parent.relative_to(tmp_path / "some")) for path in tmp_path.glob("some/*/*/*")
-    }
-    assert found == {names[1], names[2]}
 
 
 def test_the_floor_alone_gives_a_table_without_the_pipeline(

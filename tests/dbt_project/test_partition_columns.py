@@ -124,11 +124,49 @@ def test_files_may_lie_in_subfolders_which_fill_columns_too(tmp_path: Path, spec
     }
     deliver(tmp_path, "orders/ingest_dt=2025-10-01", files)
     day = date(2025, 10, 1)
-    assert rows(tmp_path, spec, "orders", "order_id", "order_channel", "ingestion_dt") == [
+    expected = [
         ("ORD-1", "web", day),
         ("ORD-2", "social media", day),
         ("ORD-3", "ebay", day),
     ]
+    assert rows(tmp_path, spec, "orders", "order_id", "order_channel", "ingestion_dt") == expected
+    assert loaded(tmp_path, "orders", "order_id", "order_channel", "ingest_dt") == expected
+
+
+@pytest.mark.parametrize("root", ROOTS)
+@pytest.mark.parametrize(
+    ("partition", "below", "day"),
+    [
+        ("customers/ingest_dt=2025-10-01", "signup_date=2024-02-29/gender=f", date(2025, 10, 1)),
+        ("customers/signup_date=2024-02-29", "gender=f/ingest_dt=2025-10-01", None),
+    ],
+)
+def test_the_folders_below_those_of_a_dimension_fill_columns_too(
+    tmp_path: Path, spec: Spec, root: str, partition: str, below: str, day: date | None
+) -> None:
+    customer = pl.DataFrame({"customer_id": ["C-1"]})
+    deliver(tmp_path / root, partition, {f"{below}/a.parquet": customer})
+    columns = ("customer_id", "signup_date", "gender")
+    expected = [("C-1", "2024-02-29", "f")]
+    assert rows(tmp_path / root, spec, "customers", *columns) == expected
+    assert loaded(tmp_path / root, "customers", *columns) == expected
+    assert [row[0] for row in rows(tmp_path / root, spec, "customers", "ingestion_dt")] == [day]
+
+
+def test_a_number_here_and_a_folder_there_are_text_for_the_run_and_the_catalog(
+    tmp_path: Path, spec: Spec
+) -> None:
+    files = {
+        "total_items=3/a.parquet": order(1),
+        "total_items=__HIVE_DEFAULT_PARTITION__/a.parquet": order(2),
+        "b.parquet": order(3, total_items=4),
+        "c.parquet": order(4),
+    }
+    deliver(tmp_path, "orders/ingest_dt=2025-10-01", files)
+    columns = ("order_id", "total_items")
+    expected = [("ORD-1", "3"), ("ORD-2", None), ("ORD-3", "4"), ("ORD-4", None)]
+    assert rows(tmp_path, spec, "orders", *columns) == expected
+    assert loaded(tmp_path, "orders", *columns) == expected
 
 
 def test_a_sibling_that_the_name_of_a_file_matches_is_not_read(tmp_path: Path, spec: Spec) -> None:

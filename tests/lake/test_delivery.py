@@ -61,6 +61,77 @@ def test_a_file_may_lie_in_a_subfolder(path: str) -> None:
     assert read(listing(path), there) == {"hour=05/part-0.parquet": 2}
 
 
+@pytest.mark.parametrize(
+    ("path", "other"),
+    [
+        ("ingest_dt=2025-10-02/part-0.parquet", "ingest_dt=2025-10-02"),
+        ("orders/ingest_dt=2025-10-02/part-0.parquet", "ingest_dt=2025-10-02"),
+        ("/lake/orders/ingest_dt=2025-10-02/part-0.parquet", "ingest_dt=2025-10-02"),
+        ("../ingest_dt=2025-10-02/part-0.parquet", "ingest_dt=2025-10-02"),
+        ("gs://shop/ingest_dt%3D2025-10-02/part-0.parquet", "ingest_dt=2025-10-02"),
+        ("C:\\lake\\orders\\ingest_dt=2025-10-02\\part-0.parquet", "ingest_dt=2025-10-02"),
+        ("/lake/ingest_dt=2025-10-02/hour=05/part-0.parquet", "ingest_dt=2025-10-02"),
+        ("orders/2025-10-02/part-0.parquet", "2025-10-02"),
+        (f"/lake/returns/{FOLDER}/part-0.parquet", f"returns/{FOLDER}"),
+        (f"returns\\{FOLDER}\\part-0.parquet", f"returns/{FOLDER}"),
+    ],
+)
+def test_a_file_of_another_partition_is_none_of_this_one(path: str, other: str) -> None:
+    with pytest.raises(ManifestError) as error:
+        read_manifest(
+            json.dumps(listing(path)).encode(), FOLDER, "part-0.parquet".__eq__, {"returns"}
+        )
+    expected = f"names in files[0].path a file of {other}, which is another partition: "
+    assert error.value.message.startswith(expected)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"/mnt/ingest_dt=2025-11-29/bronze/orders/{FOLDER}/part-0.parquet",
+        f"/mnt/2025-11-29/returns/orders/{FOLDER}/part-0.parquet",
+        f"D:\\ingest_dt=2025-11-29\\raw_orders\\{FOLDER}\\part-0.parquet",
+        "/exports/2025-11-29/orders/part-0.parquet",
+        "/exports/category=x/orders/part-0.parquet",
+    ],
+)
+def test_the_folders_above_a_path_mean_nothing(path: str) -> None:
+    manifest = json.dumps(listing(path)).encode()
+    read = read_manifest(manifest, FOLDER, "part-0.parquet".__eq__, {"returns"})
+    assert read == {"part-0.parquet": 2}
+
+
+def test_a_subfolder_that_names_another_day_is_one_if_it_is_there() -> None:
+    path = "hour=05/ingest_dt=2030-01-01/part-0.parquet"
+    assert read(listing(path), (path, "part-0.parquet")) == {path: 2}
+
+
+def test_a_file_of_a_subfolder_that_is_not_there_is_not_looked_for_elsewhere() -> None:
+    path = f"orders/{FOLDER}/hour=05/part-0.parquet"
+    assert read(listing(path), ("part-0.parquet",)) == {"hour=05/part-0.parquet": 2}
+
+
+@pytest.mark.parametrize(
+    ("path", "other"),
+    [
+        ("category=Home%20%26%20Garden/a.parquet", ""),
+        ("/raw/category=Home & Garden/a.parquet", ""),
+        ("/raw/category=Toys/a.parquet", "category=Toys"),
+        ("category=Home%20Office/a.parquet", "category=Home%20Office"),
+    ],
+)
+def test_the_partitions_of_a_dimension_are_told_apart_by_their_values(
+    path: str, other: str
+) -> None:
+    content = json.dumps(listing(path)).encode()
+    folder = "category=Home%20%26%20Garden"
+    if other:
+        with pytest.raises(ManifestError, match=f"a file of {other}, which is another"):
+            read_manifest(content, folder, "a.parquet".__eq__)
+    else:
+        assert read_manifest(content, folder, "a.parquet".__eq__) == {"a.parquet": 2}
+
+
 def test_files_of_the_same_name_in_two_subfolders_are_two_files() -> None:
     files = [{"path": f"hour=0{n}/a.parquet", "rows": n} for n in (1, 2)]
     there = ("hour=01/a.parquet", "hour=02/a.parquet")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from medallion.lake.bronze import BronzeInventory, Listed
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.sealing import seal
 from medallion.lake.store import Lake
+from medallion.lake.verifying import verify_lake
 from medallion.pipelines.dims import nodes as dims
 from medallion.planning.request import parse_request
 from medallion.spec import Spec
@@ -114,3 +116,66 @@ def test_keys_that_left_are_told_and_are_no_failure(lake: LakeInventory, spec: S
     (told,) = dims._keys_left(spec, lake)
     assert (told["table"], told["severity"]) == ("customers", "info")
     assert told["observed"].startswith("3 known keys are no longer in Bronze")
+
+
+def sound(lake: LakeInventory, table: str, partition: str = f"ingestion_dt={DAY}") -> Path:
+    folder = lake.lake.root / table / partition
+    folder.mkdir(parents=True)
+    pl.DataFrame({"x": [1]}).write_parquet(folder / "part-0000.parquet")
+    seal(folder, table, {"part-0000.parquet": 1}, {})
+    return folder
+
+
+@pytest.mark.parametrize("name", ["orders_copy", "orders.bak", "orders (copy)", "Orders"])
+@pytest.mark.parametrize("layer", ["base", "quarantine"])
+def test_a_copied_table_is_ignored_and_named(
+    lake: LakeInventory, caplog: pytest.LogCaptureFixture, layer: str, name: str
+) -> None:
+    copy = shutil.copytree(sound(lake, f"{layer}/orders").parent, lake.lake.root / layer / name)
+    mend(Catalog(lake, DAY), ALL)
+    assert (copy / f"ingestion_dt={DAY}").is_dir()
+    assert f"{layer}/{name}: is no table of this lake; nothing reads it." in caplog.text
+    verified = verify_lake(lake, "")
+    assert verified.problems[0].startswith(f"{layer}/{name}: is no table of this lake")
+    assert (verified.partitions, "move the folders" in verified.advice) == (1, True)
+
+
+@pytest.mark.parametrize("name", ["base_copy", "base.bak", "gold"])
+def test_a_copied_layer_is_ignored_and_named(
+    lake: LakeInventory, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    shutil.copytree(sound(lake, "base/orders").parents[1], lake.lake.root / name)
+    mend(Catalog(lake, DAY), ALL)
+    assert f"{name}: is no layer of this lake; nothing reads it." in caplog.text
+    assert list(lake.base("orders")) == [date.fromisoformat(DAY)]
+
+
+@pytest.mark.parametrize(
+    ("table", "partition", "copied"),
+    [
+        ("base/orders", f"ingestion_dt={DAY}", "ingestion_dt=2025-12-31"),
+        ("quarantine/orders", f"ingestion_dt={DAY}", "ingestion_dt=2025-12-31"),
+        ("enriched/sales_velocity", f"ingestion_dt={DAY}", "ingestion_dt=2025-12-31"),
+        ("dims/customers", f"snapshot_dt={DAY}", "snapshot_dt=2025-12-31"),
+    ],
+)
+def test_a_copy_under_another_day_is_refused_with_the_right_hint(
+    lake: LakeInventory, table: str, partition: str, copied: str
+) -> None:
+    folder = sound(lake, table, partition)
+    copy = shutil.copytree(folder, folder.with_name(copied))
+    with pytest.raises(LakeError, match="There are copies of partitions") as refused:
+        mend(Catalog(lake, DAY), ALL)
+    assert refused.value.details[0].startswith(f"{table}/{copied}: its ")
+    assert "move them out of the lake" in str(refused.value.hint)
+    assert copy.is_dir()
+
+
+def test_a_partition_that_a_copy_has_replaced_is_made_again(
+    lake: LakeInventory, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = sound(lake, "base/orders")
+    shutil.copytree(folder, folder.with_name("ingestion_dt=2025-10-02"))
+    mend(Catalog(lake, DAY, "2025-10-02"), ALL)
+    assert "base/orders/ingestion_dt=2025-10-02: its" in caplog.text
+    assert list(lake.base("orders")) == [date.fromisoformat(DAY)]

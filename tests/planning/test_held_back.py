@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, timedelta
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from medallion.errors import RequestError
+from medallion.errors import RequestError, UsageError
 from medallion.lake.bronze import BronzeInventory, Finding, Listed
 from medallion.lake.forgetting import drop_beyond
 from medallion.lake.inventory import LakeInventory, write_state
@@ -56,7 +58,11 @@ def held(spec: Spec, lake: LakeInventory, delivered: BronzeInventory) -> list[st
         ((FIRST, "2025-11-02"), ["2025-11-02"]),
         (("1970-01-01", FIRST), ["1970-01-01"]),
         (("1999-12-31", "2000-01-01"), ["1999-12-31"]),
-        ((FIRST, "2027-10-02", "2027-10-03"), ["2027-10-02", "2027-10-03"]),
+        ((FIRST, "2025-10-02", "2027-10-02", "2027-10-03"), ["2027-10-02", "2027-10-03"]),
+        (("2005-01-01", "2025-10-01", "2025-10-02"), ["2005-01-01"]),
+        (("2005-01-01", "2025-10-01", "2025-10-02", "2027-01-01"), ["2005-01-01", "2027-01-01"]),
+        (("2025-08-01", "2025-10-01", "2025-10-30", "2025-12-01"), ["2025-08-01", "2025-12-01"]),
+        (("2025-08-01", "2025-08-02", "2025-10-01", "2025-10-02"), ["2025-10-01", "2025-10-02"]),
         ((FIRST, "9999-12-31"), ["9999-12-31"]),
         (("0001-01-01", FIRST), ["0001-01-01"]),
     ],
@@ -93,9 +99,55 @@ def test_it_is_still_named_when_nothing_else_is_pending(spec: Spec, lake: LakeIn
     assert [found.check for found in made.findings] == ["day_held_back"]
 
 
+def test_of_two_days_alone_the_one_with_more_partitions_is_the_shops(
+    spec: Spec, lake: LakeInventory
+) -> None:
+    tables = {
+        **bronze("2005-01-01", FIRST).tables,
+        **bronze(FIRST, table="returns").tables,
+    }
+    assert list(held_back(spec, BronzeInventory("/b", tables, ()), lake)) == [date(2005, 1, 1)]
+
+
 @pytest.mark.parametrize(
-    "asked",
-    [{"ingest_dt": "2025-12-24"}, {"start": "2025-12-01", "end": "2025-12-24"}],
+    ("far", "where"),
+    [("2005-01-01", "lies 7,578 days before"), ("2027-10-02", "lies 730 days after")],
+)
+def test_a_day_far_from_those_of_the_lake_waits_on_either_side(
+    spec: Spec, lake: LakeInventory, far: str, where: str
+) -> None:
+    put(lake, "base/orders", FIRST)
+    made = plan(spec, lake, bronze(FIRST, "2025-10-02", far))
+    assert [str(day) for day in made.days] == ["2025-10-02"]
+    (found,) = made.findings
+    assert str(found).startswith(f"ingest_dt={far}: {where} 2025-10-0")
+
+
+_DAYS = st.sets(st.dates(date(2000, 1, 1), date(2009, 1, 1)), min_size=2, max_size=30)
+
+
+def _is_far(day: date, days: Iterable[date], spec: Spec) -> bool:
+    return all(abs(day - other) > timedelta(days=spec.max_day_gap) for other in days)
+
+
+@given(days=_DAYS, stray=st.dates(date(1970, 1, 1), date(2040, 1, 1)), data=st.data())
+def test_one_stray_day_never_changes_which_others_are_processed(
+    spec: Spec, days: set[date], stray: date, data: st.DataObject
+) -> None:
+    days |= {min(days) + timedelta(days=n) for n in range(2)}
+    reached = data.draw(st.sets(st.sampled_from(sorted(days)), max_size=3))
+    assume(_is_far(stray, days, spec))
+    without = _held_with(spec, days, reached)
+    assert _held_with(spec, days | {stray}, reached) == without | {stray}
+
+
+def _held_with(spec: Spec, days: Iterable[date], reached: set[date]) -> set[date]:
+    lake = Mock(reached_days=lambda: reached)
+    return set(held_back(spec, bronze(*map(str, sorted(days))), lake))
+
+
+@pytest.mark.parametrize(
+    "asked", [{"ingest_dt": "2025-12-24"}, {"start": "2025-12-24", "end": "2025-12-24"}]
 )
 def test_it_is_processed_when_it_is_asked_for(
     spec: Spec, lake: LakeInventory, asked: dict[str, str]
@@ -105,6 +157,43 @@ def test_it_is_processed_when_it_is_asked_for(
     assert [str(day) for day in made.days] == ["2025-12-24"]
     assert str(made.horizon) == "2025-12-24"
     assert made.findings == ()
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [("2005-01-01", "2027-10-02"), ("2000-01-01", "2030-01-01"), (FIRST, "2027-10-02")],
+)
+@pytest.mark.parametrize("reached", [(), (FIRST,)])
+def test_a_window_takes_no_day_along_that_is_held_back_and_names_it(
+    spec: Spec, lake: LakeInventory, start: str, end: str, reached: tuple[str, ...]
+) -> None:
+    for day in reached:
+        put(lake, "base/orders", day)
+    delivered = bronze("2005-01-01", FIRST, "2025-10-02", "2027-10-02")
+    made = plan(spec, lake, delivered, start=start, end=end)
+    assert made.days == made.asked_for == [date(2025, 10, 1), date(2025, 10, 2)]
+    assert str(made.horizon) == "2025-10-02"
+    told = {str(found.partition): found.message for found in made.findings}
+    assert list(told) == ["ingest_dt=2005-01-01", "ingest_dt=2027-10-02"]
+    assert "left out of the window that spans it" in told["ingest_dt=2027-10-02"]
+    assert ("left out" in told["ingest_dt=2005-01-01"]) == (start < FIRST)
+
+
+def test_a_window_of_days_that_are_all_held_back_is_refused(
+    spec: Spec, lake: LakeInventory
+) -> None:
+    delivered = bronze(FIRST, "2025-10-02", "2027-10-02", "2027-10-03")
+    with pytest.raises(RequestError, match="are held back") as refused:
+        plan(spec, lake, delivered, start="2027-10-01", end="2027-10-31")
+    assert "ingest_dt=2027-10-02" in str(refused.value.hint)
+
+
+def test_a_window_whose_end_only_a_held_day_reaches_is_refused_as_without_it(
+    spec: Spec, lake: LakeInventory
+) -> None:
+    delivered = bronze(FIRST, "2025-10-02", "2027-10-02")
+    with pytest.raises(UsageError, match="ends on 2027-10-01, 729 days after 2025-10-02"):
+        plan(spec, lake, delivered, start=FIRST, end="2027-10-01")
 
 
 @pytest.mark.parametrize("layer", ["base", "quarantine"])

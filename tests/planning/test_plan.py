@@ -205,3 +205,48 @@ class TestFreshness:
         self.snapshot(lake, 0)
         shutil.rmtree(lake.lake.root / "keys/customers")
         assert self.verdict(spec, lake, 0, "first")[0] is True
+
+
+class TestDimensionsAhead:
+    """A partition of a dimension that is dated after all event days is named."""
+
+    @pytest.mark.parametrize(("ahead", "critical"), [(1, False), (31, False), (32, True)])
+    @pytest.mark.parametrize("table", ["customers", "product_catalog"])
+    def test_it_is_named_with_what_becomes_of_its_rows(
+        self, spec: Spec, lake: LakeInventory, table: str, ahead: int, critical: bool
+    ) -> None:
+        plan = planned(spec, lake, listed("orders", 0), listed(table, 0), listed(table, ahead))
+        (found,) = plan.findings
+        assert (found.table, found.partition) == (table, f"ingest_dt={day(ahead)}")
+        assert found.critical is critical
+        assert "its 5 rows count when a run reaches its day, its keys are known" in found.message
+
+    def test_it_is_named_again_while_it_is_there_though_nothing_is_pending(
+        self, spec: Spec, lake: LakeInventory
+    ) -> None:
+        processed(lake, "orders", 0)
+        plan = planned(spec, lake, listed("orders", 0), listed("customers", 3))
+        assert [found.check for found in plan.findings] == ["partition_ahead"]
+
+    def test_it_is_named_beside_a_day_of_events_that_is_held_back(
+        self, spec: Spec, lake: LakeInventory
+    ) -> None:
+        days = (listed("orders", 0), listed("orders", 1), listed("orders", 99))
+        plan = planned(spec, lake, *days, listed("customers", 99))
+        assert [found.check for found in plan.findings] == ["day_held_back", "partition_ahead"]
+        named = planned(spec, lake, *days, listed("customers", 99), ingest_dt=str(day(99)))
+        assert named.findings == ()
+
+    def test_days_that_a_later_run_reaches_are_normal(
+        self, spec: Spec, lake: LakeInventory
+    ) -> None:
+        days = [listed(table, n) for table in ("orders", "customers") for n in range(3)]
+        assert planned(spec, lake, *days, ingest_dt=str(day(0))).findings == ()
+        assert planned(spec, lake, *days).findings == ()
+
+    def test_a_partition_without_rows_and_a_layout_without_days_are_normal(
+        self, spec: Spec, lake: LakeInventory
+    ) -> None:
+        signup = Listed("customers", "signup_date", "2031-01-01", "/bronze", "x", {"f": 5})
+        empty = listed("product_catalog", 40, rows=0)
+        assert planned(spec, lake, listed("orders", 0), signup, empty).findings == ()

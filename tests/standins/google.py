@@ -7,7 +7,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -36,14 +36,46 @@ def bigquery(folder: Path) -> Iterator[str]:
     """
     assert PYTHON.is_file(), "BigQuery's stand-in is not installed: run `make standins`"
     port = _free_port()
-    log = folder / "bigquery.log"
+    command = [str(PYTHON), str(_SERVER), str(port), str(folder)]
+    with _served(command, port, "/bigquery/v2/projects", folder / "bigquery.log") as url:
+        yield url
+
+
+@contextmanager
+def storage(folder: Path) -> Iterator[str]:
+    """A Google Cloud Storage without buckets, for the time of a test.
+
+    It enforces preconditions on small uploads, and on nothing else.
+
+    Args:
+        folder: Where it may write.
+
+    Yields:
+        Its address.
+    """
+    binaries = sorted(PYTHON.parents[1].rglob("fake-gcs-server-linux-amd64"))
+    assert binaries, "the stand-in of Google Cloud Storage is not installed: run `make standins`"
+    port = _free_port()
+    here = f"127.0.0.1:{port}"
+    command = [str(binaries[0]), "-scheme", "http", "-backend", "memory", "-log-level", "warn"]
+    command += ["-host", "127.0.0.1", "-port", str(port)]
+    command += ["-external-url", f"http://{here}", "-public-host", here]
+    with _served(command, port, "/storage/v1/b?project=nobody", folder / "storage.log") as url:
+        yield url
+
+
+@contextmanager
+def _served(command: Sequence[str], port: int, path: str, log: Path) -> Iterator[str]:
+    """A server of a process of its own, once it answers.
+
+    Yields:
+        Its address.
+    """
     with log.open("wb") as output:
-        server = subprocess.Popen(
-            [PYTHON, _SERVER, str(port), str(folder)], stdout=output, stderr=subprocess.STDOUT
-        )
+        server = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
     url = f"http://127.0.0.1:{port}"
     try:
-        _wait_for(url, server, log)
+        _wait_for(f"{url}{path}", server, log)
         yield url
     finally:
         server.terminate()
@@ -113,9 +145,9 @@ def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + _SECONDS_TO_START
     while time.monotonic() < deadline and server.poll() is None:
         try:
-            requests.get(f"{url}/bigquery/v2/projects", timeout=1).raise_for_status()
+            requests.get(url, timeout=1).raise_for_status()
         except requests.RequestException:
             time.sleep(0.05)
         else:
             return
-    raise RuntimeError(f"BigQuery's stand-in did not start:\n{log.read_text()[-2000:]}")
+    raise RuntimeError(f"The stand-in at {url} did not start:\n{log.read_text()[-2000:]}")

@@ -143,10 +143,20 @@ class _Query:
     def _kinds(self) -> dict[Occurrence, set[str]]:
         """The types that each column has in some file."""
         kinds: dict[Occurrence, set[str]] = defaultdict(set)
-        for file in (files[0][1] for files in self._groups):
+        for partition, file in (files[0] for files in self._groups):
             for (_, kind), found in zip(file.fields, occurrences(file), strict=True):
                 kinds[found].add(kind)
+            for name in self._filled(partition, file):
+                kinds[name, 0].add("VARCHAR")
         return dict(kinds)
+
+    def _filled(self, partition: BronzePartition, file: BronzeFile) -> list[str]:
+        """The columns that the folders of a file fill, as in a run, besides the ingest day.
+
+        Those are columns of the contract; without the file's own, the partition key, too.
+        """
+        key = [] if partition.key == BRONZE_DAY else [partition.key]
+        return file.filled(dict.fromkeys([*key, *self.view.spec.contract(self.view.table)]))
 
     def _is_kept(self, column: Occurrence) -> bool:
         """Whether a column's values can stay what they are, or must be text."""
@@ -158,13 +168,11 @@ class _Query:
     def _scan(self, files: Sequence[tuple[BronzePartition, BronzeFile]]) -> str:
         partition, file = files[0]
         held = Held(file)
-        selected = [
-            f"{self._value(held, column)} as {quoted(name)}" for column, name in self._names.items()
-        ]
-        filled = dict.fromkeys([partition.key, *self.view.spec.contract(self.view.table)])
-        for name in file.filled(filled) if partition.key != BRONZE_DAY else [BRONZE_DAY]:
-            selected = [s for s in selected if not s.endswith(f" as {quoted(name)}")]
-            selected.append(f"{_folder_value(name, held, file)} as {quoted(name)}")
+        folders = {name: _folder_value(name, held, file) for name in self._filled(partition, file)}
+        if partition.key == BRONZE_DAY:
+            folders[BRONZE_DAY] = _folder_value(BRONZE_DAY, held, file)
+        values = {name: self._value(held, column) for column, name in self._names.items()} | folders
+        selected = [f"{value} as {quoted(name)}" for name, value in values.items()]
         return (
             f"select {', '.join(selected)}"
             f" from read_parquet({file_list(one.path for _, one in files)},"

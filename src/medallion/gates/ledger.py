@@ -36,11 +36,23 @@ class Judged:
         suite: A fingerprint of the suite that it was given by.
         partitions: Fingerprints of the partitions that it stands on, by value.
         failures: What did not hold, with the partitions that were looked at together.
+        snapshots: Of a dimension, the folders of all its snapshots and of what was put aside,
+            so that the loss of one is seen; None for other tables.
     """
 
     suite: str
     partitions: Mapping[str, str]
     failures: tuple[Failure, ...] = ()
+    snapshots: tuple[str, ...] | None = None
+
+    def as_json(self) -> Json:
+        """The verdict as it is kept."""
+        content: Json = {
+            "suite": self.suite,
+            "partitions": dict(self.partitions),
+            "failures": [failure.as_json() for failure in self.failures],
+        }
+        return content if self.snapshots is None else content | {"snapshots": [*self.snapshots]}
 
     def due(self, suite: str, current: Mapping[str, str]) -> dict[str, str]:
         """The partitions on which the verdict does not stand any more."""
@@ -135,16 +147,17 @@ class Ledger:
             },
         )
 
+    def with_snapshots(self, known: Mapping[str, Sequence[str]]) -> Ledger:
+        """The ledger that also remembers the snapshots of dimensions, by dimension."""
+        tables = {
+            name: replace(judged, snapshots=tuple(known.get(name, ())))
+            for name, judged in self.tables.items()
+        }
+        return replace(self, tables=tables)
+
     def as_json(self) -> Json:
         """The ledger as it is kept."""
-        tables: Json = {
-            table: {
-                "suite": judged.suite,
-                "partitions": dict(judged.partitions),
-                "failures": [failure.as_json() for failure in judged.failures],
-            }
-            for table, judged in self.tables.items()
-        }
+        tables: Json = {table: judged.as_json() for table, judged in self.tables.items()}
         reports: Json = {
             name: {"bytes": kept.bytes, "sha256": kept.sha256}
             for name, kept in self.reports.items()

@@ -10,6 +10,7 @@ from typing import Any
 from medallion.errors import LakeError
 from medallion.lake.damage import Damage, find_damage
 from medallion.lake.inventory import LakeInventory, write_pointer
+from medallion.lake.strangers import own, strangers
 from medallion.planning.request import RunRequest
 
 logger = logging.getLogger(__name__)
@@ -35,7 +36,9 @@ def mend(catalog: Any, written: Collection[str]) -> None:
         LakeError: This run would not make one of them again, or no run can.
     """
     lake: LakeInventory = catalog.load("lake")
-    damaged = find_damage(lake.lake)
+    for stranger in strangers(lake):
+        logger.warning("%s. Move it out of the lake, if you need it.", stranger)
+    damaged = own(find_damage(lake.lake), lake)
     if damaged:
         _check(damaged, lake, catalog, written)
         lake.lake.remove(damage.path for damage in damaged)
@@ -51,6 +54,12 @@ def _check(
         [one for one in damaged if one.is_foreign],
         "There are folders in the lake that no run has written:",
         "move them out of the lake; copies of partitions are read as partitions.",
+    )
+    delivered = catalog.load("bronze.inventory").tables if any(d.is_copy for d in damaged) else {}
+    _refuse(
+        [one for one in damaged if one.is_copy and not _was_here(one, lake, delivered)],
+        "There are copies of partitions in the lake, under names that no run has written:",
+        "move them out of the lake: they would be read beside what they are copies of.",
     )
     _refuse(
         [one for one in damaged if _dataset(one) not in written],
@@ -105,6 +114,18 @@ def _is_delivered(
 ) -> bool:
     day, table = _event_day(damage, lake), damage.table.split("/")[1]
     return any(listed.day == day for listed in delivered.get(table, ()))
+
+
+def _was_here(damage: Damage, lake: LakeInventory, delivered: Mapping[str, Sequence[Any]]) -> bool:
+    """Whether there was a partition of this name before: a gate has seen it, or Bronze has it."""
+    layer, table = damage.table.split("/")
+    value = damage.partition.partition("=")[2]
+    if _event_day(damage, lake):
+        is_seen = value in lake.seen("base_silver", table)
+        return is_seen or _is_delivered(damage, lake, delivered)
+    gate = "enriched" if layer == "enriched" else "dims"
+    known = lake.validated(gate).get(table, {}).get("snapshots", [])
+    return layer == "keys" or value in lake.seen(gate, table) or damage.path in known
 
 
 def _lost(damage: Damage, lake: LakeInventory) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
@@ -238,8 +238,8 @@ def list_bronze(root: str, spec: Spec) -> BronzeInventory:
         for name, folder in folders.items()
         if name not in spec.tables and not is_hidden(name) and fs.isdir(folder)
     ]
-    for name, table in spec.tables.items():
-        listed, odd = _list_table(fs, folders.get(name), name, table)
+    for name in spec.tables:
+        listed, odd = _list_table(fs, folders.get(name), name, spec)
         tables[name] = tuple(listed)
         findings.extend(odd)
     if not folders.keys() & spec.tables.keys():
@@ -293,7 +293,7 @@ def _day(key: str, value: str) -> date | None:
 
 
 def _list_table(
-    fs: Any, folder: str | None, name: str, table: Table
+    fs: Any, folder: str | None, name: str, spec: Spec
 ) -> tuple[list[Listed], list[Finding]]:
     if folder is None:
         return [], [Finding("table_present", name, "", "there is no such folder in Bronze")]
@@ -305,27 +305,26 @@ def _list_table(
     if entries is None:
         said = "is a file; a folder of partitions is expected"
         return [], [Finding("partition_name", name, "", said, critical=True)]
-    found = [
-        _list_entry(fs, entry, name, table) for entry in entries if not is_hidden(_name(entry))
-    ]
+    found = [_list_entry(fs, entry, name, spec) for entry in entries if not is_hidden(_name(entry))]
     listed = [one for one in found if isinstance(one, Listed)]
-    repeated = list(_repeated_days(listed)) if table.kind == "event" else []
+    repeated = list(_repeated_days(listed)) if name in spec.events else []
     findings = [one for one in found if isinstance(one, Finding)]
     told = {finding.partition for finding in repeated}
     return [one for one in listed if one.partition not in told], [*findings, *repeated]
 
 
-def _list_entry(fs: Any, entry: str, table: str, facts: Table) -> Listed | Finding:
+def _list_entry(fs: Any, entry: str, table: str, spec: Spec) -> Listed | Finding:
     """A partition, or what is odd about something that lies where only partitions should."""
     name = _name(entry)
     key, separator, written = name.partition("=")
     value = partition_value(written) if separator else None
-    odd = _odd_partition(facts, key, value)
+    odd = _odd_partition(spec.tables[table], key, value)
     if odd:
         lost = _holds_rows(fs, entry)
         so = "its rows are missing" if lost else "ignored, as it holds no Parquet file"
         return Finding("partition_name", table, printable(name), f"{odd}; {so}", critical=lost)
-    return _read_manifest(fs, entry, table, key, str(value))
+    listed = partial(Listed, table, key, str(value), entry, name=name)
+    return _read_manifest(fs, entry, listed, spec.tables.keys() - {table})
 
 
 def _odd_partition(table: Table, key: str, value: str | None) -> str:
@@ -366,20 +365,25 @@ def _repeated_days(listed: Iterable[Listed]) -> Iterable[Finding]:
             yield Finding("partition_name", one.table, one.partition, said, critical=True)
 
 
-def _read_manifest(fs: Any, folder: str, table: str, key: str, value: str) -> Listed | Finding:
+def _read_manifest(
+    fs: Any, folder: str, listed: partial[Listed], others: Collection[str]
+) -> Listed | Finding:
     name = _name(folder)
-    listed = partial(Listed, table, key, value, folder, name=name)
     try:
         content = fs.cat_file(f"{folder}/{MANIFEST}")
     except FileNotFoundError:
         said = f"has no {MANIFEST}, so it is not complete yet"
-        return Finding("manifest_present", table, printable(name), said)
+        return Finding("manifest_present", listed.args[0], printable(name), said)
     except OSError as error:
         return _unreadable(listed, b"", f"cannot be read ({error.strerror})")
     if not is_utf8(folder):
         return _unreadable(listed, content, "lies in a folder whose path is not UTF-8")
+
+    def exists(file: str) -> bool:
+        return bool(fs.isfile(f"{folder}/{file}"))
+
     try:
-        rows = read_manifest(content, name, lambda file: bool(fs.isfile(f"{folder}/{file}")))
+        rows = read_manifest(content, name, exists, others)
     except ManifestError as error:
         return _unreadable(listed, content, error.message)
     paths = {f"{folder}/{file}": count for file, count in rows.items()}

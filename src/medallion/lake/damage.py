@@ -43,9 +43,17 @@ class Damage:
         """The folder below the lake's root."""
         return f"{self.table}/{self.partition}"
 
+    @property
+    def is_copy(self) -> bool:
+        """Whether it holds what another partition does."""
+        return self.what.startswith(_COPY)
+
     def __str__(self) -> str:
         """One line: where, then what."""
         return f"{self.path}: {self.what}"
+
+
+_COPY = f"its {MANIFEST} is that of "
 
 
 def find_damage(lake: Lake, *, thorough: bool = False) -> list[Damage]:
@@ -87,7 +95,7 @@ def _wrong(folder: Path, table: str, thorough: bool) -> str:
     except LakeError:
         return f"has no readable {MANIFEST}"
     if (manifest.table, manifest.partition) != (table, folder.name):
-        return f"its {MANIFEST} is that of {manifest.table}/{manifest.partition}"
+        return f"{_COPY}{manifest.table}/{manifest.partition}"
     if thorough and manifest.content_hash != content_hash(manifest.files):
         return f"its {MANIFEST} was changed"
     with os.scandir(folder) as entries:

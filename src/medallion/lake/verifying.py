@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from medallion.lake.damage import LAYERS, find_damage
 from medallion.lake.inventory import LakeInventory, unreadable_state
 from medallion.lake.manifest import PartitionManifest
+from medallion.lake.snapshots import lost_snapshots
 from medallion.lake.store import Lake
+from medallion.lake.strangers import own, strangers
 
 _AGAIN = "run `kedro run`: it makes again what Bronze still says, and names the rest."
 _FOREIGN = "move the folders that no run has written out of the lake, then run `kedro run`."
@@ -38,11 +40,14 @@ def verify_lake(lake: LakeInventory, warehouse: str) -> Verified:
         lake: The lake.
         warehouse: What is wrong with the warehouse's file; nothing if it is what it was.
     """
-    damaged = find_damage(lake.lake, thorough=True)
-    sound = list(_manifests(Lake(lake.lake.root, {damage.path for damage in damaged})))
+    found = find_damage(lake.lake, thorough=True)
+    sound = list(_manifests(Lake(lake.lake.root, {damage.path for damage in found})))
+    damaged, strange = own(found, lake), strangers(lake)
     problems = [
+        *strange,
         *map(str, damaged),
         *_incomplete(lake, {damage.path for damage in damaged}),
+        *_lost(lake, {damage.path for damage in damaged}),
         *unreadable_state(lake),
         *([f"the warehouse {warehouse}"] if warehouse else []),
     ]
@@ -50,7 +55,7 @@ def verify_lake(lake: LakeInventory, warehouse: str) -> Verified:
         partitions=len(sound),
         bytes=sum(manifest.bytes for manifest in sound),
         problems=problems,
-        advice=_FOREIGN if any(damage.is_foreign for damage in damaged) else _AGAIN,
+        advice=_FOREIGN if strange or any(damage.is_foreign for damage in damaged) else _AGAIN,
     )
 
 
@@ -58,6 +63,15 @@ def _manifests(lake: Lake) -> Iterator[PartitionManifest]:
     for layer in LAYERS:
         for folder in sorted((lake.root / layer).glob("[!._]*/")):
             yield from lake.partitions(f"{layer}/{folder.name}").values()
+
+
+def _lost(lake: LakeInventory, damaged: set[str]) -> Iterator[str]:
+    """Older snapshots that were deleted."""
+    sound = LakeInventory(Lake(lake.lake.root, damaged), lake.spec)
+    for name in lake.spec.dimensions:
+        for path in lost_snapshots(sound, name):
+            if path not in damaged:
+                yield f"{path}: is not there"
 
 
 def _incomplete(lake: LakeInventory, damaged: set[str]) -> Iterator[str]:

@@ -83,7 +83,7 @@ class Checked:
         }
 
 
-def validate_layer(gate: LayerGate, house: Gatehouse) -> dict[str, object]:
+def validate_layer(gate: LayerGate, house: Gatehouse) -> Checked:
     """Validates what is new in a layer.
 
     Partitions on which a verdict stands are not looked at again; what failed of them still
@@ -97,7 +97,7 @@ def validate_layer(gate: LayerGate, house: Gatehouse) -> dict[str, object]:
     due = ledger.due(house.suites.of(layer), current)
     checked = validate_due(gate, house, due, ledger)
     updated = checked.ledger.updated(due, current, checked.result.failures)
-    return replace(checked, ledger=updated).as_outputs()
+    return replace(checked, ledger=updated)
 
 
 def known_ledger(layer: str, lake: LakeInventory) -> Ledger:

@@ -5,8 +5,10 @@ One partition that is dated wrongly would otherwise become the horizon of the la
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
+from itertools import pairwise
 
 from medallion.lake.bronze import BronzeInventory, Finding
 from medallion.lake.inventory import LakeInventory
@@ -26,38 +28,62 @@ def delivered_days(spec: Spec, bronze: BronzeInventory) -> dict[date, list[str]]
 def held_back(spec: Spec, bronze: BronzeInventory, lake: LakeInventory) -> dict[date, str]:
     """The delivered days that are not processed by themselves, and why, ascending.
 
-    A day is measured from the newest day before it that is not held back itself. A day that
-    the lake has reached was asked for, so it counts like any other.
+    Days that lie at most `max_day_gap` days from one another are a group. The groups with a day
+    that the lake has reached are processed: such a day was asked for. While the lake has reached
+    none, it is the group of the most days, as one stray day is then never taken for the shop's
+    history, wherever it lies. Every other group is held back, before, after and in between.
     """
-    reached = lake.reached_days()
-    held: dict[date, str] = {}
-    before: date | None = None
-    for day in sorted({*delivered_days(spec, bronze), *reached}):
-        why = "" if day in reached else _why(spec, day, before)
-        if why:
-            held[day] = why
-        elif day >= spec.cleaning.earliest_date:
-            before = day
-    return held
+    delivered, reached = delivered_days(spec, bronze), lake.reached_days()
+    earliest = spec.cleaning.earliest_date
+    held = {
+        day: f"lies before {earliest}" for day in delivered if day < earliest and day not in reached
+    }
+    usual = sorted(day for day in {*delivered, *reached} if day >= earliest)
+    groups = list(_groups(usual, timedelta(days=spec.max_day_gap)))
+    kept = [group for group in groups if not reached.isdisjoint(group)]
+    if not kept and groups:
+        kept = [_largest(groups, delivered)]
+    near = [day for group in kept for day in group]
+    return held | {day: _distance(day, near) for day in usual if day not in set(near)}
 
 
-def _why(spec: Spec, day: date, before: date | None) -> str:
-    if day < spec.cleaning.earliest_date:
-        return f"lies before {spec.cleaning.earliest_date}"
-    if before and day - before > timedelta(days=spec.max_day_gap):
-        gap = (day - before).days
-        return f"lies {gap:,} days after {before}, the newest day before it"
-    return ""
+def _groups(days: Sequence[date], gap: timedelta) -> Iterator[list[date]]:
+    """Ascending days, cut where two that follow each other lie further apart than the gap."""
+    cuts = [n for n in range(1, len(days)) if days[n] - days[n - 1] > gap]
+    for first, last in pairwise([0, *cuts, len(days)]):
+        yield list(days[first:last])
+
+
+def _largest(groups: Iterable[list[date]], delivered: Mapping[date, list[str]]) -> list[date]:
+    """The group of the most days; of as many, that of the most partitions, then the earliest.
+
+    Two days alone, far apart, cannot be told apart if Bronze has as many partitions of both.
+    The later one waits then: a day that is too late would become the horizon.
+    """
+    return max(groups, key=lambda days: (len(days), sum(len(delivered[day]) for day in days)))
+
+
+def _distance(day: date, others: Sequence[date]) -> str:
+    """How far a day lies from the nearest of the others, which are ascending."""
+    place = bisect_left(others, day)
+    nearest = min(others[max(place - 1, 0) : place + 1], key=lambda other: abs(day - other))
+    side = "after" if day > nearest else "before"
+    return f"lies {abs(day - nearest).days:,} days {side} {nearest}, the nearest of the other days"
 
 
 def held_findings(
-    spec: Spec, bronze: BronzeInventory, held: Mapping[date, str]
+    spec: Spec,
+    bronze: BronzeInventory,
+    held: Mapping[date, str],
+    window: tuple[date, date] | None = None,
 ) -> Iterable[Finding]:
-    """What a person should know about the days that wait."""
+    """What a person should know about the days that wait, those that a window spans included."""
     delivered = delivered_days(spec, bronze)
     for day, why in held.items():
+        spanned = window is not None and window[0] <= day <= window[1]
+        left_out = ", and left out of the window that spans it" if spanned else ""
         message = (
-            f"{why} (at most {spec.max_day_gap} days are usual), so it is held back:"
+            f"{why} (at most {spec.max_day_gap} days are usual), so it is held back{left_out}:"
             f" {', '.join(delivered[day])}. If it is right, ask for it"
             f" (`kedro run --params ingest_dt={day}`); if not, take it out of Bronze"
         )

@@ -1,9 +1,10 @@
 """Which days of which enriched tables a run makes, derived from what they were made from.
 
 Every day of an enriched table has a fingerprint of the partitions it is computed from (the
-spec's `reads` say which), of the parameters and of the context. A day whose fingerprint is
-not the recorded one is made again. Lookbacks, later conversions, superseded rows, days that
-arrive out of order and work that a crash cut short are all found in this one way.
+spec's `reads` say which), of the parameters and of the context, and beside it one of the code
+of the transform. A day whose fingerprints are not the recorded ones is made again. Lookbacks,
+later conversions, superseded rows, days that arrive out of order, changed formulas and work
+that a crash cut short are all found in this one way.
 
 The work grows with the number of days, not with its square: see `planning.history`.
 """
@@ -18,6 +19,7 @@ from typing import Literal
 
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.manifest import Origin, fingerprint
+from medallion.planning.code import CODE, code_of
 from medallion.planning.history import ContentChain, TableHistory
 from medallion.planning.plan import calendar
 from medallion.spec import Spec
@@ -264,6 +266,7 @@ class _Planner:
         self._base = base
         self._transform = transform
         self._parameters = {**transform.parameters, **overrides}
+        self._code = code_of(name)
         self._always = fingerprint([_RULES, self._parameters, values])
         self._inputs = {
             read: InputHistory(read, chains[read], self._parameters, base.tables, described)
@@ -287,8 +290,9 @@ class _Planner:
             spans = self._spans(day)
             contents = {r: self._inputs[r].chain.fingerprint(s) for r, s in spans.items()}
             context = self._context(day)
-            now = {_EVENTS: fingerprint([self._always, context, contents]), _NEWEST: newest}
-            self.made[day] = now[_EVENTS]
+            events = fingerprint([self._always, context, contents])
+            now = {_EVENTS: events, _NEWEST: newest, CODE: self._code}
+            self.made[day] = fingerprint([events, self._code])
             if self._is_stale(day, now, recorded.get(day.isoformat(), {})):
                 days.append(day)
                 made_from[day.isoformat()] = now
@@ -308,7 +312,11 @@ class _Planner:
         standing = base.lake.enriched_days(self._name)
         if self._transform.kind != "snapshot" or request.snapshots == "all":
             return sorted({*base.event_days, *standing})
-        return sorted({*standing, request.horizon, request.end} if base.days else {*standing})
+        if not base.days:
+            return sorted(standing)
+        # An old day that is delivered late, or mended, is described by the days after it.
+        described = {request.horizon, request.end} if base.asked else {request.horizon}
+        return sorted({*standing, *described})
 
     def _spans(self, day: date) -> dict[str, tuple[Span, ...]]:
         """The partitions of each input that a day is computed from."""
@@ -320,7 +328,7 @@ class _Planner:
     def _is_stale(self, day: date, now: Mapping[str, str], then: Mapping[str, str]) -> bool:
         request, asked = self._base.request, self._base.asked
         is_asked = day == request.end if self._transform.kind == "snapshot" else day in asked
-        if (is_asked and asked) or now[_EVENTS] != then.get(_EVENTS):
+        if (is_asked and asked) or any(now[name] != then.get(name) for name in (_EVENTS, CODE)):
             return True
         return day == request.horizon and now[_NEWEST] != then.get(_NEWEST)
 
@@ -374,6 +382,7 @@ class _Planner:
             else:
                 origins[read] = self._snapshot_origin(read)
         origins["parameters"] = self._decided(tuple(context.items()))
+        origins[CODE] = Origin(fingerprint=self._code, rows=0)
         return origins
 
     @cached_property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any, Literal
@@ -12,6 +12,8 @@ from medallion.lake.bronze import BronzeInventory, Finding, Listed
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.manifest import fingerprint
 from medallion.lake.quarantined import Selection, check_selection, selected_rows
+from medallion.lake.snapshots import lost_snapshots
+from medallion.planning.code import Recoded, recoded
 from medallion.planning.held_back import delivered_days, held_back, held_findings
 from medallion.planning.request import RunRequest
 from medallion.spec import BRONZE_DAY, Spec
@@ -65,6 +67,7 @@ class RunPlan:
         dimensions: The dimensions and whether they are fresh.
         findings: What a person should know about Bronze.
         snapshots: Which days the customer snapshots describe.
+        recoded: The enriched tables whose days are made again because of their code.
     """
 
     mode: Literal["window", "replay", "forget", "pending"]
@@ -75,6 +78,7 @@ class RunPlan:
     dimensions: tuple[PlannedDimension, ...]
     findings: tuple[Finding, ...]
     snapshots: Literal["last", "all"]
+    recoded: tuple[Recoded, ...] = ()
 
     @property
     def days(self) -> list[date]:
@@ -112,6 +116,10 @@ class RunPlan:
                 }
                 for d in self.dimensions
             ],
+            "recoded": [
+                {"table": f"enriched.{one.name}", "days": one.days, "reason": one.reason}
+                for one in self.recoded
+            ],
             "findings": [str(finding) for finding in self.findings],
         }
 
@@ -124,7 +132,7 @@ def calendar(first: date, last: date) -> list[date]:
 def plan_run(
     request: RunRequest, spec: Spec, bronze: BronzeInventory, lake: LakeInventory
 ) -> RunPlan:
-    """Decides what a run processes.
+    """Decides what a run processes, and which days of Enriched it makes again for their code.
 
     Without a window that is every Bronze day that is new, or of which a partition was
     delivered again since it was processed. A replay is every partition with the quarantined
@@ -135,18 +143,29 @@ def plan_run(
         UsageError: The window ends far behind all data.
     """
     if request.replay:
-        return _plan_replay(request, spec, bronze, lake)
-    if request.forget:
-        return _plan_forgetting(request, spec, bronze, lake)
+        plan = _plan_replay(request, spec, bronze, lake)
+    elif request.forget:
+        plan = _plan_forgetting(request, spec, bronze, lake)
+    else:
+        plan = _plan_days(request, spec, bronze, lake)
+    findings = (*plan.findings, *_ahead(plan, spec, bronze, lake), *_lost_snapshots(spec, lake))
+    return replace(plan, findings=findings, recoded=recoded(spec, lake))
+
+
+def _plan_days(
+    request: RunRequest, spec: Spec, bronze: BronzeInventory, lake: LakeInventory
+) -> RunPlan:
+    """Plans the days of a window, or whatever is pending."""
     held = held_back(spec, bronze, lake)
     reasons = _reasons(request, spec, bronze, lake, held)
     planned = tuple(_planned(spec, bronze, lake, reasons))
     if request.window and not planned:
-        raise _no_data(request, spec, bronze)
-    _check_end(request, spec, bronze, lake)
+        raise _no_data(request, spec, bronze, held)
     days = [partition.day for partition in planned]
     known = _known_days(days, held, spec, bronze, lake)
-    start, end = request.window or (min(days, default=None), max(days or known))
+    window = _without_held(request.window, days, held) if request.window else None
+    start, end = window or (min(days, default=None), max(days or known))
+    _check_end(window, [*days, *lake.base_days()], held, spec, bronze)
     return RunPlan(
         mode="window" if request.window else "pending",
         start=start,
@@ -157,9 +176,26 @@ def plan_run(
             _dimension(spec, name, end, bronze, lake, pending=not request.window)
             for name in spec.dimensions
         ),
-        findings=_findings(spec, bronze, lake, held, reasons),
+        findings=_findings(spec, bronze, lake, held, reasons, request.window),
         snapshots=request.snapshots or spec.snapshots,
     )
+
+
+def _without_held(
+    window: tuple[date, date], days: Sequence[date], held: Mapping[date, str]
+) -> tuple[date, date]:
+    """A window as it is processed: it does not reach out for days that are held back.
+
+    Args:
+        window: The days that were asked for.
+        days: Those of them that are processed; there is one.
+        held: The days that are held back.
+    """
+    first, last = window
+    left_out = [day for day in held if first <= day <= last and day not in days]
+    start = min(days) if any(day < min(days) for day in left_out) else first
+    end = max(days) if any(day > max(days) for day in left_out) else last
+    return start, end
 
 
 def _findings(
@@ -168,25 +204,56 @@ def _findings(
     lake: LakeInventory,
     held: Mapping[date, str],
     reasons: Mapping[date, Any],
+    window: tuple[date, date] | None = None,
 ) -> tuple[Finding, ...]:
     """What a person should know of Bronze, and of days that this run leaves as they are."""
     waiting = {day: why for day, why in held.items() if day not in reasons}
     return (
         *bronze.findings,
-        *held_findings(spec, bronze, waiting),
+        *held_findings(spec, bronze, waiting, window),
         *_vanished(spec, bronze, lake, reasons),
         *_lost(spec, bronze, lake),
     )
 
 
+def _ahead(
+    plan: RunPlan, spec: Spec, bronze: BronzeInventory, lake: LakeInventory
+) -> Iterable[Finding]:
+    """Partitions of dimensions that no snapshot holds the rows of: no event day reaches them.
+
+    Those within the days that events have been delivered for come with a later run.
+    """
+    held, newest = held_back(spec, bronze, lake), lake.newest_snapshots()
+    usual = [day for day in delivered_days(spec, bronze) if day not in held]
+    for name in spec.dimensions:
+        reached = max([plan.horizon, *usual, newest.get(name, plan.horizon)])
+        for listed in bronze.tables.get(name, ()):
+            if listed.day and listed.day > reached and listed.total_rows:
+                ahead = (listed.day - reached).days
+                yield Finding(
+                    "partition_ahead",
+                    name,
+                    listed.partition,
+                    f"lies {ahead:,} {'day' if ahead == 1 else 'days'} after {reached}, the last "
+                    f"day that there is a snapshot for: its {listed.total_rows:,} rows count when "
+                    "a run reaches its day, its keys are known already. If the date is wrong, "
+                    "take it out of Bronze",
+                    critical=ahead > spec.max_day_gap,
+                )
+
+
 def _check_end(
-    request: RunRequest, spec: Spec, bronze: BronzeInventory, lake: LakeInventory
+    window: tuple[date, date] | None,
+    known: Iterable[date],
+    held: Mapping[date, str],
+    spec: Spec,
+    bronze: BronzeInventory,
 ) -> None:
     """Refuses a window whose end would become the horizon and lies far behind all data."""
-    known = [*delivered_days(spec, bronze), *lake.base_days()]
-    if request.window is None or not known:
+    if window is None:
         return
-    newest, end = max(known), request.window[1]
+    usual = [day for day in delivered_days(spec, bronze) if day not in held]
+    newest, end = max([*known, *usual]), window[1]
     if end - newest > timedelta(days=spec.max_day_gap):
         raise UsageError(
             f"The window ends on {end}, {(end - newest).days:,} days after {newest}, the newest "
@@ -361,7 +428,10 @@ def _reasons(
     """Why each day is processed: per day, the tables that ask for it."""
     if request.window:
         first, last = request.window
-        return {day: {} for day in delivered_days(spec, bronze) if first <= day <= last}
+        delivered = delivered_days(spec, bronze)
+        # A window of one day names it; a longer one takes no day along that is held back.
+        named = first == last
+        return {day: {} for day in delivered if first <= day <= last and (named or day not in held)}
     reasons: dict[date, dict[str, str]] = {}
     for table in spec.events:
         processed = lake.processed(table)
@@ -404,8 +474,17 @@ def _shared_reason(asking: dict[str, str]) -> str:
     return f"{', '.join(asking)} of the day changed" if asking else "asked for"
 
 
-def _no_data(request: RunRequest, spec: Spec, bronze: BronzeInventory) -> RequestError:
-    first, last = request.window or (None, None)
+def _no_data(
+    request: RunRequest, spec: Spec, bronze: BronzeInventory, held: Mapping[date, str]
+) -> RequestError:
+    first, last = request.window or (date.min, date.max)
+    if waiting := [day for day in held if first <= day <= last]:
+        return RequestError(
+            f"All days from {first} to {last} that Bronze at {bronze.root} has are held back:",
+            details=[f"{day} {held[day]}" for day in waiting],
+            hint=f"ask for such a day by its name (`kedro run --params ingest_dt={waiting[0]}`) "
+            "if it is right; if not, take it out of Bronze.",
+        )
     days = list(delivered_days(spec, bronze))
     there = f"it has {days[0]} to {days[-1]}" if days else "it has no complete partition"
     window = f"on {first}" if first == last else f"from {first} to {last}"
@@ -449,6 +528,19 @@ def _lost(spec: Spec, bronze: BronzeInventory, lake: LakeInventory) -> Iterable[
                 message = "its Silver rows were deleted, and Bronze no longer holds them"
                 where = f"{BRONZE_DAY}={value}"
                 yield Finding("partition_lost", table, where, message, critical=True)
+
+
+def _lost_snapshots(spec: Spec, lake: LakeInventory) -> Iterable[Finding]:
+    """Older snapshots that were deleted; Bronze says how it is now, not how it was then."""
+    for name in spec.dimensions:
+        for path in lost_snapshots(lake, name):
+            layer, _, partition = path.split("/")
+            what = "snapshot" if layer == "dims" else "quarantined rows of this snapshot"
+            message = (
+                f"the {what} ({path}) {'was' if layer == 'dims' else 'were'} deleted, and Bronze no"
+                " longer says what stood there; put the folder back from a copy if you need it"
+            )
+            yield Finding("snapshot_lost", name, partition, message)
 
 
 def _dimension(

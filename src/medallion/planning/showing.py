@@ -10,7 +10,7 @@ from medallion.planning.plan import RunPlan
 
 def show_plan(plan: RunPlan, console: Console) -> None:
     """Prints what a run would process and the reason for each partition."""
-    if plan.is_empty:
+    if plan.is_empty and not plan.recoded:
         console.print(f"Nothing is pending (horizon {plan.horizon}).")
     else:
         console.print(_table(plan))
@@ -27,4 +27,7 @@ def _table(plan: RunPlan) -> Table:
         table.add_row(dimension.name, snapshot, dimension.reason)
     for partition in plan.partitions:
         table.add_row(partition.table, partition.partition, partition.reason)
+    for one in plan.recoded:
+        days = "1 day" if one.days == 1 else f"{one.days:,} days"
+        table.add_row(f"enriched.{one.name}", days, one.reason)
     return table

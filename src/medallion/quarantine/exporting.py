@@ -15,8 +15,8 @@ from medallion.quarantine.rows import masked_rows, quoted
 # A spreadsheet runs a cell that begins so as a formula, also behind blanks and in the wide form
 # of these characters. An apostrophe before it makes it text.
 _FORMULA = "^[\t\r\n]|^\\s*[=+\\-@\uff1d\uff0b\uff0d\uff20]"
-# A number is none, though it may begin with a sign: it stays as it came.
-_NUMBER = r"\s*[+-]?(\d+([.,]\d+)*|[.,]\d+)([eE][+-]?\d+)?%?\s*"
+# A number is none, though it may begin with a minus sign: it stays as it came.
+_NUMBER = r"\s*-?(\d+([.,]\d+)*|[.,]\d+)([eE][+-]?\d+)?%?\s*"
 # Blank text is an empty cell, so null needs a word of its own; data have never held this one.
 _NULL = "<null>"
 

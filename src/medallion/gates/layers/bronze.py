@@ -73,6 +73,8 @@ _LAYOUT = (
     "partition_name",
     "partition_kept",
     "partition_lost",
+    "partition_ahead",
+    "snapshot_lost",
     "day_held_back",
 )
 

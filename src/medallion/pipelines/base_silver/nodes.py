@@ -211,4 +211,4 @@ def validate(
     """Validates the partitions that no verdict stands on."""
     nullified = {row["table"]: row["nullified"] for row in receipt.tables}
     house = Gatehouse(request, suites, lake, before)
-    return validate_layer(BaseSilverGate(suites.declared, lake, nullified), house)
+    return validate_layer(BaseSilverGate(suites.declared, lake, nullified), house).as_outputs()

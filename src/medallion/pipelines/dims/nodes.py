@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -11,6 +12,7 @@ from medallion.gates.layers.dims import DimsGate
 from medallion.gates.result import GateResult
 from medallion.gates.suites import Suites
 from medallion.lake.inventory import LakeInventory
+from medallion.lake.snapshots import known_snapshots
 from medallion.lake.writes import StagedWrite
 from medallion.pipelines.bronze.nodes import OpenedBronze
 from medallion.pipelines.gates import Gatehouse, validate_layer
@@ -109,4 +111,6 @@ def validate(
     """Validates the newest snapshots that no verdict stands on."""
     nullified = {row["table"]: row["nullified"] for row in receipt.tables}
     house = Gatehouse(request, suites, lake, before)
-    return validate_layer(DimsGate(suites.declared, lake, nullified), house)
+    checked = validate_layer(DimsGate(suites.declared, lake, nullified), house)
+    known = {name: known_snapshots(lake, name) for name in checked.ledger.tables}
+    return replace(checked, ledger=checked.ledger.with_snapshots(known)).as_outputs()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from typing import Any
@@ -30,6 +31,8 @@ from medallion.planning.request import RunRequest
 from medallion.spec import INGESTION_DAY, Spec
 from medallion.spec.reach import Values
 
+_LOG = logging.getLogger(__name__)
+
 # A batch of days reads at most about this many rows, which bounds memory for any window.
 _BATCH_ROWS = 12_000_000
 
@@ -42,7 +45,9 @@ def plan(
     lake: LakeInventory,
     **dimensions: pl.LazyFrame,
 ) -> EnrichedPlan:
-    """Finds the days of the ten tables that are due."""
+    """Finds the days of the ten tables that are due, and says which of them for their code."""
+    for made_by_other_code in run_plan.recoded:
+        _LOG.info("%s", made_by_other_code)
     wanted = EnrichedRequest(run_plan.asked_for, run_plan.end, run_plan.horizon, run_plan.snapshots)
     values = _dimension_values(spec, dimensions)
     return plan_enriched(wanted, spec, lake, values, request.transforms)
@@ -170,4 +175,4 @@ def validate(
     """
     _check_made("validate", request, enriched_plan, lake, tables)
     house = Gatehouse(request, suites, lake, before)
-    return validate_layer(EnrichedGate(suites.declared, lake), house)
+    return validate_layer(EnrichedGate(suites.declared, lake), house).as_outputs()

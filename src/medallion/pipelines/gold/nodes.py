@@ -87,4 +87,4 @@ def validate(
     """Validates the marts, unless a verdict stands on them."""
     built = {row["table"]: row["accepted"] for row in receipt.tables}
     house = Gatehouse(request, suites, lake, before)
-    return validate_layer(GoldGate(suites.declared, lake, warehouse, built), house)
+    return validate_layer(GoldGate(suites.declared, lake, warehouse, built), house).as_outputs()

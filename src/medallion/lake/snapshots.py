@@ -1,0 +1,42 @@
+"""Snapshots of days that are over: nothing makes them again, so their loss has to be known."""
+
+from __future__ import annotations
+
+from medallion.lake.inventory import LakeInventory
+
+_KNOWN = "snapshots"
+_LAYERS = ("dims", "quarantine")
+
+
+def known_snapshots(lake: LakeInventory, dimension: str) -> list[str]:
+    """What the gate of the dimensions remembers of one: its snapshots and their rows put aside."""
+    return sorted(_standing(lake, dimension))
+
+
+def lost_snapshots(lake: LakeInventory, dimension: str) -> list[str]:
+    """What the gate has seen of older snapshots of a dimension and does not stand any more.
+
+    The newest snapshot is made again; those after it have been forgotten with their days.
+
+    Returns:
+        Their folders below the lake's root, ascending.
+    """
+    known = lake.validated("dims").get(dimension, {}).get(_KNOWN, [])
+    newest = max(
+        (_name(path) for path in _standing(lake, dimension) or known if path.startswith("dims/")),
+        default="",
+    )
+    gone = set(known) - _standing(lake, dimension)
+    return sorted(path for path in gone if _name(path) < newest)
+
+
+def _standing(lake: LakeInventory, dimension: str) -> set[str]:
+    return {
+        f"{layer}/{dimension}/{manifest.partition}"
+        for layer in _LAYERS
+        for manifest in lake.lake.partitions(f"{layer}/{dimension}").values()
+    }
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]
