@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Self
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -18,9 +18,6 @@ from medallion.gates.reports.kept import KeptFile
 from medallion.gates.result import Due, Failure, Json, Partitions
 from medallion.gates.suite import Suite
 from medallion.lake.manifest import fingerprint
-
-if TYPE_CHECKING:
-    from typing import Self
 
 # Rises when something is measured in another way, so that everything is looked at again.
 _MEASURED_AS = 1

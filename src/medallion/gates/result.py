@@ -9,16 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from medallion.errors import LakeError
 from medallion.gates.batch import Outcome, Row, Validated
 from medallion.gates.expectation import Severity
-
-if TYPE_CHECKING:
-    from typing import Self
 
 Json = dict[str, JsonValue]
 #: Fingerprints of partitions, by table and partition value.

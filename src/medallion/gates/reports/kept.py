@@ -6,14 +6,11 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Self
 
 from medallion.gates.layers import LAYERS
 from medallion.gates.result import GateResult
 from medallion.lake.manifest import file_hash
-
-if TYPE_CHECKING:
-    from typing import Self
 
 
 @dataclass(frozen=True)
