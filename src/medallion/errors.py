@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from types import MappingProxyType
 
 
 class MedallionError(Exception):
@@ -69,7 +70,13 @@ class GateError(MedallionError):
 
 
 class DbtError(MedallionError):
-    """dbt could not build a model."""
+    """dbt could not build a model.
+
+    Attributes:
+        models: The models that failed, with the SQL that dbt had made of each.
+    """
+
+    models: Mapping[str, str] = MappingProxyType({})
 
 
 class ConfigurationError(MedallionError):

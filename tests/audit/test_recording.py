@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from medallion.gates.result import GateResult, SuiteResult
 from medallion.lake.manifest import FileEntry, PartitionManifest
 from medallion.runs.audit.record import AuditRecord
 from medallion.runs.audit.recording import completed
@@ -74,12 +75,12 @@ def test_what_was_made_again_and_came_out_the_same_is_unchanged() -> None:
     [("orders", (5, 1)), ("returns", (None, None)), ("carts", (None, None))],
 )
 def test_verdicts_are_those_of_the_table(table: str, expected: tuple[int, int]) -> None:
-    counted = {"successful_expectations": 5, "unsuccessful_expectations": 1}
-    suites = [
-        {"suite_name": f"base_silver.{name}.rows", "statistics": counted}
+    suites = tuple(
+        SuiteResult(f"base_silver.{name}.rows", 6, 5, results=(), rows=7, seconds=0.1)
         for name in ("orders", "carts")
-    ]
-    gates = {"base_silver": {"tables": ["orders"], "suites": suites}}
+    )
+    gate = GateResult("base_silver", "warn", 6, tables=("orders",), suites=suites)
+    gates = {"base_silver": gate}
     written = replace(WRITTEN, table_name=table)
     record = only(list(completed(RUN, [written], lake(base=7), {}, gates)))
     assert (record.quality_checks_passed, record.quality_failures) == expected

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from medallion.gates.declared import Declared
+from medallion.gates.layers.bronze import BronzeGate
 from medallion.lake.bronze import BronzeInventory, Listed
 from medallion.lake.inventory import LakeInventory, write_json
 from medallion.lake.sealing import seal
 from medallion.lake.snapshots import known_snapshots, lost_snapshots
 from medallion.lake.store import Lake
 from medallion.lake.verifying import verify_lake
-from medallion.pipelines.bronze import nodes
 from medallion.planning.plan import plan_run
 from medallion.planning.request import parse_request
 from medallion.spec import Spec
@@ -35,7 +36,10 @@ def lake(tmp_path: Path, spec: Spec, dimension: str) -> LakeInventory:
             folder = lake.lake.root / layer / dimension / f"snapshot_dt={day}"
             folder.mkdir(parents=True)
             seal(folder, f"{layer}/{dimension}", {}, {})
-    write_json(tmp_path / "_validated/dims.json", {dimension: known_snapshots(lake, dimension)})
+    write_json(
+        tmp_path / "_validated/dims.json",
+        {dimension: {"snapshots": known_snapshots(lake, dimension)}},
+    )
     return lake
 
 
@@ -62,7 +66,8 @@ def test_the_next_run_and_verify_name_it(
     (found,) = [one for one in plan.findings if one.check == "snapshot_lost"]
     assert str(found).startswith(f"{dimension}/snapshot_dt={day}: ")
     assert path in found.message
-    assert nodes._is_layout(found, set())
+    gate = BronzeGate(Declared(lake.spec, {}), {}, (found,))
+    assert [failure.name for failure in gate.findings()] == ["snapshot_lost"]
 
 
 def test_the_newest_is_made_again_and_those_after_it_were_forgotten(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
+from medallion.gates.expectation import Severity
+from medallion.gates.result import Failure, finding
 from medallion.runs.lineage.assertions import assertions_of, of_table
 from medallion.runs.lineage.places import Place, columns_of, place_of
 from medallion.spec import Spec
@@ -59,14 +62,13 @@ def test_other_datasets_promise_no_columns(spec: Spec, dataset: str) -> None:
     assert columns_of(spec, dataset) == []
 
 
-def failure(table: str, name: str, severity: str = "warning") -> dict[str, object]:
-    observed = "the address is 12 Elm Street"
-    return {"table": table, "name": name, "severity": severity, "observed": observed}
+def failure(table: str, name: str, severity: Severity = "warning") -> Failure:
+    made = finding("base_silver", name, table, "", "the address is 12 Elm Street")
+    return replace(made, severity=severity)
 
 
 def test_a_failure_is_an_assertion_of_its_table_without_what_was_observed() -> None:
-    found = assertions_of({"failures": [failure("orders", "required", "blocking")]})
-    (assertion,) = found["orders"]
+    (assertion,) = assertions_of([failure("orders", "required", "critical")])["orders"]
     assert (assertion.assertion, assertion.success) == ("required", False)
     assert assertion.severity == "error"
     assert "Elm" not in str(assertion)
@@ -74,25 +76,14 @@ def test_a_failure_is_an_assertion_of_its_table_without_what_was_observed() -> N
 
 def test_what_fails_in_several_partitions_is_one_assertion() -> None:
     failures = [failure("orders", "schema_drift"), failure("orders", "schema_drift")]
-    assert len(assertions_of({"failures": failures})["orders"]) == 1
+    assert len(assertions_of(failures)["orders"]) == 1
+
+
+def test_what_is_only_information_is_no_assertion() -> None:
+    assert assertions_of([failure("orders", "reasons", "info")]) == {}
 
 
 def test_a_table_without_failures_passed_all_checks() -> None:
-    found = assertions_of({"failures": [failure("orders", "required")]})
+    found = assertions_of([failure("orders", "required")])
     assert [(a.assertion, a.success) for a in of_table(found, "returns")] == [("all_checks", True)]
     assert [a.success for a in of_table(found, "orders")] == [False, False]
-
-
-@pytest.mark.parametrize(
-    "quality",
-    [
-        {},
-        {"failures": None},
-        {"failures": ["text"]},
-        {"evaluated": 3},
-        {"checks": [{"table": "base_silver.orders", "expectation": "unique", "success": True}]},
-    ],
-)
-def test_a_result_of_another_shape_is_no_error(quality: dict[str, object]) -> None:
-    found = assertions_of(quality)
-    assert all(assertion.success for table in found.values() for assertion in table)

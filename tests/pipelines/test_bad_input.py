@@ -17,10 +17,12 @@ from typing import Any
 import polars as pl
 import pytest
 
+from medallion.errors import DbtError
 from medallion.lake.store import Lake
 from medallion.runs.lifecycle import alone
 from medallion.spec import Spec
 from tests.audit.recorded import trail
+from tests.bronze_writing import write_day, write_partition
 from tests.conftest import PROJECT
 from tests.running import Shop, kedro, two_light_days
 
@@ -268,3 +270,20 @@ def test_a_wrong_spec_fails_before_anything_runs(shop: Shop, tmp_path: Path) -> 
     assert "tables.customers.sla" in ended.stderr
     assert "(found: 98)" in ended.stderr
     assert not shop.data.exists()
+
+
+def test_a_sum_of_gold_that_does_not_fit_names_mart_column_and_order(
+    tmp_path: Path, spec: Spec
+) -> None:
+    shop = Shop(tmp_path / "bronze", tmp_path / "data")
+    # The cost of each line fits, and so does that of each product; that of the order does not.
+    dear = [{"product_id": n, "cost_price": 9_000_000_000.0} for n in range(1, 13)]
+    write_partition(shop.bronze, spec, "customers", "signup_date=2025-01-01", [{}])
+    write_partition(shop.bronze, spec, "product_catalog", "category=Home", dear)
+    lines = [{**line, "quantity": 100_000} for line in dear]
+    write_day(shop.bronze, spec, orders=[{}], order_items=lines, shopping_carts=[{}])
+    with pytest.raises(DbtError) as raised:
+        shop.run()
+    assert raised.value.details == [
+        "gold.fct_orders.cogs (decimal(18, 2)): order_id ORD-1: 10,800,000,000,000,000.00"
+    ]

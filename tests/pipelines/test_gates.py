@@ -15,7 +15,7 @@ from kedro.framework.startup import bootstrap_project
 from kedro.io import DatasetError
 
 from medallion.errors import GateError
-from medallion.quality.reports.docs import write_docs
+from medallion.gates.reports.docs import write_docs
 from medallion.sample import SampleRequest, generate
 from medallion.spec import Spec
 from tests.conftest import PROJECT
@@ -239,3 +239,42 @@ def test_a_wrong_suite_fails_before_anything_runs(defects: Shop, tmp_path: Path)
     assert ended.returncode == 1
     assert "gold/fct_orders.yml: rows: holds no expectations" in ended.stderr.replace("\n", " ")
     assert not (shop.data / "silver").exists()
+
+
+class TestReportsThatWereChanged:
+    @pytest.fixture
+    def copy(self, defects: Shop, tmp_path: Path) -> Shop:
+        shop = Shop(defects.bronze, tmp_path / "data")
+        shutil.copytree(defects.data, shop.data)
+        return shop
+
+    def test_what_was_cut_short_or_replaced_is_written_again_by_the_next_run(
+        self, copy: Shop, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        reports = copy.data / "reports"
+        text = (reports / "SILVER_QUALITY.md").read_text(encoding="utf-8")
+        (reports / "SILVER_QUALITY.md").write_text(text[:200], encoding="utf-8")
+        (reports / "quality" / "dims.json").write_text("[]\n", encoding="utf-8")
+        (reports / "quality" / "gold.json").write_text('{"suites": 1', encoding="utf-8")
+        (reports / "BRONZE_QUALITY.md").write_text("# Bronze: passed\n", encoding="utf-8")
+        copy.run()
+        again = (reports / "SILVER_QUALITY.md").read_text(encoding="utf-8")
+        assert again.splitlines()[:4] == text.splitlines()[:4]
+        assert quality(copy, "base_silver")["tables"] != []
+        assert quality(copy, "dims")["verdict"] == "passed"
+        assert len(quality(copy, "gold")["tables"]) == 13
+        assert quality(copy, "enriched")["tables"] == []
+        told = " ".join(caplog.messages)
+        assert "SILVER_QUALITY.md has 200 bytes" in told
+        assert "Reports of the bronze gate are not what it wrote: BRONZE_QUALITY.md has" in told
+
+    def test_verify_names_them(self, copy: Shop) -> None:
+        assert kedro(copy, "lake", "verify").returncode == 0
+        reports = copy.data / "reports"
+        (reports / "quality" / "enriched.json").write_text("{}\n", encoding="utf-8")
+        (reports / "BRONZE_QUALITY.md").unlink()
+        verified = kedro(copy, "lake", "verify")
+        assert verified.returncode == 1
+        said = verified.stderr.replace("\n", " ")
+        assert "reports/BRONZE_QUALITY.md is not there" in said
+        assert "reports/quality/enriched.json has 3 bytes, not" in said

@@ -136,12 +136,12 @@ class TestVizStatistics:
 class TestFakeImports:
     """`load_great_expectations` stands something in for scipy.stats and altair."""
 
-    TO_DO = "look at quality/engine.py, _NOT_NEEDED: adapt the list, or take the stand-ins away"
+    TO_DO = "look at gates/gx/engine.py, _NOT_NEEDED: adapt the list, or take the stand-ins away"
 
     def test_they_stand_until_they_are_used_and_then_become_the_modules(self) -> None:
         found = answers_of(
             "import json, sys\n"
-            "from medallion.quality.engine import load_great_expectations\n"
+            "from medallion.gates.gx.engine import load_great_expectations\n"
             "load_great_expectations()\n"
             "names = 'scipy.stats', 'altair'\n"
             "loaded = {name: type(sys.modules[name]).__name__ for name in names}\n"
@@ -171,11 +171,11 @@ class TestFakeImports:
 class TestSparedLookups:
     """`spared_lookups` remembers what Great Expectations derives again and again."""
 
-    TO_DO = "look at quality/engine.py, spared_lookups: adapt it, or take it away (it only saves)"
+    TO_DO = "look at gates/gx/engine.py, spared_lookups: adapt it, or take it away (it only saves)"
 
     @pytest.fixture
     def parts(self) -> tuple[Any, Any]:
-        from medallion.quality.engine import load_great_expectations
+        from medallion.gates.gx.engine import load_great_expectations
 
         load_great_expectations()
         return (
@@ -199,7 +199,7 @@ class TestSparedLookups:
     def test_the_configuration_is_the_same_and_derived_once(self, parts: tuple[Any, Any]) -> None:
         from great_expectations.expectations.core import ExpectColumnValuesToNotBeNull
 
-        from medallion.quality.engine import spared_lookups
+        from medallion.gates.gx.engine import spared_lookups
 
         _, expectation = parts
         before = inspect.getattr_static(expectation, "configuration")
@@ -225,7 +225,7 @@ class TestSparedLookups:
     def test_ids_tell_apart_what_upstreams_ids_tell_apart(
         self, parts: tuple[Any, Any], differing: Callable[[Any], tuple[Any, Any]]
     ) -> None:
-        from medallion.quality.engine import spared_lookups
+        from medallion.gates.gx.engine import spared_lookups
 
         identify, _ = parts
         one, other = differing(identify)

@@ -25,11 +25,12 @@ _params = click.option("--params", default="", callback=_split_params, help="As 
 @click.command("verify", cls=ForPeople)
 @_env
 def verify(env: str | None) -> None:
-    """Read every file of the lake and the warehouse, and compare checksums.
+    """Read every file of the lake, the warehouse and the gates' reports; compare checksums.
 
     Each run compares names, sizes and times; this compares all bytes. It changes nothing.
     """
     from medallion.lake.verifying import verify_lake
+    from medallion.pipelines.gates import changed_reports
 
     session = KedroSession.create(env=env)
     with session:
@@ -38,13 +39,14 @@ def verify(env: str | None) -> None:
         lake = catalog.load("lake")
         with alone(lake.lake, _locks(context), "verify"):
             result = verify_lake(lake, catalog.load("warehouse.file").damage(thorough=True))
-    if result.problems:
+            problems = [*result.problems, *changed_reports(lake)]
+    if problems:
         error = LakeError(
-            f"The lake is not what its records say ({len(result.problems):,} findings):",
-            details=result.problems,
+            f"The lake is not what its records say ({len(problems):,} findings):",
+            details=problems,
             hint=result.advice,
         )
-        error.shown_details = len(result.problems)
+        error.shown_details = len(problems)
         raise error
     _console().print(
         f"{result.partitions:,} partitions ({result.bytes:,} bytes) and the warehouse are what "

@@ -15,7 +15,7 @@ from medallion.errors import LakeError
 from medallion.storage.layout import Layout
 
 if TYPE_CHECKING:
-    from medallion.quality.suites import Suite
+    from medallion.gates.suite import Suite
 
 _ENV = click.option("--env", "-e", default=None, help="Configuration environment.")
 _COLOURS = {"critical": "red", "warning": "yellow", "info": "blue"}
@@ -47,7 +47,7 @@ def show(table: str, env: str | None) -> None:
 @_ENV
 def docs(env: str | None) -> None:
     """Write Great Expectations' Data Docs of the last validations; they open offline."""
-    from medallion.quality.reports.docs import write_docs
+    from medallion.gates.reports.docs import write_docs
 
     session = KedroSession.create(env=env)
     with session:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from medallion.datasets.read_only import ReadOnlyDataset
+from medallion.gates.suites import Suites, load_suites
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.store import Lake
-from medallion.quality.suites import Suites, load_suites
 from medallion.spec import Spec, load_spec
 from medallion.storage.layout import Layout
 

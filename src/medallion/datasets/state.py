@@ -8,7 +8,10 @@ from kedro.io import AbstractDataset
 from kedro_datasets._typing import HTMLPreview, JSONPreview
 
 from medallion.datasets.previewing import json_preview, text_preview
+from medallion.datasets.read_only import ReadOnlyDataset
 from medallion.errors import LakeError
+from medallion.gates.reports.kept import as_text
+from medallion.gates.result import GateResult
 from medallion.storage import Document
 
 
@@ -75,6 +78,44 @@ class ReceiptDataset(StateDataset):
     def place(self) -> str:
         """The file, as lineage names it."""
         return str(self._document)
+
+
+class QualityDataset(StateDataset):
+    """What a gate has found: a run saves it as a `GateResult`, everybody loads plain JSON."""
+
+    def save(self, data: GateResult) -> None:
+        """Replaces the file in one step, unless it says the same already."""
+        self._document.write_text(as_text(data))
+
+
+class EarlierQualityDataset(ReadOnlyDataset[GateResult | None]):
+    """What a gate found in the run before, for the trend that goes on from there.
+
+    Args:
+        filepath: The file.
+        metadata: For kedro-viz.
+    """
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        self._document = Document.at(filepath)
+        self.metadata = metadata
+
+    def load(self) -> GateResult | None:
+        """The result; None if there is none, or it is not what a gate writes."""
+        try:
+            return GateResult.from_json(self._document.read_or(dict[str, Any], {}))
+        except LakeError:
+            return None
+
+    def preview(self) -> JSONPreview:
+        """The file for kedro-viz."""
+        return json_preview(lambda: self._document.read_or(dict[str, Any], {}))
+
+    def _exists(self) -> bool:
+        return self._document.exists()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._document)}
 
 
 class ReportDataset(AbstractDataset[str, str]):

@@ -99,18 +99,41 @@ def build_gold(spec: Spec, warehouse: Path, settings: EngineSettings) -> BuildRe
         settings: What DuckDB may use.
 
     Raises:
-        DbtError: A model failed.
+        DbtError: A model failed. Of a sum that does not fit, it names column and rows.
     """
     from medallion.dbt_project.running import sources_of
 
     context = Context(spec, settings, warehouse.parent, warehouse=warehouse)
     result = BuildResult()
     with _connected(context) as query:
-        for model, seconds in _run("path:models/gold", "gold", settings).items():
+        for model, seconds in _run_on_lake(context, query).items():
             rows = query(f"select count(*) from warehouse.gold.{model}")[0][0]
             result.counts[model] = Counts(accepted=int(rows), seconds=seconds)
             result.sources[model] = sources_of(model, settings.dbt_folder)
     return result
+
+
+def _run_on_lake(context: Context, query: Any) -> dict[str, float]:
+    from medallion.dbt_project.overflow import Mart, overflow_error
+    from medallion.dbt_project.running import declared_columns, grain_of
+
+    folder = context.settings.dbt_folder
+    try:
+        return _run("path:models/gold", "gold", context.settings)
+    except DbtError as error:
+        marts = [
+            Mart(name, sql, declared_columns(name, folder), grain_of(name, folder))
+            for name, sql in error.models.items()
+        ]
+        overflow = overflow_error(marts, query, _personal(context.spec))
+        if overflow:
+            raise overflow from error
+        raise
+
+
+def _personal(spec: Spec) -> set[str]:
+    tables = spec.tables.values()
+    return {name for table in tables for name, one in table.columns.items() if one.personal}
 
 
 @contextmanager

@@ -77,6 +77,24 @@ def sources_of(model: str, folder: Path) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
+def declared_columns(model: str, folder: Path) -> dict[str, str]:
+    """The columns of a model's contract, name to type."""
+    columns = _manifest(folder).nodes[f"model.medallion.{model}"].columns
+    return {name: str(column.data_type) for name, column in columns.items()}
+
+
+def grain_of(model: str, folder: Path) -> tuple[str, ...]:
+    """The columns that tell the rows of a model apart, as its tests say."""
+    for node in _manifest(folder).nodes.values():
+        test = getattr(node, "test_metadata", None)
+        if test and getattr(node, "attached_node", None) == f"model.medallion.{model}":
+            if test.name == "unique":
+                return (str(test.kwargs["column_name"]),)
+            if test.name == "grain_is_unique":
+                return tuple(test.kwargs["columns"])
+    return ()
+
+
 def _where(folder: Path) -> list[str]:
     """The project, and folders for what dbt writes: the checkout may be read-only."""
     return [*_WHERE, "--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
@@ -108,11 +126,13 @@ def _failed(outcome: Any) -> MedallionError:
     texts = {_named(run): str(run.message or "") for run in _broken(outcome)}
     if not texts and outcome.exception:
         return known(outcome.exception)
-    return DbtError(
+    error = DbtError(
         "dbt could not build all models:",
         details=[f"{name}: {disclosed_text(text)}" for name, text in texts.items()],
         hint=next(filter(None, map(advice, texts.values())), _LOOK),
     )
+    error.models = {run.node.name: str(run.node.compiled_code or "") for run in _broken(outcome)}
+    return error
 
 
 def _broken(outcome: Any) -> Iterable[Any]:

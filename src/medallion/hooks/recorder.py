@@ -19,12 +19,12 @@ from kedro.pipeline.node import Node
 from medallion import events, foreign
 from medallion.dbt_project.results import Receipt
 from medallion.events import Event, TableWritten
+from medallion.gates.result import GateResult
 from medallion.hooks.current import Current
 from medallion.lake.writes import BuiltTable
 from medallion.masking import MASKED, Mask, is_secret_name
 from medallion.pipelines.bronze.nodes import OpenedBronze
 from medallion.planning.plan import RunPlan
-from medallion.quality.gate import GateResult
 from medallion.runs.audit.code import code_version, config_hash, git_sha
 from medallion.runs.folder import RunFolder
 from medallion.runs.journal import Journal, this_process
@@ -269,7 +269,7 @@ def _event_of(output: Any) -> Event | None:
         case Receipt():
             return events.LayerCounted(layer=output.layer, receipt=output.tables)
         case GateResult():
-            return events.GateDecided(layer=output.layer, result=output)
+            return events.GateDecided(layer=output.layer, result=output.as_json())
     return None
 
 

@@ -8,9 +8,9 @@ _KNOWN = "snapshots"
 _LAYERS = ("dims", "quarantine")
 
 
-def known_snapshots(lake: LakeInventory, dimension: str) -> dict[str, list[str]]:
+def known_snapshots(lake: LakeInventory, dimension: str) -> list[str]:
     """What the gate of the dimensions remembers of one: its snapshots and their rows put aside."""
-    return {_KNOWN: sorted(_standing(lake, dimension))}
+    return sorted(_standing(lake, dimension))
 
 
 def lost_snapshots(lake: LakeInventory, dimension: str) -> list[str]:

@@ -2,32 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from medallion.lake.inventory import LakeInventory
-from medallion.planning.request import RunRequest
-from medallion.quality.gate import (
+from medallion.gates.batch import Batch
+from medallion.gates.decision import GateDecision, decide
+from medallion.gates.layers import LAYERS, LayerGate
+from medallion.gates.ledger import Ledger
+from medallion.gates.measuring import measure
+from medallion.gates.reports import markdown
+from medallion.gates.reports.kept import KeptFile, as_text, quality_name, report_name
+from medallion.gates.result import (
     Due,
     Failure,
-    GateDecision,
     GateResult,
-    decide,
+    Json,
+    Shares,
     finding,
+    plain_row,
     result_of,
-    table_of,
 )
-from medallion.quality.ledger import due_tables, standing_failures, updated
-from medallion.quality.reports import markdown
-from medallion.quality.suites import Suite, Suites
-from medallion.quality.validating import Batch
+from medallion.gates.suites import Suites
+from medallion.lake.inventory import LakeInventory
+from medallion.planning.request import RunRequest
 
-# Makes the batches of the tables that are due.
-Measure = Callable[[Any, Sequence[tuple[Suite, Due]]], Iterable[Batch]]
+if TYPE_CHECKING:
+    import duckdb
+
+logger = logging.getLogger(__name__)
 
 # Runs that a trend looks back on.
 _REMEMBERED = 10
+# Rows of a measured relation that are kept for the reports.
+_KEPT_ROWS = 2000
+# What is counted by name, and is no failure.
+_RECORDED = {"reasons": "reasons to put rows aside", "nullified": "values made null"}
 
 
 @dataclass(frozen=True)
@@ -38,151 +49,172 @@ class Gatehouse:
         request: What was asked for.
         suites: The suites of all layers.
         lake: The lake.
-        before: The result of the run before, whose history goes on.
+        before: The result of the run before, whose history goes on; None if there is none.
     """
 
     request: RunRequest
     suites: Suites
     lake: LakeInventory
-    before: Mapping[str, Any] = field(default_factory=dict)
+    before: GateResult | None = None
 
 
-def validate_layer(
-    layer: str,
-    house: Gatehouse,
-    standing: Mapping[str, Mapping[str, str]],
-    measure: Measure,
-    findings: Sequence[Failure] = (),
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Checked:
+    """What a gate leaves behind.
+
+    Attributes:
+        result: What it has found.
+        report: The same for people; empty if it has looked at nothing, so the former stays.
+        ledger: On what its verdicts stand, for the next run.
+    """
+
+    result: GateResult
+    report: str
+    ledger: Ledger
+
+    def as_outputs(self) -> dict[str, object]:
+        """The outputs of a validation node."""
+        return {
+            "quality": self.result,
+            "quality_report": self.report,
+            "validated": self.ledger.as_json(),
+        }
+
+
+def validate_layer(gate: LayerGate, house: Gatehouse) -> Checked:
     """Validates what is new in a layer.
 
     Partitions on which a verdict stands are not looked at again; what failed of them still
     counts.
 
-    Args:
-        layer: The layer.
-        house: What every gate needs to know.
-        standing: Fingerprints of the partitions that stand, by table and value.
-        measure: Makes the batches of the tables that are due.
-        findings: What was found without a suite.
-
     Returns:
         The result, its report, and the ledger for the next run.
     """
-    ledger = house.lake.validated(layer) if _is_reported(layer, house.lake) else {}
-    due = due_tables(ledger, house.suites.of(layer), standing)
-    kept = standing_failures(ledger, due)
-    result = validate_due(layer, house, due, measure, standing=kept, findings=findings)
-    failures = result["quality"]["failures"]
-    return {**result, "validated": updated(ledger, due, standing, failures)}
+    layer, current = gate.layer, gate.current()
+    ledger = known_ledger(layer, house.lake)
+    due = ledger.due(house.suites.of(layer), current)
+    checked = validate_due(gate, house, due, ledger)
+    updated = checked.ledger.updated(due, current, checked.result.failures)
+    return replace(checked, ledger=updated)
 
 
-def _is_reported(layer: str, lake: LakeInventory) -> bool:
-    """Whether the reports of the verdicts are there; without them a verdict is given again."""
-    files = (lake.layout.quality_report(layer), lake.layout.quality_result(layer))
-    return all(file.is_file() and file.stat().st_size for file in files)
+def known_ledger(layer: str, lake: LakeInventory) -> Ledger:
+    """The verdicts that stand; without their reports, as they were written, they are given again.
+
+    Args:
+        layer: The layer.
+        lake: The lake.
+    """
+    ledger = Ledger.from_json(lake.validated(layer))
+    if not {report_name(layer), quality_name(layer)} <= ledger.reports.keys():
+        return Ledger()
+    changed = ledger.changed_reports(lake.layout.reports)
+    if changed:
+        found = "; ".join(changed)
+        logger.warning("Reports of the %s gate are not what it wrote: %s.", layer, found)
+    return Ledger() if changed else ledger
 
 
-def validate_due(
-    layer: str,
-    house: Gatehouse,
-    due: Sequence[Due],
-    measure: Measure,
-    *,
-    standing: Sequence[Failure] = (),
-    findings: Sequence[Failure] = (),
-) -> dict[str, Any]:
+def changed_reports(lake: LakeInventory) -> list[str]:
+    """Reports of all gates that are not what they wrote, with what is wrong, a line each."""
+    folder = lake.layout.reports
+    return [
+        f"{folder.name}/{line}"
+        for layer in LAYERS
+        for line in Ledger.from_json(lake.validated(layer)).changed_reports(folder)
+    ]
+
+
+def validate_due(gate: LayerGate, house: Gatehouse, due: Sequence[Due], ledger: Ledger) -> Checked:
     """Validates tables of a layer.
 
-    Returns:
-        The result and its report.
+    Args:
+        gate: The gate of the layer.
+        house: What every gate needs to know.
+        due: The tables, and their partitions.
+        ledger: What stands from earlier runs.
     """
-    mode = house.request.quality.mode
-    history = list(house.before.get("history", ()))
+    layer, mode, run_id = gate.layer, house.request.quality.mode, house.request.run_id
+    history = house.before.history if house.before else ()
+    findings, earlier = list(gate.findings()), ledger.kept(due)
     if not due:
-        result = {**result_of(layer, mode, [], [], standing, findings), "history": history}
-        return {"quality": with_earlier(result, house), "quality_report": ""}
-    from medallion.quality.relations import gate_connection
-    from medallion.quality.validating import validate
+        result = replace(result_of(layer, mode, [], [], earlier, findings), history=history)
+        return _checked(with_earlier(result, house), "", ledger)
+    from medallion.gates.gx.validating import validate
+    from medallion.gates.relations import gate_connection
 
-    spill = house.lake.lake.places.spill(house.request.run_id)
+    spill = house.lake.lake.places.spill(run_id)
     engine = house.request.engine
     with gate_connection(engine.memory_limit, engine.threads, spill) as connection:
-        chosen = [(house.suites.of(layer)[table.table], table) for table in due]
-        batches = list(measure(connection, chosen))
+        batches = list(measure(connection, gate, house.suites, due))
         validated = list(validate(connection, batches))
-        facts = {batch.relation: _facts(connection, batch) for batch in batches}
-    found = [*findings, *_recorded(layer, facts)]
-    result = {**result_of(layer, mode, due, validated, standing, found), "facts": facts}
-    result["history"] = [*history, *_shares(house.request.run_id, facts)][-_REMEMBERED:]
-    return {"quality": with_earlier(result, house), "quality_report": markdown(result)}
+        measures = {batch.relation: _kept_rows(connection, batch) for batch in batches}
+    findings += _recorded(layer, measures)
+    result = replace(
+        result_of(layer, mode, due, validated, earlier, findings, run_id),
+        measures=measures,
+        history=(*history, *_shares(run_id, measures))[-_REMEMBERED:],
+    )
+    return _checked(with_earlier(result, house), markdown(result), ledger)
 
 
-def with_earlier(result: Mapping[str, Any], house: Gatehouse) -> GateResult:
-    """The result with the suites that this run had no reason to look at, as they were last.
+def _checked(result: GateResult, report: str, ledger: Ledger) -> Checked:
+    """What is left behind; the ledger remembers the files as they are going to be."""
+    written = {quality_name(result.layer): KeptFile.of(as_text(result))}
+    if report:
+        written[report_name(result.layer)] = KeptFile.of(report)
+    return Checked(result, report, replace(ledger, reports={**ledger.reports, **written}))
 
-    Every suite says which run looked at it; `last` counts what came of all of them.
-    """
-    looked_at, run_id = set(result["tables"]), house.request.run_id
-    now = [{**s, "meta": {**s["meta"], "run_id": run_id}} for s in result["suites"]]
-    known = house.suites.of(str(result["layer"]))
+
+def with_earlier(result: GateResult, house: Gatehouse) -> GateResult:
+    """The result with the suites that this run had no reason to look at, as they were last."""
+    known = house.suites.of(result.layer)
     kept = [
         suite
-        for suite in house.before.get("suites", ())
-        if table_of(suite) in known and table_of(suite) not in looked_at
+        for suite in (house.before.suites if house.before else ())
+        if suite.table in known and suite.table not in result.tables
     ]
-    suites = sorted([*now, *kept], key=lambda suite: str(suite["suite_name"]))
-    counted = [suite["statistics"] for suite in suites]
-    last = {
-        "evaluated": sum(one["evaluated_expectations"] for one in counted),
-        "failed": sum(one["unsuccessful_expectations"] for one in counted),
-    }
-    return GateResult({**result, "suites": suites, "last": last})
+    suites = sorted([*result.suites, *kept], key=lambda suite: suite.name)
+    return replace(result, suites=tuple(suites))
 
 
-def gate(request: RunRequest, quality: Mapping[str, Any], lake: LakeInventory) -> GateDecision:
+def gate(request: RunRequest, quality: Mapping[str, object], lake: LakeInventory) -> GateDecision:
     """Lets the run go on, or stops it.
 
     Raises:
         GateError: Something failed that must not go further.
     """
-    report = lake.layout.quality_report(str(quality["layer"]))
-    return decide(quality, request.quality.mode, str(report))
+    result = GateResult.from_json(quality)
+    report = lake.layout.quality_report(result.layer)
+    return decide(result, request.quality.mode, str(report))
 
 
-def _recorded(layer: str, facts: Mapping[str, Any]) -> Iterable[Failure]:
+def _recorded(layer: str, measures: Mapping[str, Sequence[Json]]) -> Iterable[Failure]:
     """What was put aside or made null, by name: no failure, but part of every result."""
-    for relation, rows in facts.items():
+    for relation, rows in measures.items():
         table, _, subject = relation.rpartition("__")
         if rows and subject in _RECORDED:
-            counted = sum(row["row_count"] for row in rows)
+            counted = sum(count for row in rows if isinstance(count := row["row_count"], int))
             said = f"{counted:,} {_RECORDED[subject]}"
-            yield {**finding(layer, subject, table, "", said), "severity": "info", "examples": rows}
+            found = finding(layer, subject, table, "", said)
+            yield replace(found, severity="info", examples=tuple(rows))
 
 
-_RECORDED = {"reasons": "reasons to put rows aside", "nullified": "values made null"}
-
-
-def _shares(run_id: str, facts: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
+def _shares(run_id: str, measures: Mapping[str, Sequence[Json]]) -> Iterable[Shares]:
     """The share of quarantined rows by table, for the trend over the runs."""
     shares = {
-        relation.removesuffix("__measures"): rows[0]["quarantine_share"]
-        for relation, rows in facts.items()
-        if rows and rows[0].get("quarantine_share") is not None
+        relation.removesuffix("__measures"): share
+        for relation, rows in measures.items()
+        if rows and isinstance(share := rows[0].get("quarantine_share"), float)
     }
     if shares:
-        yield {"run_id": run_id, "shares": shares}
+        yield Shares(run_id, shares)
 
 
-def _facts(connection: Any, batch: Batch) -> list[dict[str, Any]]:
+def _kept_rows(connection: duckdb.DuckDBPyConnection, batch: Batch) -> list[Json]:
     """The rows of a measured relation, for the reports."""
     if batch.subject == "rows":
         return []
-    from medallion.quality.gate import plain
-
-    found = connection.execute(f"from {batch.relation} limit 2000")
+    found = connection.execute(f"from {batch.relation} limit {_KEPT_ROWS}")
     names = [column[0] for column in found.description]
-    return [
-        {name: plain(value) for name, value in zip(names, row, strict=True)}
-        for row in found.fetchall()
-    ]
+    return [plain_row(dict(zip(names, row, strict=True))) for row in found.fetchall()]

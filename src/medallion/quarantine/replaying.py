@@ -30,7 +30,7 @@ _Counts = Counter[tuple[str, str]]
 
 
 @dataclass(frozen=True)
-class Standing:
+class Stock:
     """What stands in quarantine, and behind it, at one moment.
 
     Attributes:
@@ -87,7 +87,7 @@ def _asked(request: RunRequest) -> Selection:
     return Selection(request.replay.tables, request.replay.reasons, request.window)
 
 
-def take_stock(lake: LakeInventory) -> Standing:
+def take_stock(lake: LakeInventory) -> Stock:
     """Counts what stands in quarantine, over all tables and days."""
     everything = check_selection(Selection(), lake)
     reasons: _Counts = Counter()
@@ -100,10 +100,10 @@ def take_stock(lake: LakeInventory) -> Standing:
         days = accepted(lake, table)
         counted = days if table in lake.spec.events else sorted(days)[-1:]
         good[table] = sum(days[day].rows for day in counted)
-    return Standing(reasons, good)
+    return Stock(reasons, good)
 
 
-def print_outcome(before: Standing, after: Standing, asked: Selection, console: Console) -> None:
+def print_outcome(before: Stock, after: Stock, asked: Selection, console: Console) -> None:
     """Prints rows by table and reason: before, what moved, what remains.
 
     Shown are the reasons asked for, and every other of which the replay changed the count.
@@ -126,7 +126,7 @@ def print_outcome(before: Standing, after: Standing, asked: Selection, console: 
     )
 
 
-def _reasons(before: Standing, after: Standing, table: str, asked: Selection) -> list[str]:
+def _reasons(before: Stock, after: Stock, table: str, asked: Selection) -> list[str]:
     """The reasons of a table that are shown, the most frequent first."""
     codes = {
         reason
@@ -146,7 +146,7 @@ def _is_asked(code: str, asked: Selection) -> bool:
     return not asked.reasons or any(is_kind_of(code, reason) for reason in asked.reasons)
 
 
-def _cells(before: Standing, after: Standing, table: str, reason: str) -> Iterable[str]:
+def _cells(before: Stock, after: Stock, table: str, reason: str) -> Iterable[str]:
     was, now = before.reasons[table, reason], after.reasons[table, reason]
     gained = after.accepted[table] - before.accepted[table]
     yield from (reason, f"{was:,}", f"{was - now:,}", f"{now:,}")

@@ -22,6 +22,7 @@ from medallion.events import (
     TableWritten,
     Warned,
 )
+from medallion.gates.result import GateResult
 
 _GATE_STEPS = ("validate", "gate")
 _OF_A_GATE = ("verdict", "mode", "success", "evaluated", "failed", "failures", "standing")
@@ -89,7 +90,7 @@ class RunRecord:
     steps: dict[str, StepRecord] = field(default_factory=dict)
     written: list[TableWritten] = field(default_factory=list)
     receipts: dict[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
-    gates: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    gates: dict[str, GateResult] = field(default_factory=dict)
     warnings: dict[str, int] = field(default_factory=dict)
     ended: RunEnded | None = None
 
@@ -187,7 +188,7 @@ class RunRecord:
             "enriched": self.enriched,
             "gates": {
                 layer: {
-                    **{name: gate[name] for name in _OF_A_GATE},
+                    **{name: kept for name, kept in gate.as_json().items() if name in _OF_A_GATE},
                     "seconds": round(self.gate_seconds(layer), 3),
                 }
                 for layer, gate in self.gates.items()
@@ -218,7 +219,7 @@ class RunRecord:
             case LayerCounted():
                 self.receipts[event.layer] = event.receipt
             case GateDecided():
-                self.gates[event.layer] = event.result
+                self.gates[event.layer] = GateResult.from_json(event.result)
             case Warned():
                 self.warnings[event.message] = self.warnings.get(event.message, 0) + 1
             case RunEnded():

@@ -61,11 +61,11 @@ def _print_part(record: RunRecord, console: Console) -> None:
 
 def _print_whole(record: RunRecord, around: Surroundings, console: Console) -> None:
     console.print(_table(record))
-    failed = sum(int(gate["failed"]) for gate in record.gates.values())
-    checks = sum(int(gate["evaluated"]) for gate in record.gates.values())
-    standing = sum(len(gate["standing"]) for gate in record.gates.values())
+    failed = sum(gate.failed for gate in record.gates.values())
+    checks = sum(gate.evaluated for gate in record.gates.values())
+    still = sum(len(gate.earlier_failures) for gate in record.gates.values())
     verdict = f"{failed} of {checks} checks warned" if failed else f"all {checks} checks passed"
-    earlier = f"; {standing} of earlier runs still warn" if standing else ""
+    earlier = f"; {still} of earlier runs still warn" if still else ""
     console.print(f"{verdict}{earlier}; {record.seconds:.1f} s in all.")
     console.print(f"Where to look next: {', '.join(_places(record, around))}", soft_wrap=True)
 

@@ -14,6 +14,10 @@ from pydantic import ValidationError
 from medallion.errors import SpecError
 from medallion.spec.models import Spec
 
+# Levels of YAML that anybody writes are fewer than ten.
+_DEEPEST = 200
+_MANY_BRACKETS = 1000
+
 
 def load_spec(path: str | Path) -> Spec:
     """Reads a spec file; the same unchanged file is parsed once per process.
@@ -88,9 +92,38 @@ def read_yaml(text: str) -> Any:
     """Reads YAML safely and without surprises; see `_Loader`.
 
     Raises:
-        yaml.YAMLError: It is none, or repeats a key.
+        yaml.YAMLError: It is none, repeats a key, is nested beyond reason, or has a tag that
+            does not fit its value.
     """
-    return yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
+    if _may_nest_deeply(text):
+        _refuse_deep(text)
+    try:
+        return yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
+    # What PyYAML lets out where a tag does not fit, as in `!!int five` or `!!map [1]`.
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        raise yaml.YAMLError("a tag such as !!int stands before a value of another kind") from error
+
+
+def _may_nest_deeply(text: str) -> bool:
+    """Whether a text could be nested deeply, by a look that is cheap."""
+    brackets = text.count("[") + text.count("{")
+    longest = max(
+        (len(line) - len(line.lstrip()) + line.count("- ") + line.count("? "))
+        for line in [*text.splitlines(), ""]
+    )
+    return brackets > _MANY_BRACKETS or longest > _DEEPEST
+
+
+def _refuse_deep(text: str) -> None:
+    """Stops before the parser in C does: it recurses, and would end the process."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > _DEEPEST:
+            raise yaml.YAMLError(f"it is nested more than {_DEEPEST} levels deep")
 
 
 def yaml_problem(error: yaml.YAMLError) -> str:
@@ -99,6 +132,8 @@ def yaml_problem(error: yaml.YAMLError) -> str:
     mark = getattr(error, "problem_mark", None)
     if problem and "stands" in problem:
         return str(problem)
+    if "anchor" in str(getattr(error, "context", "")):
+        problem = "an anchor, `&name`, stands twice"
     where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
     return f"it is not valid YAML ({problem or ' '.join(str(error).split())}{where})"
 

@@ -15,15 +15,15 @@ _WORD = re.compile(r"[a-z][a-z0-9_]*")
 
 def reason_codes(spec: Spec, table: str) -> tuple[str, ...]:
     """Every code that a row of the table can carry, in the order in which rows carry them."""
-    facts, columns = spec.tables[table], spec.contract(table)
-    referring = {fk.column for fk in facts.foreign_keys}
-    duplicate = [f"duplicate:{'+'.join(facts.key)}"] if facts.kind == "event" else []
+    declared, columns = spec.tables[table], spec.contract(table)
+    referring = {fk.column for fk in declared.foreign_keys}
+    duplicate = [f"duplicate:{'+'.join(declared.key)}"] if declared.kind == "event" else []
     checked = [(name, column.check) for name, column in columns.items() if column.check]
     return (
-        *(f"{check}:{name}" for name in facts.required for check in ("missing", "ambiguous")),
-        *(f"unparseable:{name}" for name in facts.required),
+        *(f"{check}:{name}" for name in declared.required for check in ("missing", "ambiguous")),
+        *(f"unparseable:{name}" for name in declared.required),
         *(f"{code}:{name}" for name, check in checked for code in (check, "too_large")),
-        *(f"rule:{name}" for name in facts.rules),
+        *(f"rule:{name}" for name in declared.rules),
         *(f"rule:implausible_date:{name}" for name, column in columns.items() if column.plausible),
         *(f"fk:{name}" for name in columns if name in referring),
         *duplicate,

@@ -62,13 +62,13 @@ class _Search:
 
     def _superseded(self, table: str) -> None:
         """Older accepted rows with a key that the window now holds."""
-        standing = self._outside(self._lake.base(table), f"base/{table}", table)
+        current = self._outside(self._lake.base(table), f"base/{table}", table)
         staged = self._staged(table)
-        if standing and staged:
+        if current and staged:
             key = self._spec.tables[table].key
             self._relation("wanted", scan(staged, key))
             columns = {column: column for column in key}
-            self._found[table] |= days_holding(self._connection, standing, columns, "wanted")
+            self._found[table] |= days_holding(self._connection, current, columns, "wanted")
 
     def _keys_gone(self, table: str) -> bool:
         """Lists the keys that stood in the window's partitions and stand there no more."""

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medallion.dbt_project.results import Receipt
 from medallion.errors import GateError
+from medallion.gates.decision import GateDecision
+from medallion.gates.layers.base_silver import BaseSilverGate
+from medallion.gates.result import GateResult
+from medallion.gates.suites import Suites
 from medallion.lake.bronze import BronzeInventory, BronzePartition
 from medallion.lake.commits import Commit
 from medallion.lake.facts import event_bounds, referred_days
 from medallion.lake.inventory import LakeInventory
-from medallion.lake.manifest import fingerprint
 from medallion.lake.writes import StagedWrite
 from medallion.pipelines.base_silver.affected import affected_partitions
 from medallion.pipelines.bronze.nodes import OpenedBronze
@@ -22,11 +25,6 @@ from medallion.pipelines.gates import Gatehouse, validate_layer
 from medallion.pipelines.staging import engine_settings, publish_staged
 from medallion.planning.plan import RunPlan
 from medallion.planning.request import RunRequest
-from medallion.quality.gate import Due, GateDecision
-from medallion.quality.measuring import Measurer
-from medallion.quality.relations import view_lake
-from medallion.quality.suites import Suite, Suites
-from medallion.quality.validating import Batch
 from medallion.spec import BRONZE_DAY, INGESTION_DAY, Spec
 
 if TYPE_CHECKING:
@@ -206,31 +204,11 @@ def _outputs(spec: Spec, commit: Commit | None, receipt: Receipt) -> dict[str, A
 def validate(
     request: RunRequest,
     receipt: Receipt,
-    spec: Spec,
     suites: Suites,
     lake: LakeInventory,
-    before: dict[str, Any],
-) -> dict[str, Any]:
+    before: GateResult | None,
+) -> dict[str, object]:
     """Validates the partitions that no verdict stands on."""
     nullified = {row["table"]: row["nullified"] for row in receipt.tables}
-
-    def measure(connection: Any, tables: Sequence[tuple[Suite, Due]]) -> Iterable[Batch]:
-        view_lake(connection, spec, lake, [suite for suite, _ in tables])
-        measurer = Measurer(connection, spec, suites.models)
-        for suite, due in tables:
-            yield from measurer.events(suite, due, lake, nullified.get(suite.table))
-
-    standing = {name: _stamps(lake, name) for name in spec.events}
     house = Gatehouse(request, suites, lake, before)
-    return validate_layer("base_silver", house, standing, measure)
-
-
-def _stamps(lake: LakeInventory, table: str) -> dict[str, str]:
-    """A fingerprint of what became of each day: accepted, put aside, and made from what."""
-    accepted, aside = lake.base(table), lake.quarantine(table)
-    return {
-        str(day): fingerprint(
-            [[m.content_hash, m.counts] for m in (accepted.get(day), aside.get(day)) if m]
-        )
-        for day in sorted({*accepted, *aside})
-    }
+    return validate_layer(BaseSilverGate(suites.declared, lake, nullified), house).as_outputs()

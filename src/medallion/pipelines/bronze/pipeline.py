@@ -32,7 +32,7 @@ def create_pipeline() -> Pipeline:
                     "lake",
                     "quality_before",
                 ],
-                {name: name for name in ("quality", "quality_report")},
+                {name: name for name in ("quality", "quality_report", "validated")},
                 name="validate",
                 tags="gate",
             ),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
 from medallion.dbt_project.results import Receipt
+from medallion.gates.layers.dims import DimsGate
+from medallion.gates.result import GateResult
+from medallion.gates.suites import Suites
 from medallion.lake.inventory import LakeInventory
-from medallion.lake.manifest import fingerprint
 from medallion.lake.snapshots import known_snapshots
 from medallion.lake.writes import StagedWrite
 from medallion.pipelines.bronze.nodes import OpenedBronze
@@ -16,10 +19,6 @@ from medallion.pipelines.gates import Gatehouse, validate_layer
 from medallion.pipelines.staging import publish_staged
 from medallion.planning.plan import PlannedDimension, RunPlan
 from medallion.planning.request import RunRequest
-from medallion.quality.gate import Due, Failure, finding
-from medallion.quality.measuring import Measurer
-from medallion.quality.suites import Suite, Suites
-from medallion.quality.validating import Batch
 from medallion.spec import Spec
 
 LAYERS = ("dims", "keys", "quarantine")
@@ -105,47 +104,13 @@ def _build(
 def validate(
     request: RunRequest,
     receipt: Receipt,
-    spec: Spec,
     suites: Suites,
     lake: LakeInventory,
-    before: dict[str, Any],
-) -> dict[str, Any]:
+    before: GateResult | None,
+) -> dict[str, object]:
     """Validates the newest snapshots that no verdict stands on."""
     nullified = {row["table"]: row["nullified"] for row in receipt.tables}
-
-    def measure(connection: Any, tables: Sequence[tuple[Suite, Due]]) -> Iterable[Batch]:
-        measurer = Measurer(connection, spec, suites.models)
-        for suite, _ in tables:
-            yield from measurer.dimension(suite, lake, nullified.get(suite.table))
-
-    standing = {name: _standing(lake, name) for name in spec.dimensions}
     house = Gatehouse(request, suites, lake, before)
-    result = validate_layer("dims", house, standing, measure, list(_keys_left(spec, lake)))
-    ledger = {
-        name: {**entry, **known_snapshots(lake, name)}
-        for name, entry in result["validated"].items()
-    }
-    return {**result, "validated": ledger}
-
-
-def _keys_left(spec: Spec, lake: LakeInventory) -> Iterable[Failure]:
-    """Keys that are known and have left Bronze: no failure, but something to be told."""
-    for name in spec.dimensions:
-        newest = lake.newest_snapshot(name)
-        left = newest.counts.get("keys_left", 0) if newest else 0
-        if left:
-            said = (
-                f"{left:,} known {'key is' if left == 1 else 'keys are'} no longer in Bronze:"
-                " rows that refer to them stay, without their attributes"
-            )
-            yield {**finding("dims", "keys_left", name, "", said), "severity": "info"}
-
-
-def _standing(lake: LakeInventory, name: str) -> dict[str, str]:
-    """The newest snapshot; its absence is something to be validated, too."""
-    newest = lake.newest_snapshot(name)
-    if newest is None:
-        return {"": ""}
-    put_aside = lake.lake.partitions(f"quarantine/{name}").get(newest.value)
-    aside = put_aside.content_hash if put_aside else ""
-    return {newest.value: fingerprint([newest.content_hash, newest.counts, aside])}
+    checked = validate_layer(DimsGate(suites.declared, lake, nullified), house)
+    known = {name: known_snapshots(lake, name) for name in checked.ledger.tables}
+    return replace(checked, ledger=checked.ledger.with_snapshots(known)).as_outputs()

@@ -29,7 +29,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.validate,
-                ["params:run", "receipt", "spec", "suites", "lake", "quality_before"],
+                ["params:run", "receipt", "suites", "lake", "quality_before"],
                 {name: name for name in ("quality", "quality_report", "validated")},
                 name="validate",
                 tags="gate",

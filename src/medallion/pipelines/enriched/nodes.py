@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from typing import Any
 
 import polars as pl
 
 from medallion.errors import StepError
+from medallion.gates.decision import GateDecision
+from medallion.gates.layers.enriched import EnrichedGate
+from medallion.gates.result import GateResult
+from medallion.gates.suites import Suites
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.manifest import fingerprint
 from medallion.lake.writes import FrameWrite
@@ -24,11 +28,6 @@ from medallion.planning.incremental import (
 )
 from medallion.planning.plan import RunPlan
 from medallion.planning.request import RunRequest
-from medallion.quality.gate import Due, GateDecision
-from medallion.quality.measuring import Measurer
-from medallion.quality.relations import view_lake
-from medallion.quality.suites import Suite, Suites
-from medallion.quality.validating import Batch
 from medallion.spec import INGESTION_DAY, Spec
 from medallion.spec.reach import Values
 
@@ -164,31 +163,16 @@ def _batches(planned: PlannedTransform, enriched_plan: EnrichedPlan) -> Iterable
 def validate(
     request: RunRequest,
     enriched_plan: EnrichedPlan,
-    spec: Spec,
     suites: Suites,
     lake: LakeInventory,
-    before: dict[str, Any],
+    before: GateResult | None,
     **tables: pl.LazyFrame,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Validates the days that no verdict stands on.
 
     Raises:
         StepError: A table that this run has planned is not made yet.
     """
     _check_made("validate", request, enriched_plan, lake, tables)
-
-    def measure(connection: Any, due: Sequence[tuple[Suite, Due]]) -> Iterable[Batch]:
-        view_lake(connection, spec, lake, [suite for suite, _ in due])
-        measurer = Measurer(connection, spec, suites.models)
-        for suite, table in due:
-            yield from measurer.enriched(suite, table, lake)
-
-    standing = {
-        name: {
-            value: manifest.content_hash
-            for value, manifest in lake.lake.partitions(f"enriched/{name}").items()
-        }
-        for name in spec.transforms
-    }
     house = Gatehouse(request, suites, lake, before)
-    return validate_layer("enriched", house, standing, measure)
+    return validate_layer(EnrichedGate(suites.declared, lake), house).as_outputs()

@@ -57,7 +57,6 @@ def create_pipeline() -> Pipeline:
                 {
                     "request": "params:run",
                     "enriched_plan": "plan",
-                    "spec": "spec",
                     "suites": "suites",
                     "lake": "lake",
                     "before": "quality_before",

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from medallion.datasets.warehouse import Warehouse
 from medallion.dbt_project.results import BuildResult, Receipt
+from medallion.gates.layers.gold import GoldGate
+from medallion.gates.result import GateResult
+from medallion.gates.suites import Suites
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.manifest import Origin, PartitionManifest, fingerprint
 from medallion.lake.writes import BuiltTable
 from medallion.pipelines.gates import Gatehouse, validate_layer
 from medallion.pipelines.staging import engine_settings
 from medallion.planning.request import RunRequest
-from medallion.quality.gate import Due
-from medallion.quality.measuring import Measurer
-from medallion.quality.relations import view_lake, view_warehouse
-from medallion.quality.suites import Suite, Suites
-from medallion.quality.validating import Batch
 from medallion.spec import Spec
 
 _CODE = "code"
@@ -81,24 +79,12 @@ def _origin(partitions: Mapping[str, PartitionManifest]) -> Origin:
 def validate(
     request: RunRequest,
     receipt: Receipt,
-    spec: Spec,
     suites: Suites,
     lake: LakeInventory,
     warehouse: Warehouse,
-    before: dict[str, Any],
-) -> dict[str, Any]:
+    before: GateResult | None,
+) -> dict[str, object]:
     """Validates the marts, unless a verdict stands on them."""
-    rows = {row["table"]: row["accepted"] for row in receipt.tables}
-
-    def measure(connection: Any, due: Sequence[tuple[Suite, Due]]) -> Iterable[Batch]:
-        view_lake(connection, spec, lake, [suite for suite, _ in due])
-        view_warehouse(connection, warehouse.path, suites.models)
-        counted = warehouse.values({t.table: f"select count(*) from gold.{t.table}"
-                                    for _, t in due})  # fmt: skip
-        measurer = Measurer(connection, spec, suites.models)
-        for suite, table in due:
-            yield from measurer.gold(suite, rows.get(table.table, counted[table.table]))
-
-    standing = {model: {"": warehouse.made_from("gold")} for model in suites.models}
+    built = {row["table"]: row["accepted"] for row in receipt.tables}
     house = Gatehouse(request, suites, lake, before)
-    return validate_layer("gold", house, standing, measure)
+    return validate_layer(GoldGate(suites.declared, lake, warehouse, built), house).as_outputs()

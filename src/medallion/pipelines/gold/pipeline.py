@@ -42,7 +42,6 @@ def create_pipeline() -> Pipeline:
                 [
                     "params:run",
                     "receipt",
-                    "spec",
                     "suites",
                     "lake",
                     "file",

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from medallion.dbt_project.results import Receipt
+from medallion.gates.decision import GateDecision, grouped, line
+from medallion.gates.result import Failure, GateResult
 from medallion.planning.plan import RunPlan
-from medallion.quality.gate import Failure, GateDecision, grouped, is_told, line
 
 
 def describe(
@@ -16,16 +17,16 @@ def describe(
     base_silver: Receipt,
     gold: Receipt,
     gold_passed: GateDecision,  # noqa: ARG001
-    *gates: Mapping[str, Any],
+    *gates: Mapping[str, object],
 ) -> str:
     """Writes the run report in Markdown: verdict, plan, rows, reasons, findings."""
     told = [
         failure
         for gate in gates
-        for failure in (*gate["failures"], *gate["standing"])
-        if is_told(failure)
+        for failure in GateResult.from_json(gate).every_failure
+        if failure.is_told
     ]
-    failed = [failure for failure in told if failure["severity"] != "info"]
+    failed = [failure for failure in told if failure.matters]
     verdict = f"{len(failed)} checks failed" if failed else "all checks passed"
     lines = [
         f"# Run report: {verdict}",
@@ -81,7 +82,7 @@ def _failures(failed: Sequence[Failure]) -> Iterable[str]:
     yield "## What the gates found"
     yield ""
     for failure in grouped(failed):
-        yield f"- {failure['layer']}/{line(failure)} ({failure['severity']})"
+        yield f"- {failure.layer}/{line(failure)} ({failure.severity})"
     yield ""
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from medallion.datasets.warehouse import Warehouse
+from medallion.gates.decision import GateDecision
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.manifest import fingerprint
 from medallion.lake.views import lake_views
-from medallion.quality.gate import GateDecision
 from medallion.runs.audit.trail import AuditTrail
 from medallion.spec import Spec
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from medallion.events import TableWritten
+from medallion.gates.result import GateResult
 from medallion.lake.manifest import PartitionManifest
 from medallion.runs.audit.record import AuditRecord
 from medallion.runs.record import StepRecord
@@ -22,9 +23,9 @@ _LAYERS = {
     _QUARANTINE: _QUARANTINE,
 }
 _WITH_QUARANTINE = ("base_silver", "dims")
-Standing = Callable[[str], Mapping[str, PartitionManifest]]
+ManifestsOf = Callable[[str], Mapping[str, PartitionManifest]]
 Receipts = Mapping[str, Sequence[Mapping[str, Any]]]
-Gates = Mapping[str, Mapping[str, Any]]
+Gates = Mapping[str, GateResult]
 
 
 def of_table(
@@ -102,7 +103,7 @@ def of_partition(
 def completed(
     run: AuditRecord,
     records: Sequence[AuditRecord],
-    standing: Standing,
+    manifests_of: ManifestsOf,
     receipts: Receipts,
     gates: Gates,
 ) -> Iterator[AuditRecord]:
@@ -111,14 +112,14 @@ def completed(
     Args:
         run: What is known of the run.
         records: The records as they were made when tables were saved.
-        standing: The manifests of a table of the lake, such as `base/orders`.
+        manifests_of: The manifests of a table of the lake, such as `base/orders`.
         receipts: What the layers say they did, a row for each table.
         gates: The results of the gates, by layer.
     """
     marts = {row["table"]: int(row["accepted"]) for row in receipts.get("gold", ())}
     others = [one for one in records if one.layer not in (*_WITH_QUARANTINE, _QUARANTINE)]
-    for record in (*_silver(run, records, standing, receipts), *others):
-        held, failed = _checks(gates.get(str(record.layer), {}), str(record.table_name))
+    for record in (*_silver(run, records, manifests_of, receipts), *others):
+        held, failed = _checks(gates.get(str(record.layer)), str(record.table_name))
         judged = replace(record, quality_checks_passed=held, quality_failures=failed)
         if record.layer != "gold":
             yield judged
@@ -127,15 +128,15 @@ def completed(
 
 
 def _silver(
-    run: AuditRecord, records: Sequence[AuditRecord], standing: Standing, receipts: Receipts
+    run: AuditRecord, records: Sequence[AuditRecord], manifests_of: ManifestsOf, receipts: Receipts
 ) -> Iterator[AuditRecord]:
     """One record for each partition and what was put aside of it."""
     told = {_place(one): one for one in records if one.layer in _WITH_QUARANTINE}
     for aside in records:
         if aside.layer == _QUARANTINE and _place(aside) not in told:
-            told[_place(aside)] = _accepted_beside(aside, standing)
+            told[_place(aside)] = _accepted_beside(aside, manifests_of)
     for row in receipts.get("base_silver", ()):
-        accepted = standing(f"base/{row['table']}")
+        accepted = manifests_of(f"base/{row['table']}")
         for day in row["partitions"]:
             if (row["table"], day) not in told and day in accepted:
                 node = replace(run, node="base_silver.score")
@@ -143,15 +144,17 @@ def _silver(
                     node, f"base/{row['table']}", accepted[day], "unchanged"
                 )
     for record in told.values():
-        manifest = standing(f"{_QUARANTINE}/{record.table_name}").get(str(record.partition_value))
+        manifest = manifests_of(f"{_QUARANTINE}/{record.table_name}").get(
+            str(record.partition_value)
+        )
         yield replace(record, quarantine_rows=manifest.rows if manifest else 0)
 
 
-def _accepted_beside(aside: AuditRecord, standing: Standing) -> AuditRecord:
+def _accepted_beside(aside: AuditRecord, manifests_of: ManifestsOf) -> AuditRecord:
     """The accepted rows of a partition of which only the rows put aside have changed."""
     folder = "base" if aside.partition_key == INGESTION_DAY else "dims"
     path = f"{folder}/{aside.table_name}"
-    manifest = standing(path).get(str(aside.partition_value))
+    manifest = manifests_of(path).get(str(aside.partition_value))
     if manifest:
         return of_partition(aside, path, manifest, "written")
     return replace(
@@ -181,16 +184,11 @@ def table_counts(records: Sequence[AuditRecord]) -> dict[str, dict[str, int]]:
     return counts
 
 
-def _checks(gate: Mapping[str, Any], table: str) -> tuple[int | None, int | None]:
+def _checks(gate: GateResult | None, table: str) -> tuple[int | None, int | None]:
     """Expectations of a table that held, and that did not; null where it was not looked at."""
-    suites = [
-        suite["statistics"]
-        for suite in gate.get("suites", ())
-        if suite["suite_name"].split(".")[1] == table and table in gate["tables"]
-    ]
+    if gate is None or table not in gate.tables:
+        return None, None
+    suites = [suite for suite in gate.suites if suite.table == table]
     if not suites:
         return None, None
-    return (
-        sum(int(one["successful_expectations"]) for one in suites),
-        sum(int(one["unsuccessful_expectations"]) for one in suites),
-    )
+    return sum(suite.succeeded for suite in suites), sum(suite.failed for suite in suites)

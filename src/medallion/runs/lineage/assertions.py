@@ -1,34 +1,28 @@
-"""From a gate's result to OpenLineage's assertions."""
+"""From what a gate has found to OpenLineage's assertions."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
+from medallion.gates.result import Failure
 from medallion.runs.lineage.client import Assertion
 
-_STOPPING = ("blocking", "critical", "error")
 _ALL = "all_checks"
 
 
-def assertions_of(quality: Mapping[str, Any]) -> dict[str, list[Assertion]]:
-    """The checks of a gate by table.
+def assertions_of(failures: Iterable[Failure]) -> dict[str, list[Assertion]]:
+    """The checks that failed, each once, by table.
 
-    What a check has observed stays out: it may quote values. Checks that passed are named
-    only if the result names them.
+    What a check has observed stays out: it may quote values.
     """
-    found: dict[tuple[str, str, str | None], Assertion] = {}
-    for check in _checks(quality):
-        table = str(check.get("table") or "").rpartition(".")[2].rpartition("/")[2]
-        name = str(check.get("name") or check.get("expectation") or "check")
-        column = check.get("column")
-        key = (table, name, str(column) if column else None)
-        severity = "error" if check.get("severity") in _STOPPING else "warn"
-        succeeded = bool(check.get("success", False))
-        known = found.setdefault(key, Assertion(name, True, key[2], severity=severity))
-        known.success = known.success and succeeded
+    found: dict[tuple[str, str], Assertion] = {}
+    for failure in failures:
+        if failure.matters:
+            severity = "error" if failure.severity == "critical" else "warn"
+            made = Assertion(failure.name, False, severity=severity)
+            found.setdefault((failure.table, failure.name), made)
     by_table: dict[str, list[Assertion]] = {}
-    for (table, _, _), assertion in found.items():
+    for (table, _), assertion in found.items():
         by_table.setdefault(table, []).append(assertion)
     return by_table
 
@@ -38,12 +32,3 @@ def of_table(assertions: Mapping[str, list[Assertion]], table: str) -> list[Asse
     named = assertions.get(table, [])
     passed = all(assertion.success for assertion in named)
     return [Assertion(_ALL, passed), *named]
-
-
-def _checks(quality: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
-    for kind in ("checks", "results", "failures"):
-        listed = quality.get(kind)
-        if isinstance(listed, list):
-            checks = [check for check in listed if isinstance(check, Mapping)]
-            return [check for check in checks if check.get("severity") != "info"]
-    return []

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from medallion.events import Event, PlanMade, RunStarted
+from medallion.gates.result import GateResult
 from medallion.runs.audit.record import AuditRecord
 from medallion.runs.audit.recording import completed, of_table, table_counts
 from medallion.runs.record import RunRecord, compiled
@@ -129,9 +130,14 @@ def _end_of(record: RunRecord) -> dict[str, Any]:
     return {"ended_at": _text(record.ended.at), "seconds": round(record.seconds, 3)}
 
 
-def _verdict(gate: Mapping[str, Any]) -> dict[str, Any]:
-    told = {name: gate[name] for name in ("verdict", "mode", "evaluated", "failed")}
-    return {**told, "standing": len(gate["standing"])}
+def _verdict(gate: GateResult) -> dict[str, str | int]:
+    return {
+        "verdict": gate.verdict,
+        "mode": gate.mode,
+        "evaluated": gate.evaluated,
+        "failed": gate.failed,
+        "standing": len(gate.earlier_failures),
+    }
 
 
 def _text(at: datetime | None) -> str | None:

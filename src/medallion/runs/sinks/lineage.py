@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from importlib.metadata import version
@@ -20,6 +20,7 @@ from medallion.events import (
     StepStarted,
     TableWritten,
 )
+from medallion.gates.result import GateResult
 from medallion.runs.record import RunRecord
 from medallion.runs.retention import keep_newest
 from medallion.runs.sinks.sink import CUT_SHORT, Sink, Surroundings
@@ -48,7 +49,7 @@ class LineageSink(Sink):
         self._running: dict[str, StepStarted] = {}
         self._written: dict[str, TableWritten] = {}
         self._counted: dict[str, int] = {}
-        self._gates: dict[str, Mapping[str, Any]] = {}
+        self._gates: dict[str, GateResult] = {}
         self._known: dict[str, Touched | None] = {}
 
     @property
@@ -77,7 +78,7 @@ class LineageSink(Sink):
                     f"{event.layer}.{row['table']}": int(row["accepted"]) for row in event.receipt
                 }
             case GateDecided():
-                self._gates[event.layer] = event.result
+                self._gates[event.layer] = GateResult.from_json(event.result)
             case StepFinished():
                 started = self._running.pop(event.step)
                 state = "FAIL" if event.error else "COMPLETE"
@@ -230,13 +231,13 @@ class LineageSink(Sink):
         from medallion.runs.lineage.assertions import assertions_of, of_table
 
         layer = step.partition(".")[0]
-        gate = self._gates.get(layer, {})
-        is_gate = f"{layer}.quality" in written and bool(gate.get("evaluated"))
-        checked = [f"{layer}.{table}" for table in gate["tables"]] if is_gate else []
-        found = assertions_of(gate) if is_gate else {}
+        gate = self._gates.get(layer) if f"{layer}.quality" in written else None
+        looked_at = gate.tables if gate and gate.evaluated else ()
+        checked = [f"{layer}.{table}" for table in looked_at]
+        found = assertions_of(gate.failures) if gate else {}
         for name in (*read, *checked):
             touched = self._named(name)
-            if touched and is_gate and name in checked:
+            if touched and name in checked:
                 touched = replace(touched, assertions=of_table(found, name.partition(".")[2]))
             if touched:
                 yield touched

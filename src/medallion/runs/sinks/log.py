@@ -22,6 +22,7 @@ from medallion.events import (
     Warned,
     announce,
 )
+from medallion.gates.result import GateResult
 from medallion.masking import Mask
 from medallion.runs.record import RunRecord
 from medallion.runs.retention import keep_newest
@@ -104,7 +105,7 @@ class LogSink(Sink):
             case LayerCounted():
                 _write_receipt(event.layer, event.receipt)
             case GateDecided():
-                _write_gate(event.layer, event.result)
+                _write_gate(GateResult.from_json(event.result))
             case Progress():
                 _write_progress(event)
 
@@ -338,18 +339,23 @@ def _write_receipt(layer: str, receipt: Iterable[Mapping[str, Any]]) -> None:
             )
 
 
-def _write_gate(layer: str, result: Mapping[str, Any]) -> None:
-    failed, evaluated = result.get("failed", 0), result.get("evaluated", 0)
+def _write_gate(gate: GateResult) -> None:
     _journal.info(
-        "%s gate: %s of %s checks failed.", layer, failed, evaluated, extra={"layer": layer}
+        "%s gate: %s of %s checks failed.",
+        gate.layer,
+        gate.failed,
+        gate.evaluated,
+        extra={"layer": gate.layer},
     )
-    for failure in result.get("failures", []):
-        extra = {"layer": layer, "table": failure.get("table")}
-        partition = failure.get("partition") or None
+    for failure in gate.failures:
         _journal.debug(
             "%s gate: %s failed (%s).",
-            layer,
-            failure.get("name"),
-            failure.get("severity"),
-            extra={**extra, "partition": partition},
+            gate.layer,
+            failure.name,
+            failure.severity,
+            extra={
+                "layer": gate.layer,
+                "table": failure.table,
+                "partition": failure.partition or None,
+            },
         )

@@ -20,7 +20,7 @@ class PageSink(Sink):
         Document.at(layout.run_report).write(record.as_json())
         if record.did_nothing and record.status == "succeeded":
             return
-        from medallion.quality.reports.page import page
+        from medallion.gates.reports.page import page
 
         content = page(record.as_json(), record.gates)
         Document.at(layout.run_page(self._around.file_name)).write_text(content)

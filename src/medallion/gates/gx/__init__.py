@@ -1,0 +1,1 @@
+"""What of the gates touches Great Expectations."""

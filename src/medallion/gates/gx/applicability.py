@@ -1,0 +1,213 @@
+"""What of Great Expectations can work here, by the types of the columns; known before any run.
+
+Great Expectations asks DuckDB, and the types of all columns are declared. So what needs another
+engine, compares a date with a number or looks for a pattern in an amount is refused when the
+suite is read, with what to write instead.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from medallion.gates.declared import Types
+from medallion.gates.expectation import Arguments
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+_QUERY = "write an unexpected_rows_expectation, whose query finds the rows that should not be"
+_TYPES = "the gate compares all types with the declared ones (schema_differences), so leave it out"
+_INSTEAD = {
+    "expect_query_results_to_match_comparison": f"it needs a data source of its own; {_QUERY}",
+    "expect_table_row_count_to_equal_other_table": f"it sees the table of the suite only; {_QUERY}",
+    "expect_column_type_to_be": f"it does not know DuckDB's types; {_TYPES}",
+    "expect_column_values_to_be_of_type": f"it does not know DuckDB's types; {_TYPES}",
+    "expect_column_values_to_be_in_type_list": f"it does not know DuckDB's types; {_TYPES}",
+}
+_NUMBERS_ONLY = ("_mean_", "_median_", "_stdev_", "_sum_", "_z_scores_", "_outliers", "_quantile_")
+_TEXT_ONLY = ("_regex", "_like_pattern", "_value_lengths_")
+_OF_THE_VALUES = (
+    "expect_column_values_to_be_between", "expect_column_max_to_be_between",
+    "expect_column_min_to_be_between",
+)  # fmt: skip
+_PAIRS = ("pair_values_to_be_equal", "_a_to_be_greater_than_b", "multicolumn_values_to_be_equal",
+          "unique_within_record")  # fmt: skip
+_NEEDED = {
+    "expect_column_kl_divergence_to_be_less_than": ("partition_object", "threshold"),
+    "expect_column_values_to_match_regex": ("regex",),
+    "expect_column_values_to_not_match_regex": ("regex",),
+    "expect_table_columns_to_match_ordered_list": ("column_list",),
+    "expect_table_columns_to_match_set": ("column_set",),
+}
+_MAPPINGS = ("quantile_ranges", "partition_object", "row_condition")
+_COLUMN = re.compile(r"""col\(\s*["'](.*?)["']\s*\)""")
+_BOUNDS = ("min_value", "max_value")
+_SAYS = {
+    "number": "a number", "text": "text, in quotes", "bool": "true or false",
+    "date": "a date such as 2025-10-31", "timestamp": "a time such as 2025-10-31T12:00:00",
+}  # fmt: skip
+
+
+def unusable(kind: str, arguments: Arguments, types: Types) -> Iterable[str]:
+    """Why an expectation cannot work on a table, a sentence each.
+
+    Args:
+        kind: The type of the expectation.
+        arguments: Its arguments, of which the names and forms have been checked.
+        types: The DuckDB type of each column of what it looks at.
+    """
+    if kind in _INSTEAD:
+        yield f"{kind} cannot be used here: {_INSTEAD[kind]}"
+        return
+    yield from (f"{kind}: {problem}" for problem in _of_arguments(kind, arguments))
+    classes = {name: class_of(kind_) for name, kind_ in types.items()}
+    yield from (f"{kind}: {problem}" for problem in _of_types(kind, arguments, classes))
+    yield from (f"{kind}: {problem}" for problem in _of_values(kind, arguments, classes))
+    yield from (f"{kind}: {problem}" for problem in _of_engine(arguments))
+
+
+def class_of(duckdb_type: str) -> str:
+    """What kind of value a type holds: number, text, bool, date or timestamp."""
+    base = duckdb_type.lower().partition("(")[0]
+    known = {"varchar": "text", "boolean": "bool", "date": "date", "timestamp": "timestamp"}
+    return known.get(base, "number")
+
+
+def _of_arguments(kind: str, arguments: Arguments) -> Iterable[str]:
+    for name in _NEEDED.get(kind, ()):
+        if arguments.get(name) is None:
+            yield f"give {name}"
+    has_bounds = kind.endswith("_to_be_between") and "quantile" not in kind
+    if has_bounds and all(arguments.get(name) is None for name in _BOUNDS):
+        yield "give min_value, max_value or both; without them everything holds"
+    for name, value in arguments.items():
+        if isinstance(value, Mapping) and name not in _MAPPINGS:
+            yield f"{name}: write the value itself; parameters of suites are not filled in here"
+    if "condition_parser" in arguments and "row_condition" not in arguments:
+        yield "condition_parser says how row_condition is written, and there is none"
+    if arguments.get("condition_parser", "great_expectations") in ("pandas", "spark"):
+        yield "condition_parser: rows are in DuckDB, so write great_expectations"
+    if isinstance(arguments.get("row_condition"), str) and "condition_parser" not in arguments:
+        yield 'row_condition: give condition_parser: great_expectations, and `col("name") > 0`'
+
+
+def _of_types(kind: str, arguments: Arguments, classes: Types) -> Iterable[str]:
+    """Whether the columns hold what the expectation is about."""
+    condition = arguments.get("row_condition")
+    if isinstance(condition, str):
+        yield from _of_condition(condition, classes)
+    named = _columns(arguments, classes)
+    if len(set(named)) < len(named):
+        yield "it names a column twice"
+    if kind in _OF_THE_VALUES and any(classes[name] == "text" for name in named):
+        yield f"{named[0]} holds text, which Great Expectations does not order; {_QUERY}"
+    wanted = ""
+    if any(word in kind for word in _NUMBERS_ONLY):
+        wanted = "number"
+    elif any(word in kind for word in _TEXT_ONLY):
+        wanted = "text"
+    for name in named:
+        if wanted and classes[name] != wanted:
+            yield f"{name} holds {_plural(classes[name])}, not {_plural(wanted)}; {_QUERY}"
+    if any(word in kind for word in _PAIRS) and len({classes[name] for name in named}) > 1:
+        held = ", ".join(f"{name} {_plural(classes[name])}" for name in named)
+        yield f"the columns hold different things ({held}); {_QUERY}"
+
+
+def _of_condition(condition: str, classes: Types) -> Iterable[str]:
+    """Whether a condition names columns as Great Expectations reads them."""
+    named = _COLUMN.findall(condition)
+    if not named:
+        yield f'row_condition: {condition!r} names no column; write `col("name") > 0`'
+    for name in named:
+        if name not in classes:
+            yield f"row_condition: there is no column '{name}'; known are {', '.join(classes)}"
+
+
+def _of_values(kind: str, arguments: Arguments, classes: Types) -> Iterable[str]:
+    """Whether values that are compared with a column are of its kind."""
+    column = str(arguments.get("column"))
+    held = classes.get(column)
+    for name in _BOUNDS:
+        value = arguments.get(name)
+        wanted = held if kind in _OF_THE_VALUES else "number"
+        if value is not None and wanted and not _is(wanted, value):
+            yield f"{name}: {value!r} is compared with {column}: write {_SAYS[wanted]}"
+    if held:
+        for value in arguments.get("value_set") or ():
+            if not _is(held, value):
+                yield f"value_set: {value!r} is compared with {column}: write {_SAYS[held]}"
+    pair = [str(arguments.get(name)) for name in ("column_A", "column_B")]
+    for values in arguments.get("value_pairs_set") or ():
+        for name, value in zip(pair, values, strict=False):
+            if name in classes and value is not None and not _is(classes[name], value):
+                say = _SAYS[classes[name]]
+                yield f"value_pairs_set: {value!r} is compared with {name}: write {say}"
+
+
+def _of_engine(arguments: Arguments) -> Iterable[str]:
+    """What DuckDB says of patterns and queries, without any rows."""
+    patterns = [arguments.get("regex"), *(arguments.get("regex_list") or ())]
+    for pattern in filter(None, patterns):
+        if problem := _problem("select regexp_matches('', ?)", str(pattern)):
+            yield f"{pattern!r} is no regular expression ({problem})"
+    query = arguments.get("unexpected_rows_query")
+    if isinstance(query, str) and (problem := _problem(query)):
+        yield problem
+
+
+@lru_cache(maxsize=1024)
+def _problem(query: str, *parameters: str) -> str:
+    """What is wrong with a query; empty if nothing is. Only one with parameters is run."""
+    import duckdb
+
+    try:
+        if parameters:
+            _database().execute(query, parameters).fetchall()
+            return ""
+        statements = _database().extract_statements(query.replace("{batch}", "batch"))
+    except duckdb.Error as error:
+        reason = str(error).partition(": ")[2].splitlines()[0]
+        return reason if parameters else f"the query is no SQL of DuckDB ({reason})"
+    selects = [str(statement.type) for statement in statements] == ["StatementType.SELECT"]
+    return "" if selects else "give one query that selects the rows that should not be there"
+
+
+@lru_cache(maxsize=1)
+def _database() -> duckdb.DuckDBPyConnection:
+    import duckdb
+
+    return duckdb.connect()
+
+
+def _columns(arguments: Arguments, classes: Types) -> list[str]:
+    names = [arguments.get(name) for name in ("column", "column_A", "column_B")]
+    names += arguments.get("column_list") or ()
+    return [name for name in names if isinstance(name, str) and name in classes]
+
+
+def _is(wanted: str, value: object) -> bool:
+    if wanted == "number":
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    if wanted == "bool":
+        return isinstance(value, bool)
+    if not isinstance(value, str):
+        return False
+    return wanted == "text" or _is_time(value)
+
+
+def _is_time(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _plural(held: str) -> str:
+    return {"bool": "booleans", "text": "text"}.get(held, f"{held}s")

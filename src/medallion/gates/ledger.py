@@ -1,0 +1,183 @@
+"""What has been validated already: a verdict stands as long as data and suite are the same.
+
+Without it a run that finds nothing new would either look at everything again, or let pass
+what an earlier run was stopped for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import TypeAdapter, ValidationError
+
+from medallion.gates.reports.kept import KeptFile
+from medallion.gates.result import Due, Failure, Json, Partitions
+from medallion.gates.suite import Suite
+from medallion.lake.manifest import fingerprint
+
+# Rises when something is measured in another way, so that everything is looked at again.
+_MEASURED_AS = 1
+# Stands beside the tables in the file; no table has such a name.
+_REPORTS = "_reports"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The verdict on a table.
+
+    Attributes:
+        suite: A fingerprint of the suite that it was given by.
+        partitions: Fingerprints of the partitions that it stands on, by value.
+        failures: What did not hold, with the partitions that were looked at together.
+        snapshots: Of a dimension, the folders of all its snapshots and of what was put aside,
+            so that the loss of one is seen; None for other tables.
+    """
+
+    suite: str
+    partitions: Mapping[str, str]
+    failures: tuple[Failure, ...] = ()
+    snapshots: tuple[str, ...] | None = None
+
+    def as_json(self) -> Json:
+        """The verdict as it is kept."""
+        content: Json = {
+            "suite": self.suite,
+            "partitions": dict(self.partitions),
+            "failures": [failure.as_json() for failure in self.failures],
+        }
+        return content if self.snapshots is None else content | {"snapshots": [*self.snapshots]}
+
+    def due(self, suite: str, current: Mapping[str, str]) -> dict[str, str]:
+        """The partitions on which the verdict does not stand any more."""
+        if self.suite != suite:
+            return dict(current)
+        changed = {v for v, stamp in current.items() if self.partitions.get(v) != stamp}
+        gone = self.partitions.keys() - current.keys()
+        for failure in self.failures:
+            together = (failure.partitions or {}).keys()
+            if together & (changed | gone):
+                changed |= together & current.keys()
+        return {value: current[value] for value in sorted(changed)}
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The verdicts on the tables of a layer.
+
+    Attributes:
+        tables: By table.
+        reports: The files that tell of them, as they were written, by their names below the
+            folder of reports.
+    """
+
+    tables: Mapping[str, Judged] = field(default_factory=dict)
+    reports: Mapping[str, KeptFile] = field(default_factory=dict)
+
+    def changed_reports(self, folder: Path) -> list[str]:
+        """Reports that are not what was written, with what is wrong, a line each."""
+        return [
+            f"{name} {wrong}"
+            for name, kept in self.reports.items()
+            if (wrong := kept.difference(folder / name))
+        ]
+
+    def due(self, suites: Mapping[str, Suite], current: Partitions) -> list[Due]:
+        """The tables with partitions on which no verdict stands.
+
+        Args:
+            suites: The suites of the layer, by table.
+            current: Fingerprints of the partitions that there are now.
+        """
+        found = [
+            Due(table, suite_hash(suite), self._due(table, suite_hash(suite), partitions))
+            for table, suite in suites.items()
+            for partitions in [current.get(table, {})]
+        ]
+        return [due for due in found if due.partitions]
+
+    def _due(self, table: str, suite: str, partitions: Mapping[str, str]) -> Mapping[str, str]:
+        judged = self.tables.get(table)
+        return judged.due(suite, partitions) if judged else dict(partitions)
+
+    def kept(self, due: Sequence[Due]) -> list[Failure]:
+        """Failures of earlier runs that concern no partition which is due."""
+        now = {table.table: set(table.partitions) for table in due}
+        return [
+            failure
+            for table, judged in self.tables.items()
+            for failure in judged.failures
+            if not set(failure.partitions or ()) & now.get(table, set())
+        ]
+
+    def updated(
+        self, due: Sequence[Due], current: Partitions, failures: Sequence[Failure]
+    ) -> Ledger:
+        """The ledger after a validation.
+
+        Args:
+            due: What was validated now.
+            current: Fingerprints of the partitions that there are now.
+            failures: What failed now.
+        """
+        kept, now = self.kept(due), {table.table: table for table in due}
+        return replace(
+            self,
+            tables={
+                table: Judged(
+                    suite=now[table].suite if table in now else self.tables[table].suite,
+                    partitions=dict(partitions),
+                    failures=(
+                        *(failure for failure in kept if failure.table == table),
+                        *(
+                            replace(failure, partitions=dict(now[table].partitions))
+                            for failure in failures
+                            if failure.table == table and failure.matters
+                        ),
+                    ),
+                )
+                for table, partitions in current.items()
+                if table in now or table in self.tables
+            },
+        )
+
+    def with_snapshots(self, known: Mapping[str, Sequence[str]]) -> Ledger:
+        """The ledger that also remembers the snapshots of dimensions, by dimension."""
+        tables = {
+            name: replace(judged, snapshots=tuple(known.get(name, ())))
+            for name, judged in self.tables.items()
+        }
+        return replace(self, tables=tables)
+
+    def as_json(self) -> Json:
+        """The ledger as it is kept."""
+        tables: Json = {table: judged.as_json() for table, judged in self.tables.items()}
+        reports: Json = {
+            name: {"bytes": kept.bytes, "sha256": kept.sha256}
+            for name, kept in self.reports.items()
+        }
+        return {**tables, _REPORTS: reports} if reports else tables
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, object]) -> Self:
+        """Reads what `as_json` has written; what is something else says nothing."""
+        tables = {name: entry for name, entry in content.items() if name != _REPORTS}
+        known = {"tables": tables, "reports": content.get(_REPORTS, {})}
+        try:
+            ledger: Self = _adapter().validate_python(known)
+        except ValidationError:
+            return cls()
+        return ledger
+
+
+@cache
+def _adapter() -> TypeAdapter[Any]:
+    return TypeAdapter(Ledger)
+
+
+def suite_hash(suite: Suite) -> str:
+    """A fingerprint of all that can change a verdict besides the data."""
+    return fingerprint([_MEASURED_AS, suite.identity])

@@ -1,0 +1,158 @@
+"""The DuckDB connection of a gate, and the relations in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from medallion.gates.batch import Row
+from medallion.gates.suite import Suite
+from medallion.lake.inventory import LakeInventory
+from medallion.lake.scans import literal_path, read_days
+from medallion.lake.views import lake_views
+from medallion.spec import Spec
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+NAMELESS = "a column without a name"
+
+
+@contextmanager
+def gate_connection(
+    memory_limit: str, threads: int, spill: Path
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """An empty in-memory database; beyond its memory limit, work spills to disk.
+
+    Args:
+        memory_limit: As DuckDB writes it, such as `4GB`.
+        threads: Worker threads; 0 is one per core.
+        spill: Where to.
+    """
+    import duckdb
+
+    settings: dict[str, str | bool | int | float | list[str]] = {
+        "memory_limit": memory_limit,
+        "temp_directory": str(spill),
+        "preserve_insertion_order": False,
+    }
+    if threads:
+        settings["threads"] = threads
+    with duckdb.connect(config=settings) as connection:
+        yield connection
+
+
+def view_files(
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    files: Sequence[Path],
+    columns: Mapping[str, str],
+    day: str,
+    *,
+    alike: bool,
+) -> None:
+    """Lets a view show Parquet files with their partition day; without files it is empty.
+
+    Files that are alike need not all be opened to know what the view holds.
+    """
+    if files:
+        rows = read_days(files, day, union_by_name=not alike)
+        connection.execute(f"create or replace view {name} as {rows}")
+        return
+    nulls = ", ".join(f"cast(null as {kind}) as {column}" for column, kind in columns.items())
+    connection.execute(f"create or replace view {name} as select {nulls} where false")
+
+
+def view_lake(
+    connection: duckdb.DuckDBPyConnection,
+    spec: Spec,
+    lake: LakeInventory,
+    suites: Iterable[Suite],
+) -> None:
+    """Lets the queries of suites name the tables of the lake, as `base_silver.orders`."""
+    asked = " ".join(query for suite in suites for query in suite.queries)
+    views = {name: sql for name, sql in lake_views(spec, lake).items() if name in asked}
+    for schema in sorted({name.split(".")[0] for name in views}):
+        connection.execute(f"create schema if not exists {schema}")
+    for name, statement in views.items():
+        connection.execute(f"create view {name} as {statement}")
+
+
+def view_warehouse(
+    connection: duckdb.DuckDBPyConnection, path: Path, tables: Iterable[str]
+) -> None:
+    """Lets queries name the marts of the local warehouse, as `gold.fct_orders`."""
+    connection.execute(f"attach {quoted(path)} as warehouse (read_only)")
+    connection.execute("create schema gold")
+    for table in tables:
+        connection.execute(f"create view gold.{table} as from warehouse.gold.{table}")
+
+
+def fill(
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    columns: Mapping[str, str],
+    rows: Sequence[Row],
+) -> None:
+    """Makes a small table of what was measured."""
+    fields = ", ".join(f"{column} {kind}" for column, kind in columns.items())
+    connection.execute(f"create or replace table {name} ({fields})")
+    complete = [{column: row[column] for column in columns} for row in rows]
+    connection.execute(
+        f"insert into {name} select unnest(?::struct({fields})[], recursive := true)", [complete]
+    )
+
+
+def stored_columns(
+    connection: duckdb.DuckDBPyConnection, files: Sequence[Path]
+) -> list[tuple[str, str]]:
+    """The columns that some Parquet files hold, and their types."""
+    return connection.execute(
+        "select distinct name, duckdb_type from parquet_schema(?)"
+        " where coalesce(num_children, 0) = 0",
+        [[literal_path(file) for file in files]],
+    ).fetchall()
+
+
+def differences(
+    found: Iterable[tuple[str, str]],
+    declared: Mapping[str, str],
+    optional: Iterable[str] = (),
+) -> str | None:
+    """How columns and types differ from the declared ones, by name; null if not at all.
+
+    Args:
+        found: Names and types; a name with two types has changed in between.
+        declared: What they should be.
+        optional: Declared columns that may be absent.
+    """
+    kinds: dict[str, set[str]] = {}
+    for name, kind in found:
+        kinds.setdefault(name, set()).add(_same(kind))
+    parts = [
+        *(f"{n} is missing" for n in declared if n not in kinds and n not in set(optional)),
+        *(
+            f"{name} is {' and '.join(sorted(kinds[name]))}, not {_same(kind)}"
+            for name, kind in declared.items()
+            if name in kinds and kinds[name] != {_same(kind)}
+        ),
+        *(f"{name or NAMELESS} is unknown" for name in sorted(kinds.keys() - declared.keys())),
+    ]
+    return named(parts)
+
+
+def named(names: Iterable[str]) -> str | None:
+    """Names in a line, or null where there are none."""
+    return ", ".join(names) or None
+
+
+def quoted(path: object) -> str:
+    """A path as a SQL literal."""
+    return "'" + str(path).replace("'", "''") + "'"
+
+
+def _same(kind: str) -> str:
+    return kind.lower().replace(" ", "")

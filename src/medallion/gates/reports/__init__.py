@@ -1,0 +1,5 @@
+"""What people read of a gate."""
+
+from medallion.gates.reports.markdown import markdown
+
+__all__ = ["markdown"]
