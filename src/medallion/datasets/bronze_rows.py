@@ -20,10 +20,11 @@ import polars as pl
 from polars.io.plugins import register_io_source
 
 from medallion.dbt_project.repairing import refuse_unreadable, with_bytes_for_bad_text
-from medallion.dbt_project.sources import BronzeView, Held, Occurrence, in_path, occurrences, quoted
+from medallion.dbt_project.sources import BronzeView, Held, Occurrence, in_path, occurrences
 from medallion.lake.bronze import NESTED, BronzeFile, BronzePartition
 from medallion.lake.scans import file_list
 from medallion.spec import BRONZE_DAY
+from medallion.sql import identifier, identifiers
 
 if TYPE_CHECKING:
     import duckdb
@@ -86,7 +87,7 @@ class _Rows:
         """
         import duckdb
 
-        shown = ", ".join(quoted(name) for name in (self.schema if columns is None else columns))
+        shown = identifiers(self.schema if columns is None else columns)
         view, done = self.view, 0
         with tempfile.TemporaryDirectory() as scratch:
             while True:
@@ -159,12 +160,13 @@ class _Query:
         partition, file = files[0]
         held = Held(file)
         selected = [
-            f"{self._value(held, column)} as {quoted(name)}" for column, name in self._names.items()
+            f"{self._value(held, column)} as {identifier(name)}"
+            for column, name in self._names.items()
         ]
         filled = dict.fromkeys([partition.key, *self.view.spec.contract(self.view.table)])
         for name in file.filled(filled) if partition.key != BRONZE_DAY else [BRONZE_DAY]:
-            selected = [s for s in selected if not s.endswith(f" as {quoted(name)}")]
-            selected.append(f"{_folder_value(name, held, file)} as {quoted(name)}")
+            selected = [s for s in selected if not s.endswith(f" as {identifier(name)}")]
+            selected.append(f"{_folder_value(name, held, file)} as {identifier(name)}")
         return (
             f"select {', '.join(selected)}"
             f" from read_parquet({file_list(one.path for _, one in files)},"

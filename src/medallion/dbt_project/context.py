@@ -18,8 +18,10 @@ from medallion.dbt_project.settings import EngineSettings
 from medallion.dbt_project.sources import BronzeView
 from medallion.lake.bronze import BronzePartition
 from medallion.lake.scans import read_days, read_files
-from medallion.lake.views import DUCKDB_TYPES, silver_columns
+from medallion.lake.views import silver_columns
 from medallion.spec import INGESTION_DAY, Spec
+from medallion.spec.types import DATE, SILVER
+from medallion.sql import literal, no_rows
 
 
 @dataclass
@@ -53,9 +55,9 @@ class Context:
     def statements(self) -> list[str]:
         """The SQL that makes this context visible to dbt."""
         views = {table: self._view(table) for table in self.spec.tables}
-        facts = json.dumps(self._facts(views)).replace("'", "''")
+        facts = literal(json.dumps(self._facts(views)))
         made = [f"create schema if not exists {s}" for s in ("bronze", "history", "keys", "spec")]
-        made.append(f"create or replace table spec.facts as select '{facts}' as facts")
+        made.append(f"create or replace table spec.facts as select {facts} as facts")
         shown = {
             **{f"bronze.{table}": view.statement for table, view in views.items()},
             **{f"history.{table}": self._history(table) for table in self.spec.events},
@@ -90,15 +92,14 @@ class Context:
         columns = {**silver_columns(self.spec, table), INGESTION_DAY: "date"}
         files = self.history.get(table, ())
         if not files:
-            nulls = ", ".join(f"null::{kind} as {name}" for name, kind in columns.items())
-            return f"select {nulls} where false"
+            return no_rows(columns)
         return read_days(files, INGESTION_DAY)
 
     def _keys(self, name: str) -> str:
         """The keys that are known; a set of an earlier version has fewer columns."""
         (key,) = self.spec.tables[name].key
-        kind = DUCKDB_TYPES[self.spec.tables[name].columns[key].silver]
-        none = f"select null::{kind} as {key}, null::date as last_seen_dt where false"
+        kind = SILVER[self.spec.tables[name].columns[key].silver].duckdb
+        none = no_rows({key: kind, "last_seen_dt": DATE.duckdb})
         if name not in self.dimension_keys:
             return none
         known = f"select * from {read_files([self.dimension_keys[name]])}"

@@ -13,6 +13,8 @@ from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from medallion.spec.types import SILVER
+
 if TYPE_CHECKING:
     import duckdb
 
@@ -72,7 +74,7 @@ def unusable(kind: str, arguments: Mapping[str, Any], types: Types) -> Iterable[
 def class_of(duckdb_type: str) -> str:
     """What kind of value a type holds: number, text, bool, date or timestamp."""
     base = duckdb_type.lower().partition("(")[0]
-    known = {"varchar": "text", "boolean": "bool", "date": "date", "timestamp": "timestamp"}
+    known = {SILVER[name].duckdb: name for name in ("text", "bool", "date", "timestamp")}
     return known.get(base, "number")
 
 

@@ -33,7 +33,6 @@ from medallion.quality.relations import (
     differences,
     fill,
     named,
-    quoted,
     stored_columns,
     view_files,
 )
@@ -41,6 +40,7 @@ from medallion.quality.subjects import GoldModel, key_of, schemas
 from medallion.quality.suites import Suite
 from medallion.quality.validating import Batch
 from medallion.spec import INGESTION_DAY, SNAPSHOT_DAY, Column, Spec
+from medallion.sql import literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -326,7 +326,7 @@ class Measurer:
             guests = 0
             if fk.guests:
                 guests = self._ask(
-                    f"select count(*) filter (regexp_full_match({fk.column}, {quoted(guest)}))"
+                    f"select count(*) filter (regexp_full_match({fk.column}, {literal(guest)}))"
                     f" from {_rows_of(suite)}"
                 )[0][0]
             asked = bronze_rows - guests - reasons.get(f"missing:{fk.column}", 0)

@@ -12,6 +12,7 @@ from medallion.lake.scans import literal_path, read_days
 from medallion.lake.views import lake_views
 from medallion.quality.suites import Suite
 from medallion.spec import Spec
+from medallion.sql import literal, no_rows
 
 if TYPE_CHECKING:
     import duckdb
@@ -61,8 +62,7 @@ def view_files(
         rows = read_days(files, day, union_by_name=not alike)
         connection.execute(f"create or replace view {name} as {rows}")
         return
-    nulls = ", ".join(f"cast(null as {kind}) as {column}" for column, kind in columns.items())
-    connection.execute(f"create or replace view {name} as select {nulls} where false")
+    connection.execute(f"create or replace view {name} as {no_rows(columns)}")
 
 
 def view_lake(
@@ -84,7 +84,7 @@ def view_warehouse(
     connection: duckdb.DuckDBPyConnection, path: Path, tables: Iterable[str]
 ) -> None:
     """Lets queries name the marts of the local warehouse, as `gold.fct_orders`."""
-    connection.execute(f"attach {quoted(path)} as warehouse (read_only)")
+    connection.execute(f"attach {literal(path)} as warehouse (read_only)")
     connection.execute("create schema gold")
     for table in tables:
         connection.execute(f"create view gold.{table} as from warehouse.gold.{table}")
@@ -146,11 +146,6 @@ def differences(
 def named(names: Iterable[str]) -> str | None:
     """Names in a line, or null where there are none."""
     return ", ".join(names) or None
-
-
-def quoted(path: object) -> str:
-    """A path as a SQL literal."""
-    return "'" + str(path).replace("'", "''") + "'"
 
 
 def _same(kind: str) -> str:

@@ -17,6 +17,7 @@ import yaml
 from medallion.errors import SuiteError
 from medallion.lake.views import silver_columns
 from medallion.spec import INGESTION_DAY, SNAPSHOT_DAY, Spec, read_yaml, yaml_problem
+from medallion.spec.types import SILVER
 
 LAYERS = ("bronze", "dims", "base_silver", "enriched", "gold")
 
@@ -193,13 +194,11 @@ def rows_schema(
     layer: str, table: str, spec: Spec, models: Mapping[str, GoldModel]
 ) -> Mapping[str, str]:
     """The declared columns of a table's rows, with their DuckDB types."""
-    from medallion.lake.views import DUCKDB_TYPES
-
     if layer == "gold":
         return models[table].columns
     if layer == "enriched":
         declared = spec.transforms[table].columns
-        return {name: DUCKDB_TYPES[kind] for name, kind in declared.items()}
+        return {name: SILVER[kind].duckdb for name, kind in declared.items()}
     day = SNAPSHOT_DAY if layer == "dims" else INGESTION_DAY
     return {**silver_columns(spec, table), day: "date"}
 
