@@ -14,7 +14,7 @@ from medallion.lake.bronze import BronzePartition, list_bronze
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.names import root_path
 from medallion.lake.store import Lake
-from medallion.lake.views import lake_views
+from medallion.lake.views import create_views, lake_views
 from medallion.project import WORK, resource
 from medallion.spec import Spec, load_spec
 
@@ -72,10 +72,6 @@ def _scratch_warehouse(spec: Spec, folder: Path) -> Path:
 
     scratch = folder / "medallion.duckdb"
     lake = LakeInventory(Lake(_root("MEDALLION_DATA_ROOT", "data") / "silver"), spec)
-    views = lake_views(spec, lake)
     with duckdb.connect(str(scratch)) as connection:
-        for schema in sorted({name.split(".")[0] for name in views}):
-            connection.execute(f"create schema {schema}")
-        for name, statement in views.items():
-            connection.execute(f"create view {name} as {statement}")
+        create_views(connection, lake_views(spec, lake))
     return scratch

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.scans import read_table
 from medallion.spec import INGESTION_DAY, SNAPSHOT_DAY, Spec
 from medallion.spec.types import DATE, SILVER, TEXT
 from medallion.sql import no_rows
+
+if TYPE_CHECKING:
+    import duckdb
 
 
 def lake_views(spec: Spec, lake: LakeInventory) -> dict[str, str]:
@@ -37,6 +41,19 @@ def _views(spec: Spec, lake: LakeInventory) -> Iterable[tuple[str, str]]:
     for name, facts in spec.tables.items():
         day = INGESTION_DAY if facts.kind == "event" else SNAPSHOT_DAY
         yield f"quarantine.{name}", _view(lake, f"quarantine/{name}", _raw(spec, name), day)
+
+
+def create_views(connection: duckdb.DuckDBPyConnection, views: Mapping[str, str]) -> None:
+    """Makes views in a database, and the schemas that hold them.
+
+    Args:
+        connection: The database.
+        views: Statement by qualified name.
+    """
+    for schema in sorted({name.split(".")[0] for name in views}):
+        connection.execute(f"create schema if not exists {schema}")
+    for name, statement in views.items():
+        connection.execute(f"create or replace view {name} as {statement}")
 
 
 def silver_columns(spec: Spec, table: str) -> dict[str, str]:

@@ -12,7 +12,7 @@ from medallion.lake.scans import literal_path, read_days
 from medallion.lake.views import lake_views
 from medallion.quality.suites import Suite
 from medallion.spec import Spec
-from medallion.sql import literal, no_rows
+from medallion.sql import no_rows
 
 if TYPE_CHECKING:
     import duckdb
@@ -78,16 +78,6 @@ def view_lake(
         connection.execute(f"create schema if not exists {schema}")
     for name, statement in views.items():
         connection.execute(f"create view {name} as {statement}")
-
-
-def view_warehouse(
-    connection: duckdb.DuckDBPyConnection, path: Path, tables: Iterable[str]
-) -> None:
-    """Lets queries name the marts of the local warehouse, as `gold.fct_orders`."""
-    connection.execute(f"attach {literal(path)} as warehouse (read_only)")
-    connection.execute("create schema gold")
-    for table in tables:
-        connection.execute(f"create view gold.{table} as from warehouse.gold.{table}")
 
 
 def fill(

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from medallion.datasets.warehouse import Warehouse
-from medallion.dbt_project.results import BuildResult, Receipt
+from medallion.dbt_project.results import Receipt
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.manifest import Origin, PartitionManifest, fingerprint
 from medallion.lake.writes import BuiltTable
@@ -15,10 +14,11 @@ from medallion.pipelines.staging import engine_settings
 from medallion.planning.request import RunRequest
 from medallion.quality.gate import Due
 from medallion.quality.measuring import Measurer
-from medallion.quality.relations import view_lake, view_warehouse
+from medallion.quality.relations import view_lake
 from medallion.quality.suites import Suite, Suites
 from medallion.quality.validating import Batch
 from medallion.spec import Spec
+from medallion.warehouse import MartsBuild, Warehouse
 
 _CODE = "code"
 
@@ -31,19 +31,16 @@ def build(
     lake: LakeInventory,
     warehouse: Warehouse,
 ) -> dict[str, Any]:
-    """Builds the marts, unless they are what the lake says already.
+    """Builds the marts beside those that stand, unless these are what the lake says already.
 
     Returns:
-        The tables by model, and the receipt.
+        The build, whose saving puts the marts in place; the tables by model; the receipt.
     """
     inputs = _inputs(spec, lake)
     stamp = fingerprint({name: origin.fingerprint for name, origin in inputs.items()})
-    built = BuildResult()
-    if not warehouse.is_made_from("gold", stamp):
-        from medallion.dbt_project import build_gold
-
-        with warehouse.replacing("gold", stamp) as file:
-            built = build_gold(spec, file, engine_settings(request, lake))
+    made = MartsBuild(stamp)
+    if warehouse.made_from("gold") != stamp:
+        made = warehouse.build(spec, stamp, engine_settings(request, lake))
     reads = tuple(name for name in inputs if name != _CODE)
     tables = {
         model: BuiltTable(
@@ -52,10 +49,10 @@ def build(
             {name: inputs[name] for name in (*sources, _CODE) if name in inputs},
             reads,
         )
-        for model, sources in built.sources.items()
+        for model, sources in made.result.sources.items()
     }
     standing = {model: BuiltTable("gold", model, reads=reads) for model in models}
-    return {**standing, **tables, "receipt": built.receipt("gold")}
+    return {"build": made, **standing, **tables, "receipt": made.result.receipt("gold")}
 
 
 def _inputs(spec: Spec, lake: LakeInventory) -> dict[str, Origin]:
@@ -92,12 +89,11 @@ def validate(
 
     def measure(connection: Any, due: Sequence[tuple[Suite, Due]]) -> Iterable[Batch]:
         view_lake(connection, spec, lake, [suite for suite, _ in due])
-        view_warehouse(connection, warehouse.path, suites.models)
-        counted = warehouse.values({t.table: f"select count(*) from gold.{t.table}"
-                                    for _, t in due})  # fmt: skip
+        warehouse.show_to(connection, suites.models)
         measurer = Measurer(connection, spec, suites.models)
         for suite, table in due:
-            yield from measurer.gold(suite, rows.get(table.table, counted[table.table]))
+            counted = connection.execute(f"select count(*) from gold.{table.table}").fetchall()
+            yield from measurer.gold(suite, rows.get(table.table, counted[0][0]))
 
     standing = {model: {"": warehouse.made_from("gold")} for model in suites.models}
     house = Gatehouse(request, suites, lake, before)
