@@ -12,6 +12,7 @@ from typing import Any
 from medallion.dbt_project.context import Context
 from medallion.dbt_project.results import BuildResult, Counts
 from medallion.dbt_project.settings import EngineSettings
+from medallion.dbt_project.spec_vars import spec_vars
 from medallion.errors import DbtError
 from medallion.lake.bronze import BronzePartition
 from medallion.spec import Spec
@@ -106,7 +107,7 @@ def build_gold(spec: Spec, warehouse: Path, settings: EngineSettings) -> BuildRe
     context = Context(spec, settings, warehouse.parent, warehouse=warehouse)
     result = BuildResult()
     with _connected(context) as query:
-        for model, seconds in _run("path:models/gold", "gold", settings).items():
+        for model, seconds in _run("path:models/gold", "gold", context).items():
             rows = query(f"select count(*) from warehouse.gold.{model}")[0][0]
             result.counts[model] = Counts(accepted=int(rows), seconds=seconds)
             result.sources[model] = sources_of(model, settings.dbt_folder)
@@ -134,7 +135,7 @@ def _run_on_bronze(context: Context, select: str, layer: str) -> dict[str, float
     from medallion.dbt_project.repairing import refuse_unreadable, with_bytes_for_bad_text
 
     try:
-        return _run(select, layer, context.settings)
+        return _run(select, layer, context)
     except DbtError:
         scratch = context.settings.temp_directory / "not_utf8"
         repaired = with_bytes_for_bad_text(context.bronze, scratch)
@@ -145,7 +146,7 @@ def _run_on_bronze(context: Context, select: str, layer: str) -> dict[str, float
     context.staged.clear()
     context.bronze = repaired
     plugin.apply_again()
-    return _run(select, layer, context.settings)
+    return _run(select, layer, context)
 
 
 def _empty(staging: Path) -> None:
@@ -153,10 +154,10 @@ def _empty(staging: Path) -> None:
         shutil.rmtree(left)
 
 
-def _run(select: str, layer: str, settings: EngineSettings) -> dict[str, float]:
+def _run(select: str, layer: str, context: Context) -> dict[str, float]:
     from medallion.dbt_project.running import run_models
 
-    return run_models(select, layer, settings.dbt_folder)
+    return run_models(select, layer, context.settings.dbt_folder, spec_vars(context.spec))
 
 
 def _is_known(partition: BronzePartition, snapshot: date | None) -> bool:

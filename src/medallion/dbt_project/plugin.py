@@ -99,13 +99,10 @@ class Plugin(BasePlugin):
             model.config.meta["table"], tuple(model.config.meta["order_by"])
         )
         context.staged[staged.table] = staged
-        layer, name = staged.table.split("/")
-        shown = [f"{relation.schema}.{relation.identifier}"]
-        shown += [f"keys.{name}"] if layer == "keys" else []
+        view = f"{relation.schema}.{relation.identifier}"
         with connection.cursor() as cursor:
-            for view in shown:
-                reading = _reading(staged, model.compiled_code)
-                cursor.execute(f"create or replace view {view} as {reading}")
+            reading = _reading(staged, model.compiled_code)
+            cursor.execute(f"create or replace view {view} as {reading}")
 
 
 class PartitionWriter:

@@ -65,7 +65,7 @@ def _inputs(spec: Spec, lake: LakeInventory) -> dict[str, Origin]:
     for name in spec.dimensions:
         newest = lake.newest_snapshot(name)
         inputs[f"dims.{name}"] = _origin({newest.value: newest} if newest else {})
-    return {**inputs, _CODE: Origin(fingerprint=gold_code())}
+    return {**inputs, _CODE: Origin(fingerprint=gold_code(spec))}
 
 
 def _origin(partitions: Mapping[str, PartitionManifest]) -> Origin:
