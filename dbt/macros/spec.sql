@@ -1,16 +1,43 @@
-{#- The facts about the tables, as conf/base/spec.yml states them. The plugin puts them into
-    the database, so nothing of the spec is repeated in this project. Empty while dbt parses. -#}
-{%- macro spec() -%}
-  {%- if not execute -%}{{- return({"tables": {}}) -}}{%- endif -%}
-  {{- return(fromjson(run_query("select facts from spec.facts").columns[0].values()[0])) -}}
+{#- What is known about the tables. The spec stands in the vars of the project, which a run gives
+    anew; how the window of a run holds the columns, only the run knows. -#}
+
+{#- One table: its keys, rules and columns as the spec states them, and of each column how the
+    window holds it. Without a run every column is held as the spec says. -#}
+{%- macro table_facts(name) -%}
+  {%- set declared = var("tables")[name] -%}
+  {%- set held = run_context()["tables"].get(name, {}) -%}
+  {%- set columns = {} -%}
+  {%- for column, facts in declared["columns"].items() -%}
+    {%- do columns.update({column: dict(
+        facts,
+        physical=held.get("physical", {}).get(column, facts["physical"]),
+        ambiguous=column in held.get("ambiguous", [])
+    )}) -%}
+  {%- endfor -%}
+  {{- return(dict(declared, columns=columns, unknown=held.get("unknown", []))) -}}
 {%- endmacro -%}
 
-{#- One table of the spec, or nothing while dbt parses. -#}
-{%- macro spec_table(name) -%}
-  {{- return(spec()["tables"].get(name)) -}}
+{#- What the plugin has put into the database about the run; empty where there is no run. -#}
+{%- macro run_context() -%}
+  {%- if execute and adapter.get_relation(target.database, "run", "context") -%}
+    {{- return(fromjson(run_query("select context from run.context").columns[0].values()[0])) -}}
+  {%- endif -%}
+  {{- return({"tables": {}, "snapshot": none, "forgotten": []}) -}}
 {%- endmacro -%}
 
-{#- The table that a model stages. -#}
-{%- macro table_of(model) -%}
-  {{- return(model.identifier | replace("stg_", "")) -}}
+{#- Whether the lake holds accepted rows of a table outside the window. -#}
+{%- macro has_history(name) -%}
+  {{- return(run_context()["tables"].get(name, {}).get("has_history", false)) -}}
+{%- endmacro -%}
+
+{#- The day of the snapshots that are built. -#}
+{%- macro snapshot_day() -%}
+  {{- return(run_context()["snapshot"]) -}}
+{%- endmacro -%}
+
+{#- What the spec says of the table that a model stages. While dbt parses, a test does not know
+    its model yet. -#}
+{%- macro staged_table(model) -%}
+  {%- if not execute -%}{{- return({"key": ["1"], "columns": {}, "foreign_keys": []}) -}}{%- endif -%}
+  {{- return(var("tables")[model.identifier | replace("stg_", "")]) -}}
 {%- endmacro -%}

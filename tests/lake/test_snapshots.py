@@ -10,7 +10,7 @@ import pytest
 from medallion.gates.declared import Declared
 from medallion.gates.layers.bronze import BronzeGate
 from medallion.lake.bronze import BronzeInventory, Listed
-from medallion.lake.inventory import LakeInventory, write_json
+from medallion.lake.inventory import LakeInventory
 from medallion.lake.sealing import seal
 from medallion.lake.snapshots import known_snapshots, lost_snapshots
 from medallion.lake.store import Lake
@@ -18,6 +18,7 @@ from medallion.lake.verifying import verify_lake
 from medallion.planning.plan import plan_run
 from medallion.planning.request import parse_request
 from medallion.spec import Spec
+from medallion.storage import Document
 
 DAYS = ("2025-10-01", "2025-10-02", "2025-10-03")
 
@@ -36,9 +37,8 @@ def lake(tmp_path: Path, spec: Spec, dimension: str) -> LakeInventory:
             folder = lake.lake.root / layer / dimension / f"snapshot_dt={day}"
             folder.mkdir(parents=True)
             seal(folder, f"{layer}/{dimension}", {}, {})
-    write_json(
-        tmp_path / "_validated/dims.json",
-        {dimension: {"snapshots": known_snapshots(lake, dimension)}},
+    Document.at(tmp_path / "_validated/dims.json").write(
+        {dimension: {"snapshots": known_snapshots(lake, dimension)}}
     )
     return lake
 
@@ -87,7 +87,7 @@ def test_all_but_the_newest_are_lost_if_none_stands(lake: LakeInventory, dimensi
 def test_a_lake_whose_gate_remembers_no_snapshot_has_lost_none(
     lake: LakeInventory, dimension: str
 ) -> None:
-    write_json(lake.lake.root / "_validated/dims.json", {dimension: {"partitions": {}}})
+    Document.at(lake.lake.root / "_validated/dims.json").write({dimension: {"partitions": {}}})
     delete(lake, "dims", dimension, DAYS[0])
     assert lost_snapshots(lake, dimension) == []
 

@@ -13,8 +13,9 @@ from kedro.io import DatasetError
 from medallion.datasets.audit import AuditRunsDataset
 from medallion.datasets.run_document import RunDocumentDataset
 from medallion.datasets.state import ReceiptDataset, ReportDataset, StateDataset
-from medallion.datasets.warehouse import Warehouse
 from medallion.errors import DocumentError, MedallionError
+from medallion.gates.ledger import Ledger
+from medallion.gates.reports.docs import write_docs
 from medallion.lake.damage import find_damage
 from medallion.lake.forgetting import drop_beyond
 from medallion.lake.inventory import (
@@ -27,8 +28,6 @@ from medallion.lake.inventory import (
 )
 from medallion.lake.manifest import MANIFEST
 from medallion.lake.store import Lake
-from medallion.quality.ledger import due_tables, standing_failures
-from medallion.quality.reports.docs import write_docs
 from medallion.runs.audit.delivery import deliver
 from medallion.runs.audit.trail import AuditTrail
 from medallion.runs.folder import RunFolder, unfinished
@@ -37,6 +36,7 @@ from medallion.runs.lease import LEASE, Lease, read_lease
 from medallion.runs.sinks.metrics import MetricsSink
 from medallion.spec import Spec
 from medallion.storage import Document, LocalStorage
+from medallion.warehouse.duckdb import DuckDBWarehouse
 from tests.observability.telling import record_of, surroundings
 
 CONTENTS = [
@@ -56,9 +56,9 @@ class Places:
         self.trail = AuditTrail(top / "metrics" / "audit")
 
     def read_ledger(self) -> None:
-        ledger = self.lake.validated("base_silver")
+        ledger = Ledger.from_json(self.lake.validated("base_silver"))
         self.lake.seen("base_silver", "orders")
-        standing_failures(ledger, due_tables(ledger, {}, {}))
+        ledger.kept(ledger.due({}, {}))
         unreadable_state(self.lake)
 
     def read_what_days_are_made_from(self) -> None:
@@ -92,10 +92,10 @@ class Places:
         ReportDataset(filepath=str(self.top / "reports/RUN.md")).load()
 
     def read_warehouse(self) -> None:
-        warehouse = Warehouse(self.top / "warehouse/medallion.duckdb")
+        warehouse = DuckDBWarehouse(self.top / "warehouse/medallion.duckdb")
         warehouse.path.touch()
         warehouse.damage(thorough=True)
-        warehouse.is_made_from("views", "x")
+        warehouse.made_from("views")
 
     def join(self) -> None:
         list(unfinished(self.runs))

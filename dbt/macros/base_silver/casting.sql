@@ -36,10 +36,10 @@
   {%- else -%}{{ raw_text(x, physical) }}{%- endif -%}
 {%- endmacro -%}
 
-{%- macro to_text(x, name, column, cleaning) -%}
+{%- macro to_text(x, name, column) -%}
   {%- set text = "(" ~ held_text(x, name, column["physical"]) ~ ")" -%}
   {%- if column["nullify"] == "email" -%}
-    case when regexp_full_match(lower({{ text }}), '{{ cleaning["email_pattern"] }}')
+    case when regexp_full_match(lower({{ text }}), '{{ var("email_pattern") }}')
     then lower({{ text }}) end
   {%- elif column["clean"] == "lower" -%}lower({{ text }})
   {%- elif column["clean"] == "title" -%}
@@ -129,10 +129,10 @@
 {%- endmacro -%}
 
 {#- The typed value of a cleaned column. -#}
-{%- macro typed(name, column, cleaning) -%}
+{%- macro typed(name, column) -%}
   {%- set x = adapter.quote(name) -%}
   {%- set physical = column["physical"] -%}
-  {%- if column["silver"] == "text" -%}{{ to_text(x, name, column, cleaning) }}
+  {%- if column["silver"] == "text" -%}{{ to_text(x, name, column) }}
   {%- elif column["silver"] == "int" -%}
     {{- within(to_int(x, physical), column["nullify"]) -}}
   {%- elif column["silver"] == "money" -%}{{ to_money(x, physical) }}
@@ -148,8 +148,8 @@
 {%- macro within(x, bounds) -%}
   {%- if bounds is mapping -%}
     case when true
-      {%- if bounds["below"] is not none %} and {{ x }} >= {{ bounds["below"] }}{% endif -%}
-      {%- if bounds["above"] is not none %} and {{ x }} <= {{ bounds["above"] }}{% endif -%}
+      {%- if bounds.get("below") is not none %} and {{ x }} >= {{ bounds["below"] }}{% endif -%}
+      {%- if bounds.get("above") is not none %} and {{ x }} <= {{ bounds["above"] }}{% endif -%}
     {{ " " }}then {{ x }} end
   {%- else -%}{{ x }}{%- endif -%}
 {%- endmacro -%}

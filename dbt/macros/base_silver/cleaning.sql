@@ -22,11 +22,11 @@
 {%- macro held_as(name) -%}{{ adapter.quote(name ~ "__held") }}{%- endmacro -%}
 
 {#- The cleaned value of a column, by how the window holds it. -#}
-{%- macro cleaned(name, column, cleaning) -%}
+{%- macro cleaned(name, column) -%}
   {%- set text = trimmed(adapter.quote(name)) -%}
   {%- set value -%}
     {%- if column["is_name"] -%}nullif({{ text }}, '')
-    {%- else -%}{{ without_null_words(text, cleaning["null_words"]) }}{%- endif -%}
+    {%- else -%}{{ without_null_words(text, var("null_words")) }}{%- endif -%}
   {%- endset -%}
   {%- if column["physical"] == "VARCHAR" -%}{{ value }}
   {%- elif column["physical"] == "MIXED" -%}

@@ -1,7 +1,6 @@
 {#- Whether a customer id is a guest's, by the pattern of the spec. -#}
 {%- macro is_guest(customer_id) -%}
-  {%- set pattern = spec().get("cleaning", {}).get("guest_pattern", "") -%}
-  {{- return(adapter.dispatch("matches", "medallion")(customer_id, pattern)) -}}
+  {{- return(adapter.dispatch("matches", "medallion")(customer_id, var("guest_pattern"))) -}}
 {%- endmacro -%}
 
 {%- macro default__matches(x, pattern) -%}

@@ -1,5 +1,16 @@
 {{ config(materialized='table', tags=['base_silver']) }}
 
--- depends_on: {{ ref('stg_shopping_carts') }}
--- depends_on: {{ ref('keys_product_catalog') }}
-{{ verdicts('cart_items') }}
+{{
+  verdicts(
+    'cart_items',
+    bronze=source('bronze', 'cart_items'),
+    parents={
+      'shopping_carts': ref('stg_shopping_carts'),
+      'product_catalog': ref('keys_product_catalog')
+    },
+    history={
+      'cart_items': source('history', 'cart_items'),
+      'shopping_carts': source('history', 'shopping_carts')
+    }
+  )
+}}

@@ -1,3 +1,3 @@
 {{ config(materialized='table', tags=['dims']) }}
 
-{{ verdicts('customers') }}
+{{ verdicts('customers', bronze=source('bronze', 'customers')) }}

@@ -1,5 +1,16 @@
 {{ config(materialized='table', tags=['base_silver']) }}
 
--- depends_on: {{ ref('stg_orders') }}
--- depends_on: {{ ref('keys_product_catalog') }}
-{{ verdicts('order_items') }}
+{{
+  verdicts(
+    'order_items',
+    bronze=source('bronze', 'order_items'),
+    parents={
+      'orders': ref('stg_orders'),
+      'product_catalog': ref('keys_product_catalog')
+    },
+    history={
+      'order_items': source('history', 'order_items'),
+      'orders': source('history', 'orders')
+    }
+  )
+}}

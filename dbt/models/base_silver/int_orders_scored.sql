@@ -1,4 +1,14 @@
 {{ config(materialized='table', tags=['base_silver']) }}
 
--- depends_on: {{ ref('keys_customers') }}
-{{ verdicts('orders') }}
+{{
+  verdicts(
+    'orders',
+    bronze=source('bronze', 'orders'),
+    parents={
+      'customers': ref('keys_customers')
+    },
+    history={
+      'orders': source('history', 'orders')
+    }
+  )
+}}

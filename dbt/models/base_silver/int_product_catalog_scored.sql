@@ -1,3 +1,3 @@
 {{ config(materialized='table', tags=['dims']) }}
 
-{{ verdicts('product_catalog') }}
+{{ verdicts('product_catalog', bronze=source('bronze', 'product_catalog')) }}

@@ -1,5 +1,16 @@
 {{ config(materialized='table', tags=['base_silver']) }}
 
--- depends_on: {{ ref('stg_orders') }}
--- depends_on: {{ ref('keys_customers') }}
-{{ verdicts('returns') }}
+{{
+  verdicts(
+    'returns',
+    bronze=source('bronze', 'returns'),
+    parents={
+      'orders': ref('stg_orders'),
+      'customers': ref('keys_customers')
+    },
+    history={
+      'returns': source('history', 'returns'),
+      'orders': source('history', 'orders')
+    }
+  )
+}}

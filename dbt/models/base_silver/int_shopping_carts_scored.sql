@@ -1,4 +1,14 @@
 {{ config(materialized='table', tags=['base_silver']) }}
 
--- depends_on: {{ ref('keys_customers') }}
-{{ verdicts('shopping_carts') }}
+{{
+  verdicts(
+    'shopping_carts',
+    bronze=source('bronze', 'shopping_carts'),
+    parents={
+      'customers': ref('keys_customers')
+    },
+    history={
+      'shopping_carts': source('history', 'shopping_carts')
+    }
+  )
+}}

@@ -6,4 +6,10 @@
   )
 }}
 
-{{ known_keys('customers') }}
+{{
+  known_keys(
+    'customers',
+    bronze=source('bronze', 'customers'),
+    known=source('known_keys', 'customers')
+  )
+}}

@@ -6,4 +6,10 @@
   )
 }}
 
-{{ known_keys('product_catalog') }}
+{{
+  known_keys(
+    'product_catalog',
+    bronze=source('bronze', 'product_catalog'),
+    known=source('known_keys', 'product_catalog')
+  )
+}}

@@ -6,5 +6,10 @@
   )
 }}
 
--- depends_on: {{ ref('int_customers_scored') }}
-{{ put_aside('customers') }}
+{{
+  put_aside(
+    'customers',
+    bronze=source('bronze', 'customers'),
+    scored=ref('int_customers_scored')
+  )
+}}

@@ -6,5 +6,10 @@
   )
 }}
 
--- depends_on: {{ ref('int_orders_scored') }}
-{{ put_aside('orders') }}
+{{
+  put_aside(
+    'orders',
+    bronze=source('bronze', 'orders'),
+    scored=ref('int_orders_scored')
+  )
+}}

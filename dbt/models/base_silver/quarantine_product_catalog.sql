@@ -6,5 +6,10 @@
   )
 }}
 
--- depends_on: {{ ref('int_product_catalog_scored') }}
-{{ put_aside('product_catalog') }}
+{{
+  put_aside(
+    'product_catalog',
+    bronze=source('bronze', 'product_catalog'),
+    scored=ref('int_product_catalog_scored')
+  )
+}}

@@ -6,5 +6,10 @@
   )
 }}
 
--- depends_on: {{ ref('int_return_items_scored') }}
-{{ put_aside('return_items') }}
+{{
+  put_aside(
+    'return_items',
+    bronze=source('bronze', 'return_items'),
+    scored=ref('int_return_items_scored')
+  )
+}}

@@ -6,5 +6,10 @@
   )
 }}
 
--- depends_on: {{ ref('int_returns_scored') }}
-{{ put_aside('returns') }}
+{{
+  put_aside(
+    'returns',
+    bronze=source('bronze', 'returns'),
+    scored=ref('int_returns_scored')
+  )
+}}

@@ -6,5 +6,10 @@
   )
 }}
 
--- depends_on: {{ ref('int_shopping_carts_scored') }}
-{{ put_aside('shopping_carts') }}
+{{
+  put_aside(
+    'shopping_carts',
+    bronze=source('bronze', 'shopping_carts'),
+    scored=ref('int_shopping_carts_scored')
+  )
+}}

@@ -6,5 +6,10 @@
   )
 }}
 
--- depends_on: {{ ref('int_cart_items_scored') }}
-{{ accepted('cart_items') }}
+{{
+  accepted(
+    'cart_items',
+    bronze=source('bronze', 'cart_items'),
+    scored=ref('int_cart_items_scored')
+  )
+}}

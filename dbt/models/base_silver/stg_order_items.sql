@@ -6,5 +6,10 @@
   )
 }}
 
--- depends_on: {{ ref('int_order_items_scored') }}
-{{ accepted('order_items') }}
+{{
+  accepted(
+    'order_items',
+    bronze=source('bronze', 'order_items'),
+    scored=ref('int_order_items_scored')
+  )
+}}

@@ -2,13 +2,13 @@ with
 
 customers as (
 
-  select * from {{ source('dims', 'customers') }}
+  select * from {{ ref('customers') }}
 
 ),
 
 seen as (
 
-  select distinct customer_id from {{ source('base_silver', 'orders') }}
+  select distinct customer_id from {{ ref('orders') }}
 
 ),
 

@@ -2,23 +2,23 @@ with
 
 event_days as (
 
-  select ingestion_dt from {{ source('base_silver', 'orders') }}
+  select ingestion_dt from {{ ref('orders') }}
   union distinct
-  select ingestion_dt from {{ source('base_silver', 'order_items') }}
+  select ingestion_dt from {{ ref('order_items') }}
   union distinct
-  select ingestion_dt from {{ source('base_silver', 'shopping_carts') }}
+  select ingestion_dt from {{ ref('shopping_carts') }}
   union distinct
-  select ingestion_dt from {{ source('base_silver', 'cart_items') }}
+  select ingestion_dt from {{ ref('cart_items') }}
   union distinct
-  select ingestion_dt from {{ source('base_silver', 'returns') }}
+  select ingestion_dt from {{ ref('returns') }}
   union distinct
-  select ingestion_dt from {{ source('base_silver', 'return_items') }}
+  select ingestion_dt from {{ ref('return_items') }}
 
 ),
 
 signups as (
 
-  select min(signup_date) as first_signup from {{ source('dims', 'customers') }}
+  select min(signup_date) as first_signup from {{ ref('customers') }}
 
 ),
 

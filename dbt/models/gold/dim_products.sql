@@ -2,17 +2,17 @@ with
 
 products as (
 
-  select * from {{ source('dims', 'product_catalog') }}
+  select * from {{ ref('product_catalog') }}
 
 ),
 
 seen as (
 
-  select product_id from {{ source('base_silver', 'order_items') }}
+  select product_id from {{ ref('order_items') }}
   union distinct
-  select product_id from {{ source('base_silver', 'cart_items') }}
+  select product_id from {{ ref('cart_items') }}
   union distinct
-  select product_id from {{ source('base_silver', 'return_items') }}
+  select product_id from {{ ref('return_items') }}
 
 ),
 

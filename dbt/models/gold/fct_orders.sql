@@ -2,7 +2,7 @@ with
 
 orders as (
 
-  select * from {{ source('base_silver', 'orders') }}
+  select * from {{ ref('orders') }}
 
 ),
 
@@ -30,7 +30,7 @@ lines as (
     {{ total("quantity * cost_price") }} as cogs,
     {{ total("quantity * unit_price") }} as line_value
 
-  from {{ source('base_silver', 'order_items') }}
+  from {{ ref('order_items') }}
   group by order_id
 
 ),
@@ -41,7 +41,7 @@ refunded as (
     order_id,
     {{ total("refunded_amount") }} as refunds
 
-  from {{ source('base_silver', 'returns') }}
+  from {{ ref('returns') }}
   group by order_id
 
 ),

@@ -11,7 +11,7 @@ products as (
   select
     product_id,
     category
-  from {{ source('dims', 'product_catalog') }}
+  from {{ ref('product_catalog') }}
 
 ),
 

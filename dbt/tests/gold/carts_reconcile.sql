@@ -3,7 +3,7 @@ with
 
 source_total as (
 
-  select count(*) as expected from {{ source('base_silver', 'shopping_carts') }}
+  select count(*) as expected from {{ ref('shopping_carts') }}
 
 ),
 

@@ -3,7 +3,7 @@ with
 
 source_total as (
 
-  select coalesce(sum(net_total), 0) as expected from {{ source('base_silver', 'orders') }}
+  select coalesce(sum(net_total), 0) as expected from {{ ref('orders') }}
 
 ),
 

@@ -3,7 +3,7 @@ with
 
 source_total as (
 
-  select coalesce(sum(refunded_amount), 0) as expected from {{ source('base_silver', 'returns') }}
+  select coalesce(sum(refunded_amount), 0) as expected from {{ ref('returns') }}
 
 ),
 

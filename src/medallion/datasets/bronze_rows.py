@@ -20,10 +20,11 @@ import polars as pl
 from polars.io.plugins import register_io_source
 
 from medallion.dbt_project.repairing import refuse_unreadable, with_bytes_for_bad_text
-from medallion.dbt_project.sources import BronzeView, Held, Occurrence, in_path, occurrences, quoted
+from medallion.dbt_project.sources import BronzeView, Held, Occurrence, in_path, occurrences
 from medallion.lake.bronze import NESTED, BronzeFile, BronzePartition
 from medallion.lake.scans import file_list
 from medallion.spec import BRONZE_DAY
+from medallion.sql import identifier, identifiers
 
 if TYPE_CHECKING:
     import duckdb
@@ -86,7 +87,7 @@ class _Rows:
         """
         import duckdb
 
-        shown = ", ".join(quoted(name) for name in (self.schema if columns is None else columns))
+        shown = identifiers(self.schema if columns is None else columns)
         view, done = self.view, 0
         with tempfile.TemporaryDirectory() as scratch:
             while True:
@@ -172,7 +173,7 @@ class _Query:
         if partition.key == BRONZE_DAY:
             folders[BRONZE_DAY] = _folder_value(BRONZE_DAY, held, file)
         values = {name: self._value(held, column) for column, name in self._names.items()} | folders
-        selected = [f"{value} as {quoted(name)}" for name, value in values.items()]
+        selected = [f"{value} as {identifier(name)}" for name, value in values.items()]
         return (
             f"select {', '.join(selected)}"
             f" from read_parquet({file_list(one.path for _, one in files)},"

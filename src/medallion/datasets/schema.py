@@ -5,49 +5,39 @@ from __future__ import annotations
 import polars as pl
 
 from medallion.spec import INGESTION_DAY, SNAPSHOT_DAY, Spec
+from medallion.spec.types import BRONZE, DATE, SILVER, TEXT
 
 # Every key of a dimension, in one partition without a day.
 KEYS = "keys"
-_POLARS: dict[str, pl.DataType] = {
-    "text": pl.String(),
-    "int": pl.Int64(),
-    "float": pl.Float64(),
-    "money": pl.Decimal(18, 2),
-    "bool": pl.Boolean(),
-    "date": pl.Date(),
-    "timestamp": pl.Datetime("us"),
-}
-_BRONZE: dict[str, pl.DataType] = {
-    "string": pl.String(),
-    "int64": pl.Int64(),
-    "double": pl.Float64(),
-    "bool": pl.Boolean(),
-}
 
 
 def bronze_schema(spec: Spec, table: str) -> pl.Schema:
     """The physical columns that the contract expects of a Bronze table."""
-    return pl.Schema({name: _BRONZE[c.bronze] for name, c in spec.contract(table).items()})
+    contract = spec.contract(table)
+    return pl.Schema({name: BRONZE[c.bronze].as_polars() for name, c in contract.items()})
 
 
 def silver_schema(spec: Spec, table: str) -> pl.Schema:
     """The columns of a Base Silver table or dimension as stored, without the partition day."""
-    columns = {name: _POLARS[c.silver] for name, c in spec.contract(table).items()}
+    contract = spec.contract(table)
+    columns = {name: SILVER[c.silver].as_polars() for name, c in contract.items()}
     business = spec.tables[table].business_date
     if business:
-        columns[business.column] = pl.Date()
+        columns[business.column] = DATE.as_polars()
     return pl.Schema(columns)
 
 
 def enriched_schema(spec: Spec, transform: str) -> pl.Schema:
     """The columns of an enriched table as stored, without the partition day."""
     columns = spec.transforms[transform].columns
-    return pl.Schema({n: _POLARS[kind] for n, kind in columns.items() if n != INGESTION_DAY})
+    return pl.Schema(
+        {n: SILVER[kind].as_polars() for n, kind in columns.items() if n != INGESTION_DAY}
+    )
 
 
 def text_schema(columns: list[str]) -> pl.Schema:
     """Columns that are all text, as in quarantine."""
-    return pl.Schema(dict.fromkeys(columns, pl.String()))
+    return pl.Schema(dict.fromkeys(columns, TEXT.as_polars()))
 
 
 def lake_schema(spec: Spec, table: str, extra: list[str]) -> pl.Schema:

@@ -12,6 +12,7 @@ from typing import Any
 from medallion.dbt_project.context import Context
 from medallion.dbt_project.results import BuildResult, Counts
 from medallion.dbt_project.settings import EngineSettings
+from medallion.dbt_project.spec_vars import spec_vars
 from medallion.errors import DbtError
 from medallion.lake.bronze import BronzePartition
 from medallion.spec import Spec
@@ -119,7 +120,7 @@ def _run_on_lake(context: Context, query: Any) -> dict[str, float]:
 
     folder = context.settings.dbt_folder
     try:
-        return _run("path:models/gold", "gold", context.settings)
+        return _run("path:models/gold", "gold", context)
     except DbtError as error:
         marts = [
             Mart(name, sql, declared_columns(name, folder), grain_of(name, folder))
@@ -157,7 +158,7 @@ def _run_on_bronze(context: Context, select: str, layer: str) -> dict[str, float
     from medallion.dbt_project.repairing import refuse_unreadable, with_bytes_for_bad_text
 
     try:
-        return _run(select, layer, context.settings)
+        return _run(select, layer, context)
     except DbtError:
         scratch = context.settings.temp_directory / "not_utf8"
         repaired = with_bytes_for_bad_text(context.bronze, scratch)
@@ -168,7 +169,7 @@ def _run_on_bronze(context: Context, select: str, layer: str) -> dict[str, float
     context.staged.clear()
     context.bronze = repaired
     plugin.apply_again()
-    return _run(select, layer, context.settings)
+    return _run(select, layer, context)
 
 
 def _empty(staging: Path) -> None:
@@ -176,10 +177,10 @@ def _empty(staging: Path) -> None:
         shutil.rmtree(left)
 
 
-def _run(select: str, layer: str, settings: EngineSettings) -> dict[str, float]:
+def _run(select: str, layer: str, context: Context) -> dict[str, float]:
     from medallion.dbt_project.running import run_models
 
-    return run_models(select, layer, settings.dbt_folder)
+    return run_models(select, layer, context.settings.dbt_folder, spec_vars(context.spec))
 
 
 def _is_known(partition: BronzePartition, snapshot: date | None) -> bool:

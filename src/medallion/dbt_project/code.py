@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from medallion.lake.manifest import fingerprint
 from medallion.project import DBT
+from medallion.spec import Spec
 
 
-def gold_code() -> str:
-    """A fingerprint of the models and macros that Gold is built with."""
+def gold_code(spec: Spec) -> str:
+    """A fingerprint of the models and macros that Gold is built with, and of the vars they read."""
     files = [*(DBT / "models" / "gold").glob("*"), *(DBT / "macros").rglob("*.sql")]
-    return fingerprint({str(p.relative_to(DBT)): p.read_text(encoding="utf-8") for p in files})
+    texts = {str(p.relative_to(DBT)): p.read_text(encoding="utf-8") for p in files}
+    return fingerprint({**texts, "vars": spec.cleaning.guest_pattern})

@@ -1,7 +1,8 @@
 """What one dbt invocation sees and where it writes.
 
-Nothing of a run goes through dbt's `--vars` or environment variables: each change would make
-dbt parse the whole project again. The plugin applies the current context to dbt's connection.
+Nothing that changes from run to run goes through dbt's `--vars` or environment variables: each
+change would make dbt parse the whole project again. Only the spec does (see `spec_vars`). The
+plugin applies the current context to dbt's connection.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ from medallion.dbt_project.settings import EngineSettings
 from medallion.dbt_project.sources import BronzeView
 from medallion.lake.bronze import BronzePartition
 from medallion.lake.scans import read_days, read_files
-from medallion.lake.views import DUCKDB_TYPES, silver_columns
+from medallion.lake.views import silver_columns
 from medallion.spec import INGESTION_DAY, Spec
+from medallion.spec.types import DATE, SILVER
+from medallion.sql import literal, no_rows
 
 
 @dataclass
@@ -51,37 +54,42 @@ class Context:
     staged: dict[str, StagedTable] = field(default_factory=dict)
 
     def statements(self) -> list[str]:
-        """The SQL that makes this context visible to dbt."""
+        """The SQL that makes this context visible to dbt.
+
+        Relations that models of this invocation make, such as the keys of the dimensions that
+        it builds, are replaced by them.
+        """
         views = {table: self._view(table) for table in self.spec.tables}
-        facts = json.dumps(self._facts(views)).replace("'", "''")
-        made = [f"create schema if not exists {s}" for s in ("bronze", "history", "keys", "spec")]
-        made.append(f"create or replace table spec.facts as select '{facts}' as facts")
+        known = literal(json.dumps(self._run(views)))
         shown = {
             **{f"bronze.{table}": view.statement for table, view in views.items()},
             **{f"history.{table}": self._history(table) for table in self.spec.events},
-            **{f"keys.{name}": self._keys(name) for name in self.spec.dimensions},
-            **{f"keys.{name}_before": self._keys(name) for name in self.spec.dimensions},
+            **{f"known_keys.{name}": self._keys(name) for name in self.spec.dimensions},
+            **{f"base_silver.keys_{name}": self._keys(name) for name in self.spec.dimensions},
         }
-        return made + [f"create or replace view {name} as {q}" for name, q in shown.items()]
+        schemas = ("bronze", "history", "known_keys", "base_silver", "run")
+        return [
+            *(f"create schema if not exists {schema}" for schema in schemas),
+            f"create or replace table run.context as select {known} as context",
+            *(f"create or replace view {name} as {query}" for name, query in shown.items()),
+        ]
 
     def _view(self, table: str) -> BronzeView:
         return BronzeView(table, self.bronze.get(table, ()), self.spec)
 
-    def _facts(self, views: Mapping[str, BronzeView]) -> dict[str, Any]:
-        """The spec as the macros read it, with how the window holds each column."""
-        facts = self.spec.model_dump(mode="json")
-        for name, table in facts["tables"].items():
-            table["columns"] = {
-                **table["columns"],
-                **{c: {**f, "lineage": True} for c, f in facts["lineage"].items()},
+    def _run(self, views: Mapping[str, BronzeView]) -> dict[str, Any]:
+        """What macros must know of the run: how the window holds each column, and the like."""
+        tables = {
+            name: {
+                "physical": view.physical,
+                "ambiguous": sorted(view.ambiguous),
+                "unknown": list(view.unknown.values()),
+                "has_history": bool(self.history.get(name)),
             }
-            for column, held in views[name].physical.items():
-                table["columns"][column]["physical"] = held
-                table["columns"][column]["ambiguous"] = column in views[name].ambiguous
-            table["unknown"] = list(views[name].unknown.values())
-            table["has_history"] = bool(self.history.get(name))
+            for name, view in views.items()
+        }
         return {
-            **facts,
+            "tables": tables,
             "snapshot": str(self.snapshot) if self.snapshot else None,
             "forgotten": [str(day) for day in self.forgotten],
         }
@@ -90,15 +98,14 @@ class Context:
         columns = {**silver_columns(self.spec, table), INGESTION_DAY: "date"}
         files = self.history.get(table, ())
         if not files:
-            nulls = ", ".join(f"null::{kind} as {name}" for name, kind in columns.items())
-            return f"select {nulls} where false"
+            return no_rows(columns)
         return read_days(files, INGESTION_DAY)
 
     def _keys(self, name: str) -> str:
         """The keys that are known; a set of an earlier version has fewer columns."""
         (key,) = self.spec.tables[name].key
-        kind = DUCKDB_TYPES[self.spec.tables[name].columns[key].silver]
-        none = f"select null::{kind} as {key}, null::date as last_seen_dt where false"
+        kind = SILVER[self.spec.tables[name].columns[key].silver].duckdb
+        none = no_rows({key: kind, "last_seen_dt": DATE.duckdb})
         if name not in self.dimension_keys:
             return none
         known = f"select * from {read_files([self.dimension_keys[name]])}"

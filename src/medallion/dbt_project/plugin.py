@@ -19,8 +19,10 @@ from medallion.dbt_project.sources import BronzeView, occurrences
 from medallion.dbt_project.standalone import standalone_context
 from medallion.lake.scans import read_days
 from medallion.spec import INGESTION_DAY
+from medallion.sql import identifiers, literal, literals
 
 CURRENT = "current"
+IN_MEMORY = ":memory:"
 _BATCH_ROWS = 1_500_000
 # Two transactions that create one schema at the same moment are a conflict to DuckDB, even
 # with `if not exists`, and dbt runs as many models at once as the profile has threads.
@@ -97,13 +99,10 @@ class Plugin(BasePlugin):
             model.config.meta["table"], tuple(model.config.meta["order_by"])
         )
         context.staged[staged.table] = staged
-        layer, name = staged.table.split("/")
-        shown = [f"{relation.schema}.{relation.identifier}"]
-        shown += [f"keys.{name}"] if layer == "keys" else []
+        view = f"{relation.schema}.{relation.identifier}"
         with connection.cursor() as cursor:
-            for view in shown:
-                reading = _reading(staged, model.compiled_code)
-                cursor.execute(f"create or replace view {view} as {reading}")
+            reading = _reading(staged, model.compiled_code)
+            cursor.execute(f"create or replace view {view} as {reading}")
 
 
 class PartitionWriter:
@@ -137,8 +136,8 @@ class PartitionWriter:
         def copy(value: str) -> StagedPartition | None:
             absent = {key, *elsewhere.get(value, ())}
             stored = {name: kind for name, kind in columns.items() if name not in absent}
-            selected = ", ".join(_quoted(name) for name in stored)
-            rows = f"select {selected} from {batch} where {key} = '{value}' order by {order}"
+            selected = identifiers(stored)
+            rows = f"select {selected} from {batch} where {key} = {literal(value)} order by {order}"
             partition = folder / f"{key}={value}"
             return self._copy(partition, value, rows, stored, keep_empty=layer == "dims")
 
@@ -183,12 +182,11 @@ class PartitionWriter:
             yield batch
 
     def _compute(self, batch: str, key: str, values: Sequence[str]) -> None:
-        listed = ", ".join(f"'{value}'" for value in values)
         with _creating_schemas:
             self._execute("create schema if not exists staging")
         self._execute(
             f"create or replace table {batch} as"
-            f" select * from ({self._query}) where {key} in ({listed})"
+            f" select * from ({self._query}) where {key} in ({literals(values)})"
         )
 
     def _execute(self, statement: str) -> list[tuple[Any, ...]]:
@@ -222,7 +220,7 @@ class PartitionWriter:
         folder.mkdir(parents=True)
         file = folder / "part-0000.parquet"
         copied = self._execute(
-            f"copy ({query}) to '{_escaped(file)}' (format parquet, compression zstd,"
+            f"copy ({query}) to {literal(file)} (format parquet, compression zstd,"
             " compression_level 1)"
         )
         rows = int(copied[0][0])
@@ -236,9 +234,9 @@ def _apply(context: Context, cursor: Any) -> None:
     settings = context.settings
     settings.temp_directory.mkdir(parents=True, exist_ok=True)
     for statement in (
-        f"set global memory_limit = '{settings.memory_limit}'",
+        f"set global memory_limit = {literal(settings.memory_limit)}",
         f"set global threads = {settings.workers}",
-        f"set global temp_directory = '{_escaped(settings.temp_directory)}'",
+        f"set global temp_directory = {literal(settings.temp_directory)}",
         "set global TimeZone = 'UTC'",
         # Statistics would decide two things that only the rows may decide: whether a column of
         # a Parquet file is declared nullable (so that equal rows give other bytes), and whether
@@ -256,7 +254,7 @@ def _attach(warehouse: Path | None, cursor: Any) -> Iterable[str]:
     ).fetchall()
     if attached:
         yield "detach warehouse"
-    yield f"attach '{_escaped(warehouse) if warehouse else ':memory:'}' as warehouse"
+    yield f"attach {literal(warehouse or IN_MEMORY)} as warehouse"
 
 
 def _reading(staged: StagedTable, query: str) -> str:
@@ -267,11 +265,3 @@ def _reading(staged: StagedTable, query: str) -> str:
     key = files[0].parent.name.partition("=")[0]
     kind = "varchar" if staged.table.startswith("keys/") else "date"
     return read_days(files, key, kind=kind)
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _escaped(path: Path) -> str:
-    return str(path).replace("'", "''")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ _QUIET = [
     "--no-use-colors",
     "--no-send-anonymous-usage-stats",
 ]
+# Models of this materialization are tables that Kedro shows in the warehouse.
+PUBLISHED = "published"
 _LOOK = "look at the model that is named first: the others may have failed because of it."
 # Whatever a variable or a file elsewhere says: this project, this profile, this target.
 _WHERE = [
@@ -43,13 +46,16 @@ class _Parsed:
 _parsed = _Parsed()
 
 
-def run_models(select: str, layer: str, folder: Path) -> dict[str, float]:
+def run_models(
+    select: str, layer: str, folder: Path, variables: Mapping[str, Any]
+) -> dict[str, float]:
     """Runs the models that a selector names.
 
     Args:
         select: As dbt's `--select`.
         layer: The layer that progress is reported under.
         folder: Where dbt keeps its own files.
+        variables: The vars of the project, instead of those that are committed with it.
 
     Returns:
         Seconds by model.
@@ -57,13 +63,18 @@ def run_models(select: str, layer: str, folder: Path) -> dict[str, float]:
     Raises:
         DbtError: A model failed.
     """
-    arguments = ["run", *_QUIET, "--no-write-json", *_where(folder), "--select", select]
-    result = _invoke(arguments, _manifest(folder), _reporting(layer))
+    # The order of columns is that of the vars, so their keys are not sorted.
+    given = ["--vars", json.dumps(variables)]
+    arguments = ["run", *_QUIET, "--no-write-json", *_where(folder), *given, "--select", select]
+    result = _invoke(arguments, _manifest(folder, given), _reporting(layer))
     return {run.node.name: float(run.execution_time) for run in result}
 
 
 def sources_of(model: str, folder: Path) -> tuple[str, ...]:
-    """The tables that a model reads, also through other models, such as `base_silver.orders`."""
+    """The tables that a model reads, also through other models, such as `base_silver.orders`.
+
+    Tables that Kedro publishes end the way: what they are made from is Kedro's to say.
+    """
     manifest = _manifest(folder)
     nodes, sources = manifest.nodes, manifest.sources
     found: set[str] = set()
@@ -72,7 +83,9 @@ def sources_of(model: str, folder: Path) -> tuple[str, ...]:
         for name in nodes[waiting.pop()].depends_on_nodes:
             if name in sources:
                 found.add(f"{sources[name].source_name}.{sources[name].name}")
-            elif name in nodes:
+            elif nodes[name].config.materialized == PUBLISHED:
+                found.add(f"{nodes[name].schema}.{nodes[name].name}")
+            else:
                 waiting.append(name)
     return tuple(sorted(found))
 
@@ -100,9 +113,10 @@ def _where(folder: Path) -> list[str]:
     return [*_WHERE, "--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
 
 
-def _manifest(folder: Path) -> Any:
+def _manifest(folder: Path, given: Sequence[str] = ()) -> Any:
+    """The project as it is; which models read which others does not depend on its vars."""
     if _parsed.manifest is None:
-        parse = ["parse", *_QUIET, "--no-write-json", *_where(folder)]
+        parse = ["parse", *_QUIET, "--no-write-json", *_where(folder), *given]
         _parsed.manifest = _invoke(parse, None, None)
     return _parsed.manifest
 

@@ -18,9 +18,11 @@ from medallion.lake.bronze import AMBIGUOUS, BronzeFile, BronzePartition
 from medallion.lake.names import MISSING
 from medallion.lake.scans import FILE_COLUMN, file_list
 from medallion.spec import BRONZE_DAY, INGESTION_DAY, SNAPSHOT_DAY, Spec
+from medallion.spec.types import BRONZE
+from medallion.sql import identifier
 
 FILE, ROW = "_file", "_row"
-_NATIVE = ("VARCHAR", "BIGINT", "DOUBLE", "BOOLEAN")
+_NATIVE = frozenset(kind.duckdb.upper() for kind in BRONZE.values())
 _TEXT = ("VARCHAR", "JSON")
 _TEXT_WORD = "'text'"
 _NAMELESS = "unnamed"
@@ -138,19 +140,19 @@ class BronzeView:
             place = held.places.get((name, 0))
             value = filled.get(name)
             if kind == "MIXED":
-                yield f"{value or held.text(place)} as {quoted(name)}"
-                yield f"{_TEXT_WORD if value else held.word(name)} as {quoted(_held_as(name))}"
+                yield f"{value or held.text(place)} as {identifier(name)}"
+                yield f"{_TEXT_WORD if value else held.word(name)} as {identifier(_held_as(name))}"
             elif value or place is not None:
-                yield f"{value or f'c{place}'} as {quoted(name)}"
+                yield f"{value or f'c{place}'} as {identifier(name)}"
             else:
-                yield f"null::{'varchar' if kind == 'ABSENT' else kind} as {quoted(name)}"
+                yield f"null::{'varchar' if kind == 'ABSENT' else kind} as {identifier(name)}"
 
     def _unknown_columns(self, held: Held) -> Iterable[str]:
         for occurrence, kept in self.unknown.items():
-            yield f"{held.text(held.places.get(occurrence))} as {quoted(kept)}"
+            yield f"{held.text(held.places.get(occurrence))} as {identifier(kept)}"
 
     def _nothing(self) -> str:
-        columns = [f"null::varchar as {quoted(name)}" for name in self.physical]
+        columns = [f"null::varchar as {identifier(name)}" for name in self.physical]
         return (
             f"select {', '.join(columns)}, null::date as {INGESTION_DAY},"
             f" null::varchar as {FILE}, null::bigint as {ROW} where false"
@@ -235,8 +237,3 @@ def in_path(key: str, path: str, file: BronzeFile) -> str:
     inside = f"substr({path}, {len(file.outside) + 1})"
     written = f"regexp_extract({inside}, '(?:^|/){key}=([^/]*)/', 1)"
     return f"url_decode(nullif({written}, '{MISSING}'))"
-
-
-def quoted(name: str) -> str:
-    """A name as an SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'

@@ -13,7 +13,7 @@ from medallion.dbt_project.settings import EngineSettings
 from medallion.lake.bronze import BronzePartition, list_bronze
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.store import Lake
-from medallion.lake.views import lake_views
+from medallion.lake.views import create_views, lake_views
 from medallion.project import resource
 from medallion.spec import Spec, load_spec
 from medallion.storage.layout import Layout
@@ -69,10 +69,6 @@ def _scratch_warehouse(spec: Spec, folder: Path) -> Path:
     layout = Layout.from_environment()
     scratch = folder / layout.warehouse_file.name
     lake = LakeInventory(Lake(layout.silver), spec, layout)
-    views = lake_views(spec, lake)
     with duckdb.connect(str(scratch)) as connection:
-        for schema in sorted({name.split(".")[0] for name in views}):
-            connection.execute(f"create schema {schema}")
-        for name, statement in views.items():
-            connection.execute(f"create view {name} as {statement}")
+        create_views(connection, lake_views(spec, lake))
     return scratch

@@ -10,8 +10,9 @@ from typing import Any
 
 from medallion.errors import SuiteError
 from medallion.gates.suite_file import NotReadableError, text_of, values_of
-from medallion.lake.views import DUCKDB_TYPES, silver_columns
+from medallion.lake.views import silver_columns
 from medallion.spec import Spec
+from medallion.spec.types import SILVER
 
 #: Columns of a relation: name to DuckDB type.
 Types = Mapping[str, str]
@@ -53,7 +54,7 @@ class Declared:
     def enriched(self, transform: str) -> Types:
         """The columns of an enriched table."""
         declared = self.spec.transforms[transform].columns
-        return {name: DUCKDB_TYPES[kind] for name, kind in declared.items()}
+        return {name: SILVER[kind].duckdb for name, kind in declared.items()}
 
     def hidden(self, table: str) -> frozenset[str]:
         """The columns of a table that hold personal data, by the names they have in the spec."""

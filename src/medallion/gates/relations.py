@@ -13,6 +13,7 @@ from medallion.lake.inventory import LakeInventory
 from medallion.lake.scans import literal_path, read_days
 from medallion.lake.views import lake_views
 from medallion.spec import Spec
+from medallion.sql import no_rows
 
 if TYPE_CHECKING:
     import duckdb
@@ -62,8 +63,7 @@ def view_files(
         rows = read_days(files, day, union_by_name=not alike)
         connection.execute(f"create or replace view {name} as {rows}")
         return
-    nulls = ", ".join(f"cast(null as {kind}) as {column}" for column, kind in columns.items())
-    connection.execute(f"create or replace view {name} as select {nulls} where false")
+    connection.execute(f"create or replace view {name} as {no_rows(columns)}")
 
 
 def view_lake(
@@ -79,16 +79,6 @@ def view_lake(
         connection.execute(f"create schema if not exists {schema}")
     for name, statement in views.items():
         connection.execute(f"create view {name} as {statement}")
-
-
-def view_warehouse(
-    connection: duckdb.DuckDBPyConnection, path: Path, tables: Iterable[str]
-) -> None:
-    """Lets queries name the marts of the local warehouse, as `gold.fct_orders`."""
-    connection.execute(f"attach {quoted(path)} as warehouse (read_only)")
-    connection.execute("create schema gold")
-    for table in tables:
-        connection.execute(f"create view gold.{table} as from warehouse.gold.{table}")
 
 
 def fill(
@@ -147,11 +137,6 @@ def differences(
 def named(names: Iterable[str]) -> str | None:
     """Names in a line, or null where there are none."""
     return ", ".join(names) or None
-
-
-def quoted(path: object) -> str:
-    """A path as a SQL literal."""
-    return "'" + str(path).replace("'", "''") + "'"
 
 
 def _same(kind: str) -> str:

@@ -22,10 +22,11 @@ from medallion.lake.delivery import ManifestError, read_manifest
 from medallion.lake.names import MISSING, is_day, is_hidden, is_utf8, partition_value, printable
 from medallion.lake.scans import literal_path
 from medallion.spec import BRONZE_DAY, Spec, Table
+from medallion.spec.types import BRONZE
 
 MANIFEST = "_MANIFEST.json"
 # What the Bronze types of the spec are called by DuckDB.
-BRONZE_TYPES = {"string": "VARCHAR", "int64": "BIGINT", "double": "DOUBLE", "bool": "BOOLEAN"}
+BRONZE_TYPES = {name: kind.duckdb.upper() for name, kind in BRONZE.items()}
 # The type of a name that more than one column of a file has: nobody can say which is meant.
 AMBIGUOUS = "AMBIGUOUS"
 # The type of a column with columns inside it begins so; what is inside follows in brackets.

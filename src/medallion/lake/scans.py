@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medallion.errors import LakeError
+from medallion.sql import literal
 
 if TYPE_CHECKING:
     import polars as pl
@@ -46,7 +47,7 @@ def _escaped(path: str) -> str:
 
 def path_literal(path: object) -> str:
     """A path as a SQL literal, for a function of DuckDB that reads files."""
-    return "'" + literal_path(path).replace("'", "''") + "'"
+    return literal(literal_path(path))
 
 
 def file_list(paths: Iterable[object]) -> str:
@@ -94,8 +95,8 @@ def read_table(
     Raises:
         LakeError: DuckDB cannot name the folder in a pattern: its path holds a backslash.
     """
-    pattern = f"{_escaped(str(folder))}/{day}={only}/part-*.parquet".replace("'", "''")
-    return _with_day(f"'{pattern}'", day, columns, union_by_name=union_by_name)
+    pattern = f"{_escaped(str(folder))}/{day}={only}/part-*.parquet"
+    return _with_day(literal(pattern), day, columns, union_by_name=union_by_name)
 
 
 def scan_days(paths: Sequence[Path], schema: pl.Schema, day: str | None) -> pl.LazyFrame:

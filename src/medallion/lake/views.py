@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.scans import read_table
 from medallion.spec import INGESTION_DAY, SNAPSHOT_DAY, Spec
+from medallion.spec.types import DATE, SILVER, TEXT
+from medallion.sql import no_rows
 
-DUCKDB_TYPES = {
-    "text": "varchar",
-    "int": "bigint",
-    "float": "double",
-    "money": "decimal(18, 2)",
-    "bool": "boolean",
-    "date": "date",
-    "timestamp": "timestamp",
-}
+if TYPE_CHECKING:
+    import duckdb
 
 
 def lake_views(spec: Spec, lake: LakeInventory) -> dict[str, str]:
@@ -34,7 +30,7 @@ def _views(spec: Spec, lake: LakeInventory) -> Iterable[tuple[str, str]]:
         yield f"base_silver.{table}", _view(lake, f"base/{table}", columns, INGESTION_DAY)
     for name, transform in spec.transforms.items():
         columns = {
-            c: DUCKDB_TYPES[kind] for c, kind in transform.columns.items() if c != INGESTION_DAY
+            c: SILVER[kind].duckdb for c, kind in transform.columns.items() if c != INGESTION_DAY
         }
         yield f"enriched.{name}", _view(lake, f"enriched/{name}", columns, INGESTION_DAY)
     for name in spec.dimensions:
@@ -47,15 +43,29 @@ def _views(spec: Spec, lake: LakeInventory) -> Iterable[tuple[str, str]]:
         yield f"quarantine.{name}", _view(lake, f"quarantine/{name}", _raw(spec, name), day)
 
 
+def create_views(connection: duckdb.DuckDBPyConnection, views: Mapping[str, str]) -> None:
+    """Makes views in a database, and the schemas that hold them.
+
+    Args:
+        connection: The database.
+        views: Statement by qualified name.
+    """
+    for schema in sorted({name.split(".")[0] for name in views}):
+        connection.execute(f"create schema if not exists {schema}")
+    for name, statement in views.items():
+        connection.execute(f"create or replace view {name} as {statement}")
+
+
 def silver_columns(spec: Spec, table: str) -> dict[str, str]:
     """The stored columns of a Base Silver table or dimension, name to DuckDB type."""
-    columns = {name: DUCKDB_TYPES[column.silver] for name, column in spec.contract(table).items()}
+    contract = spec.contract(table)
+    columns = {name: SILVER[column.silver].duckdb for name, column in contract.items()}
     business = spec.tables[table].business_date
-    return {**columns, business.column: "date"} if business else columns
+    return {**columns, business.column: DATE.duckdb} if business else columns
 
 
 def _raw(spec: Spec, table: str) -> dict[str, str]:
-    return dict.fromkeys([*spec.contract(table), "invalid_reason"], "varchar")
+    return dict.fromkeys([*spec.contract(table), "invalid_reason"], TEXT.duckdb)
 
 
 def _view(
@@ -65,8 +75,7 @@ def _view(
     if only != "*":
         standing = {value: manifest for value, manifest in standing.items() if value == only}
     if not standing:
-        nulls = [f"cast(null as {kind}) as {name}" for name, kind in columns.items()]
-        return f"select {', '.join([*nulls, f'cast(null as date) as {day}'])} where false"
+        return no_rows({**columns, day: DATE.duckdb})
     held = [set(manifest.columns) for manifest in standing.values()]
     somewhere = set().union(*held)
     named = [

@@ -10,7 +10,8 @@ from pathlib import Path
 from medallion.errors import RequestError
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.quarantined import Selection, reading
-from medallion.quarantine.rows import masked_rows, quoted
+from medallion.quarantine.rows import masked_rows
+from medallion.sql import identifier, literal
 
 # A spreadsheet runs a cell that begins so as a formula, also behind blanks and in the wide form
 # of these characters. An apostrophe before it makes it text.
@@ -100,12 +101,11 @@ def _drafts(files: Mapping[str, Path]) -> Iterator[dict[str, Path]]:
 def _copy(statement: str, file: Path) -> int:
     if not statement:
         return 0
-    target = str(file).replace("'", "''")
     with reading() as connection:
         columns = connection.execute(f"describe {statement}").fetchall()
         cells = ", ".join(_cell(name, kind) for name, kind, *_ in columns)
         copied = connection.execute(
-            f"copy (select {cells} from ({statement})) to '{target}' "
+            f"copy (select {cells} from ({statement})) to {literal(file)} "
             f"(format csv, header, nullstr '{_NULL}')"
         )
         return int(copied.fetchall()[0][0])
@@ -113,8 +113,8 @@ def _copy(statement: str, file: Path) -> int:
 
 def _cell(name: str, kind: str) -> str:
     """A column, and its name, as a spreadsheet may open them."""
-    column = quoted(name)
-    heading = quoted(f"'{name}" if _is_formula(name) else name)
+    column = identifier(name)
+    heading = identifier(f"'{name}" if _is_formula(name) else name)
     if kind != "VARCHAR":
         return f"{column} as {heading}"
     is_formula = (

@@ -9,6 +9,7 @@ from medallion.lake.inventory import LakeInventory
 from medallion.lake.quarantined import Selection, day_column, reading, select_rows
 from medallion.spec.masking import shown_column
 from medallion.spec.reasons import offending_columns
+from medallion.sql import identifier
 
 REASON = "invalid_reason"
 
@@ -38,7 +39,7 @@ def masked_rows(lake: LakeInventory, table: str, selection: Selection) -> str:
     day = day_column(lake.spec, table)
     columns = [name for name in _columns(lake, table, selection) if name not in (day, REASON)]
     shown = (
-        f"{shown_column(lake.spec, table, name, quoted(name))} as {quoted(name)}"
+        f"{shown_column(lake.spec, table, name, identifier(name))} as {identifier(name)}"
         for name in columns
     )
     return f"select {', '.join([day, REASON, *shown])} from ({statement})"
@@ -71,8 +72,3 @@ def _columns(lake: LakeInventory, table: str, selection: Selection) -> Iterable[
         statement = select_rows(lake, table, selection)
         described = connection.execute(f"describe {statement}").fetchall()
     return [str(row[0]) for row in described]
-
-
-def quoted(name: str) -> str:
-    """A column's name as SQL writes it, whatever it holds."""
-    return '"' + name.replace('"', '""') + '"'

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from medallion.sql import literal, literals
+
 _FINE = 1_000_000
 
 
@@ -35,7 +37,7 @@ class Dice:
 
     def pick(self, values: Sequence[str], purpose: str, *row: str) -> str:
         """One of some texts, all alike likely."""
-        listed = ", ".join(_literal(value) for value in values)
+        listed = literals(values)
         return f"([{listed}])[1 + {self.below(len(values), purpose, *row)}]"
 
     def weighted(self, weights: Mapping[str, int], purpose: str, *row: str) -> str:
@@ -44,9 +46,5 @@ class Dice:
         branches, upto = [], 0
         for value, weight in weights.items():
             upto += weight
-            branches.append(f"when {drawn} < {upto} then {_literal(value)}")
+            branches.append(f"when {drawn} < {upto} then {literal(value)}")
         return f"case {' '.join(branches)} end"
-
-
-def _literal(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"

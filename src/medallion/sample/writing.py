@@ -14,8 +14,9 @@ import duckdb
 
 from medallion.sample.request import SampleRequest
 from medallion.spec import Spec
+from medallion.spec.types import BRONZE
+from medallion.sql import literal
 
-_DUCKDB = {"string": "varchar", "int64": "bigint", "double": "double", "bool": "boolean"}
 _ROW_GROUP = 1_000_000
 DROPPED = "dropped"
 # The files that were generated, one a line: `make clean` removes these and no other.
@@ -77,7 +78,7 @@ class BronzeWriter:
         file = folder / "part-0000.parquet"
         source = f"gs://medallion-sample/raw/{table}/{partition}/{file.name}"
         copied = self.connection.execute(
-            f"copy ({self._delivered(table, query, source, types)}) to '{_escaped(file)}'"
+            f"copy ({self._delivered(table, query, source, types)}) to {literal(file)}"
             f" (format parquet, compression snappy, row_group_size {_ROW_GROUP})"
         ).fetchall()
         rows = int(copied[0][0])
@@ -92,16 +93,16 @@ class BronzeWriter:
 
     def _delivered(self, table: str, query: str, source: str, types: Mapping[str, str]) -> str:
         contract = self.spec.tables[table]
-        kinds = {n: _DUCKDB[c.bronze] for n, c in contract.columns.items()} | dict(types)
+        kinds = {n: BRONZE[c.bronze].duckdb for n, c in contract.columns.items()} | dict(types)
         columns = [
             f"cast({name} as {kind}) as {name}" for name, kind in kinds.items() if kind != DROPPED
         ]
         key = " || '/' || ".join(f"{column}::varchar" for column in contract.key)
         lineage = {
-            "batch_id": f"'{self.batch_id}'",
-            "ingestion_ts": f"'{self.delivered_at()}'",
+            "batch_id": literal(self.batch_id),
+            "ingestion_ts": literal(self.delivered_at()),
             "event_id": f"'evt_' || sha256('{table}/' || {key})",
-            "source_file": f"'{source}'",
+            "source_file": literal(source),
         }
         described = self.connection.execute(f"describe {query}").fetchall()
         given = {name for name, *_ in described}
@@ -136,7 +137,3 @@ class BronzeWriter:
         text = json.dumps(manifest, indent=2, sort_keys=True)
         (folder / _MANIFEST).write_text(text, encoding="utf-8")
         (folder / _SUCCESS).touch()
-
-
-def _escaped(path: Path) -> str:
-    return str(path).replace("'", "''")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from medallion.spec.models import Column, Spec
+from medallion.sql import literals
 
 _BLANKS = "' ' || chr(9) || chr(10) || chr(11) || chr(12) || chr(13)"
 # Upper ends of the length classes: wide enough that a length tells no value from another.
@@ -40,7 +41,7 @@ def masked(sql: str, null_words: Sequence[str] = ()) -> str:
 
     It keeps why a personal value is `missing`: because it is null, blank, or a word for null.
     """
-    words = ", ".join(f"'{word}'" for word in null_words if word)
+    words = literals(word for word in null_words if word)
     trimmed = f"trim({sql}, {_BLANKS})"
     classes = " ".join(
         f"when length({sql}) <= {last} then '<masked: {first} to {last} characters>'"

@@ -17,6 +17,7 @@ from medallion.spec.reach import Reach, Referred, Referring
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 BronzeType = Literal["string", "int64", "double", "bool"]
 SilverType = Literal["text", "int", "money", "bool", "date", "timestamp"]
+EnrichedType = Literal["text", "int", "float", "money", "bool", "date", "timestamp"]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 INGESTION_DAY = "ingestion_dt"
@@ -127,7 +128,7 @@ class Transform(_Model):
     grain: tuple[Identifier, ...]
     reads: Mapping[Identifier, Reach] = Field(min_length=1)
     parameters: Mapping[Identifier, int | float] = Field(default_factory=dict)
-    columns: Mapping[Identifier, str] = Field(default_factory=dict)
+    columns: Mapping[Identifier, EnrichedType] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _consistent(self) -> Transform:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from medallion.gates.declared import Types
 from medallion.gates.expectation import Arguments
+from medallion.spec.types import SILVER
 
 if TYPE_CHECKING:
     import duckdb
@@ -74,7 +75,7 @@ def unusable(kind: str, arguments: Arguments, types: Types) -> Iterable[str]:
 def class_of(duckdb_type: str) -> str:
     """What kind of value a type holds: number, text, bool, date or timestamp."""
     base = duckdb_type.lower().partition("(")[0]
-    known = {"varchar": "text", "boolean": "bool", "date": "date", "timestamp": "timestamp"}
+    known = {SILVER[name].duckdb: name for name in ("text", "bool", "date", "timestamp")}
     return known.get(base, "number")
 
 

@@ -15,12 +15,13 @@ from medallion.gates.layers import _silver as silver
 from medallion.gates.layers._common import Expectations
 from medallion.gates.layers.shape import LayerGate
 from medallion.gates.measured_table import MeasuredTable
-from medallion.gates.relations import quoted, view_lake
+from medallion.gates.relations import view_lake
 from medallion.gates.result import Due, Partitions
 from medallion.gates.suite import Suite
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.manifest import PartitionManifest, fingerprint
 from medallion.spec import INGESTION_DAY
+from medallion.sql import literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -149,7 +150,7 @@ class BaseSilverGate(LayerGate):
     ) -> Row:
         """Per foreign key, the share of its values that have a parent; guests have none."""
         reasons = silver.reasons(table, put_aside)
-        guest = quoted(self.declared.spec.cleaning.guest_pattern)
+        guest = literal(self.declared.spec.cleaning.guest_pattern)
         shares: dict[str, float | None] = {}
         for one in self.declared.spec.tables[table.name].foreign_keys:
             orphans = reasons.get(f"fk:{one.column}", 0)

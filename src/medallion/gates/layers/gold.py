@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from medallion.gates.batch import Batch
 from medallion.gates.declared import Declared, Types
@@ -13,10 +12,11 @@ from medallion.gates.layers import _common as common
 from medallion.gates.layers._common import Expectations
 from medallion.gates.layers.shape import LayerGate
 from medallion.gates.measured_table import MeasuredTable
-from medallion.gates.relations import differences, view_lake, view_warehouse
+from medallion.gates.relations import differences, view_lake
 from medallion.gates.result import Due, Partitions
 from medallion.gates.suite import Suite
 from medallion.lake.inventory import LakeInventory
+from medallion.warehouse import Warehouse
 
 if TYPE_CHECKING:
     import duckdb
@@ -61,17 +61,6 @@ def expectations(declared: Declared, table: str) -> Expectations:
     }
 
 
-class Marts(Protocol):
-    """What the gate asks of the warehouse."""
-
-    @property
-    def path(self) -> Path:
-        """The file."""
-
-    def made_from(self, part: str) -> str:
-        """A fingerprint of what a part of the warehouse was made from."""
-
-
 @dataclass(frozen=True)
 class GoldGate(LayerGate):
     """The marts, which are made anew together.
@@ -86,7 +75,7 @@ class GoldGate(LayerGate):
     layer = "gold"
     declared: Declared
     lake: LakeInventory
-    marts: Marts
+    marts: Warehouse
     built: Mapping[str, int]
 
     def current(self) -> Partitions:
@@ -97,7 +86,7 @@ class GoldGate(LayerGate):
     def prepare(self, connection: duckdb.DuckDBPyConnection, suites: Mapping[str, Suite]) -> None:
         """Lets queries name the marts and the tables of the lake."""
         view_lake(connection, self.declared.spec, self.lake, suites.values())
-        view_warehouse(connection, self.marts.path, self.declared.models)
+        self.marts.show_to(connection, self.declared.models)
 
     def measure(self, table: MeasuredTable, due: Due) -> Iterable[Batch]:  # noqa: ARG002
         """A mart as it stands in the warehouse."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from medallion.datasets.warehouse import Warehouse
-from medallion.dbt_project.results import BuildResult, Receipt
+from medallion.dbt_project.results import Receipt
 from medallion.gates.layers.gold import GoldGate
 from medallion.gates.result import GateResult
 from medallion.gates.suites import Suites
@@ -17,6 +16,7 @@ from medallion.pipelines.gates import Gatehouse, validate_layer
 from medallion.pipelines.staging import engine_settings
 from medallion.planning.request import RunRequest
 from medallion.spec import Spec
+from medallion.warehouse import MartsBuild, Warehouse
 
 _CODE = "code"
 
@@ -29,19 +29,16 @@ def build(
     lake: LakeInventory,
     warehouse: Warehouse,
 ) -> dict[str, Any]:
-    """Builds the marts, unless they are what the lake says already.
+    """Builds the marts beside those that stand, unless these are what the lake says already.
 
     Returns:
-        The tables by model, and the receipt.
+        The build, whose saving puts the marts in place; the tables by model; the receipt.
     """
     inputs = _inputs(spec, lake)
     stamp = fingerprint({name: origin.fingerprint for name, origin in inputs.items()})
-    built = BuildResult()
-    if not warehouse.is_made_from("gold", stamp):
-        from medallion.dbt_project import build_gold
-
-        with warehouse.replacing("gold", stamp) as file:
-            built = build_gold(spec, file, engine_settings(request, lake))
+    made = MartsBuild(stamp)
+    if warehouse.made_from("gold") != stamp:
+        made = warehouse.build(spec, stamp, engine_settings(request, lake))
     reads = tuple(name for name in inputs if name != _CODE)
     tables = {
         model: BuiltTable(
@@ -50,10 +47,10 @@ def build(
             {name: inputs[name] for name in (*sources, _CODE) if name in inputs},
             reads,
         )
-        for model, sources in built.sources.items()
+        for model, sources in made.result.sources.items()
     }
     standing = {model: BuiltTable("gold", model, reads=reads) for model in models}
-    return {**standing, **tables, "receipt": built.receipt("gold")}
+    return {"build": made, **standing, **tables, "receipt": made.result.receipt("gold")}
 
 
 def _inputs(spec: Spec, lake: LakeInventory) -> dict[str, Origin]:
@@ -66,7 +63,7 @@ def _inputs(spec: Spec, lake: LakeInventory) -> dict[str, Origin]:
     for name in spec.dimensions:
         newest = lake.newest_snapshot(name)
         inputs[f"dims.{name}"] = _origin({newest.value: newest} if newest else {})
-    return {**inputs, _CODE: Origin(fingerprint=gold_code())}
+    return {**inputs, _CODE: Origin(fingerprint=gold_code(spec))}
 
 
 def _origin(partitions: Mapping[str, PartitionManifest]) -> Origin:

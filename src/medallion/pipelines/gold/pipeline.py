@@ -34,7 +34,7 @@ def create_pipeline() -> Pipeline:
             Node(
                 build,
                 ["params:run", "views", "spec", "lake", "file"],
-                {**{model: model for model in MODELS}, "receipt": "receipt"},
+                {"build": "build", **{model: model for model in MODELS}, "receipt": "receipt"},
                 name="marts",
             ),
             Node(

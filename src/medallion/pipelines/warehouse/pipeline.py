@@ -13,7 +13,7 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 nodes.register_views,
-                ["enriched_passed", "spec", "lake", "trail", "file"],
+                ["enriched_passed", "spec", "lake", "trail"],
                 "views",
                 name="register_views",
             ),

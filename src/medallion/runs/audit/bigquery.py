@@ -5,18 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from medallion.runs.audit.delivery import RejectedError, Rows
-from medallion.runs.audit.record import kinds
+from medallion.runs.audit.record import TYPES, kinds
+from medallion.spec.types import TEXT
 
 if TYPE_CHECKING:
     from google.cloud.bigquery import Client, LoadJob, LoadJobConfig, SchemaField
 
-_TYPES = {
-    "str": "STRING",
-    "int": "INTEGER",
-    "float": "FLOAT",
-    "Day": "DATE",
-    "Instant": "TIMESTAMP",
-}
 _INPUTS = ("input", "fingerprint")
 
 
@@ -78,11 +72,11 @@ def schema() -> list[SchemaField]:
     """The columns of the table: the fields of a record."""
     from google.cloud.bigquery import SchemaField
 
-    inputs = tuple(SchemaField(name, "STRING") for name in _INPUTS)
+    inputs = tuple(SchemaField(name, TEXT.bigquery) for name in _INPUTS)
     return [
         SchemaField(name, "RECORD", mode="REPEATED", fields=inputs)
-        if kind == "dict"
-        else SchemaField(name, _TYPES[kind])
+        if kind not in TYPES
+        else SchemaField(name, TYPES[kind].bigquery)
         for name, kind in kinds().items()
     ]
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from medallion.spec.types import DATE, FLOAT, INSTANT, INT, TEXT
+
 # As they are written; the names give the columns their types.
 Day = str
 Instant = str
+# The kinds of fields; one that is not here is a map of texts.
+TYPES = {"str": TEXT, "int": INT, "float": FLOAT, "Day": DATE, "Instant": INSTANT}
 
 
 @dataclass(frozen=True)

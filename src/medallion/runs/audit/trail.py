@@ -18,15 +18,14 @@ from typing_extensions import TypedDict
 from medallion.errors import LakeError, UsageError
 from medallion.lake.names import as_run_id
 from medallion.lake.scans import literal_path
-from medallion.runs.audit.record import AuditRecord, kinds
+from medallion.runs.audit.record import TYPES, AuditRecord, kinds
+from medallion.spec.types import TEXT
+from medallion.sql import literal, no_rows
 from medallion.storage import Document, open_storage
 
 STARTED = "started"
 KILLED = "killed"
-_DUCKDB = {
-    "str": "varchar", "int": "bigint", "float": "double", "dict": "map(varchar, varchar)",
-    "Day": "date", "Instant": "timestamp",
-}  # fmt: skip
+_MAP = f"map({TEXT.duckdb}, {TEXT.duckdb})"
 
 
 _RUNS = "runs/"
@@ -122,13 +121,14 @@ class AuditTrail:
 
     def view(self) -> str:
         """SQL that shows the records of all runs; without any, the columns without a row."""
-        types = {name: _DUCKDB[kind] for name, kind in kinds().items()}
+        types = {
+            name: TYPES[kind].duckdb if kind in TYPES else _MAP for name, kind in kinds().items()
+        }
         if not any(self.folder.glob("*.json")):
-            columns = ", ".join(f"cast(null as {kind}) as {name}" for name, kind in types.items())
-            return f"select {columns} where false"
-        declared = ", ".join(f"{name}: '{kind}'" for name, kind in types.items())
-        pattern = f"{literal_path(self.folder)}/[!._]*.json".replace("'", "''")
-        return f"select * from read_json('{pattern}', format = 'array', columns = {{{declared}}})"
+            return no_rows(types)
+        declared = ", ".join(f"{name}: {literal(kind)}" for name, kind in types.items())
+        pattern = literal(f"{literal_path(self.folder)}/[!._]*.json")
+        return f"select * from read_json({pattern}, format = 'array', columns = {{{declared}}})"
 
     def _write_records(self, run_id: str, records: Iterable[AuditRecord]) -> None:
         lines = ",\n".join(json.dumps(record.as_json()) for record in records)

@@ -1,0 +1,35 @@
+"""SQL text: how names and values are quoted, whatever they hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+
+def identifier(name: str) -> str:
+    """A name of a column, table or schema as SQL writes it: in double quotes."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(value: object) -> str:
+    """A text, or the text of a path or a day, as SQL writes it: in single quotes."""
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def identifiers(names: Iterable[str]) -> str:
+    """Names, separated by commas."""
+    return ", ".join(map(identifier, names))
+
+
+def literals(values: Iterable[object]) -> str:
+    """Literals, separated by commas."""
+    return ", ".join(map(literal, values))
+
+
+def no_rows(columns: Mapping[str, str]) -> str:
+    """A SELECT that gives no row, but columns with types.
+
+    Args:
+        columns: Type by name; names are plain, as those of the spec are.
+    """
+    nulls = ", ".join(f"cast(null as {kind}) as {name}" for name, kind in columns.items())
+    return f"select {nulls} where false"
