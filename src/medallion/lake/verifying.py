@@ -66,7 +66,7 @@ def _manifests(lake: Lake) -> Iterator[PartitionManifest]:
 
 def _lost(lake: LakeInventory, damaged: set[str]) -> Iterator[str]:
     """Older snapshots that were deleted."""
-    sound = LakeInventory(Lake(lake.lake.root, damaged), lake.spec)
+    sound = lake.without(damaged)
     for name in lake.spec.dimensions:
         for path in lost_snapshots(sound, name):
             if path not in damaged:

@@ -13,6 +13,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+from medallion.errors import LakeError
 from medallion.gates.gx.engine import load_great_expectations
 from medallion.gates.result import GateResult, SuiteResult
 from medallion.storage import Document
@@ -47,7 +48,13 @@ def write_docs(results: Sequence[Path], folder: Path) -> Path:
 
 
 def _suites(path: Path) -> Iterable[SuiteResult]:
-    yield from GateResult.from_json(Document.at(path).read(dict[str, Any], {})).suites
+    content = Document.at(path).read(dict[str, Any], {})
+    try:
+        yield from GateResult.from_json(content).suites
+    except LakeError as error:
+        raise LakeError(
+            f"{path} is not what a gate writes.", hint="remove it and run `kedro run`."
+        ) from error
 
 
 def _page(suite: SuiteResult) -> str:
