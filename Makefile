@@ -64,7 +64,7 @@ check: setup ## Format, lint, types, layer contracts, SQL: what CI checks
 	$(RUN) ruff check .
 	$(RUN) mypy
 	$(RUN) lint-imports
-	$(RUN) sqlfluff lint dbt/models/gold dbt/tests/gold --disable-progress-bar
+	$(RUN) sqlfluff lint dbt/models dbt/tests/gold --disable-progress-bar
 
 format: setup ## Format the code
 	$(RUN) ruff format .
