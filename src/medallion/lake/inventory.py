@@ -19,13 +19,14 @@ _CONTENT = "content"
 _Texts = dict[str, str]
 
 
-class _Verdict(TypedDict):
-    """What a ledger says of a table, as far as every gate relies on it."""
+class _Verdict(TypedDict, total=False):
+    """What a ledger says of a table, as far as the lake itself relies on it."""
 
     __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
 
     suite: str
     partitions: _Texts
+    snapshots: list[str]
     failures: list[dict[str, Any]]
 
 
