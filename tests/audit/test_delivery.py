@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medallion.runs.audit.delivery import RejectedError, Rows, deliver
@@ -93,6 +93,7 @@ def test_a_long_history_goes_in_batches(trail: AuditTrail) -> None:
 
 
 @given(st.lists(st.lists(st.sampled_from(OUTCOMES), max_size=2), max_size=6))
+@settings(deadline=None)
 def test_no_run_is_lost_and_none_arrives_twice(happenings: list[list[str]]) -> None:
     """Each delivery has outcomes of its own; the last one meets no trouble."""
     with TemporaryDirectory() as folder:
