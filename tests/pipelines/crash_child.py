@@ -10,8 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from medallion.datasets import lake_table, warehouse
+from medallion.datasets import lake_table
 from medallion.lake import disk_commits
+from medallion.warehouse import duckdb as warehouse
 from tests.running import Shop
 
 # Each point is a function of the program; the process dies on its COUNT-th call.
@@ -22,7 +23,7 @@ POINTS: dict[str, tuple[Any, str, str]] = {
     "after a partition is swapped": (disk_commits, "replace_folder", "after"),
     "before the pointer moves": (lake_table, "move_pointer", "before"),
     "before Enriched is recorded": (lake_table, "write_state", "before"),
-    "before the warehouse is recorded": (warehouse.Warehouse, "_describe_file", "before"),
+    "before the warehouse is recorded": (warehouse.DuckDBWarehouse, "_describe_file", "before"),
 }
 
 

@@ -107,7 +107,8 @@ def build_gold(spec: Spec, warehouse: Path, settings: EngineSettings) -> BuildRe
     context = Context(spec, settings, warehouse.parent, warehouse=warehouse)
     result = BuildResult()
     with _connected(context) as query:
-        for model, seconds in _run_on_lake(context, query).items():
+        # dbt's threads end in any order.
+        for model, seconds in sorted(_run_on_lake(context, query).items()):
             rows = query(f"select count(*) from warehouse.gold.{model}")[0][0]
             result.counts[model] = Counts(accepted=int(rows), seconds=seconds)
             result.sources[model] = sources_of(model, settings.dbt_folder)
