@@ -193,3 +193,9 @@ def test_a_run_writes_everything_where_it_should_be_and_nothing_elsewhere(
     assert layout.run_report.is_file()
     assert len(list(layout.logs.glob("*.jsonl"))) == 1
     assert [p.name for p in layout.runs.iterdir() if not p.name.startswith("_")]
+
+
+@pytest.mark.parametrize("name", ["bronze", "data", "silver"])
+def test_a_root_with_braces_is_refused_by_its_name(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=rf"{name}_root is .*braces"):
+        Layout.of({f"{name}_root": str(tmp_path / "a{b,c}")})

@@ -59,6 +59,9 @@ def with_roots(places: Mapping[str, Any]) -> dict[str, Any]:
 
     Args:
         places: What `globals.yml` says, of all environments in use.
+
+    Raises:
+        ConfigurationError: A root holds braces.
     """
     data = root_path(str(places.get(f"{_DATA}_root") or _DATA), WORK)
     bronze = root_path(str(places.get(f"{_BRONZE}_root") or f"{_DATA}/{_BRONZE}"), WORK)
@@ -66,7 +69,14 @@ def with_roots(places: Mapping[str, Any]) -> dict[str, Any]:
         f"{name}_root": root_path(str(places.get(f"{name}_root") or f"{data}/{name}"), WORK)
         for name in ROOTS
     }
-    return {**places, f"{_BRONZE}_root": bronze, f"{_DATA}_root": data, **roots}
+    found = {f"{_BRONZE}_root": bronze, f"{_DATA}_root": data, **roots}
+    for key, root in found.items():
+        if {"{", "}"} & {*root}:
+            raise ConfigurationError(
+                f"{key} is {root}: Kedro's catalog takes what stands in braces for a pattern.",
+                hint="point it at a folder without braces above it; a symbolic link will do.",
+            )
+    return {**places, **found}
 
 
 @dataclass(frozen=True)
