@@ -6,7 +6,6 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,13 +14,15 @@ import pytest
 from medallion.errors import AbsentError, ChangedError, ExistsError, StorageError
 from medallion.storage import LocalStorage, Storage
 from medallion.storage.filesystem import clear_drafts
+from medallion.storage.google import GoogleStorage
 
-IMPLEMENTATIONS: dict[str, Callable[[Path], Storage]] = {"disk": LocalStorage}
 
-
-@pytest.fixture(params=sorted(IMPLEMENTATIONS))
+@pytest.fixture(params=["disk", "google"])
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
-    return IMPLEMENTATIONS[request.param](tmp_path / "root")
+    if request.param == "disk":
+        return LocalStorage(tmp_path / "root")
+    bucket: str = request.getfixturevalue("bucket")
+    return GoogleStorage(f"gs://{bucket}/lake")
 
 
 def test_what_was_written_is_read_back(storage: Storage) -> None:

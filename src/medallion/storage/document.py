@@ -18,6 +18,10 @@ _T = TypeVar("_T")
 
 def open_storage(root: str | Path) -> Storage:
     """The storage that a root names; the one place that chooses its implementation."""
+    if str(root).startswith("gs://"):
+        from medallion.storage.google import GoogleStorage
+
+        return GoogleStorage(str(root))
     return LocalStorage(root)
 
 

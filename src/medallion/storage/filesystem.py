@@ -129,6 +129,18 @@ class Storage(Protocol):
         """
 
 
+def check_key(key: str) -> list[str]:
+    """The parts of a key.
+
+    Raises:
+        StorageError: It could leave the root, or hide in it.
+    """
+    parts = key.split("/")
+    if not all(_PART.fullmatch(part) and part not in (".", "..") for part in parts):
+        raise StorageError(f"{key!r} cannot be the key of an object.")
+    return parts
+
+
 class LocalStorage:
     """Objects as files below a folder.
 
@@ -183,8 +195,7 @@ class LocalStorage:
 
     def download(self, key: str, target: Path) -> None:
         """See `Storage.download`."""
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with _drafted(target) as draft:
+        with drafted(target) as draft:
             try:
                 shutil.copyfile(self._path(key), draft)
             except FileNotFoundError as error:
@@ -222,10 +233,7 @@ class LocalStorage:
             self._path(key).unlink(missing_ok=True)
 
     def _path(self, key: str) -> Path:
-        parts = key.split("/")
-        if not all(_PART.fullmatch(part) and part not in (".", "..") for part in parts):
-            raise StorageError(f"{key!r} cannot be the key of an object.")
-        return self._folder.joinpath(*parts)
+        return self._folder.joinpath(*check_key(key))
 
     def _expect(self, key: str, version: str) -> None:
         path = self._path(key)
@@ -235,7 +243,7 @@ class LocalStorage:
 
     @contextmanager
     def _draft(self, key: str) -> Iterator[Path]:
-        with _drafted(self._path(key)) as draft:
+        with drafted(self._path(key)) as draft:
             yield draft
 
     @contextmanager
@@ -284,8 +292,12 @@ def _is_alive(pid: int) -> bool:
 
 
 @contextmanager
-def _drafted(path: Path) -> Iterator[Path]:
-    """A file beside the one that is written, which is gone afterwards."""
+def drafted(path: Path) -> Iterator[Path]:
+    """A file beside the one that is written, which is gone afterwards.
+
+    Args:
+        path: The file that the draft is to become; its folder is made.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=_draft_prefix(), suffix=_DRAFT, dir=path.parent)
     os.close(handle)
