@@ -3,14 +3,14 @@
 
 {#- One table: its keys, rules and columns as the spec states them, and of each column how the
     window holds it. Without a run every column is held as the spec says. -#}
-{%- macro table_facts(name) -%}
+{%- macro declared_table(name) -%}
   {%- set declared = var("tables")[name] -%}
   {%- set held = run_context()["tables"].get(name, {}) -%}
   {%- set columns = {} -%}
-  {%- for column, facts in declared["columns"].items() -%}
+  {%- for column, given in declared["columns"].items() -%}
     {%- do columns.update({column: dict(
-        facts,
-        physical=held.get("physical", {}).get(column, facts["physical"]),
+        given,
+        physical=held.get("physical", {}).get(column, given["physical"]),
         ambiguous=column in held.get("ambiguous", [])
     )}) -%}
   {%- endfor -%}

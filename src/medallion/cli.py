@@ -78,8 +78,8 @@ def lake_plan(env: str | None, params: dict[str, Any], form: str) -> None:
         request = catalog.load("params:run")
         spec, inventory = catalog.load("spec"), catalog.load("bronze.inventory")
         damaged = own(find_damage(catalog.load("lake").lake), catalog.load("lake"))
-        standing = catalog.load("lake").without(damage.path for damage in damaged)
-        plan = nodes.plan(request, spec, inventory, standing)
+        sound = catalog.load("lake").without(damage.path for damage in damaged)
+        plan = nodes.plan(request, spec, inventory, sound)
         if form == "json":
             click.echo(json.dumps({**plan.summary(), "damaged": [str(one) for one in damaged]}))
             return

@@ -2,7 +2,7 @@
     this lake has once seen there: erasing a customer deletes no sale. `last_seen_dt` is the
     newest ingest day that had it (null in layouts without one), so that a day can be forgotten. -#}
 {%- macro known_keys(name, bronze, known) -%}
-{%- set table = table_facts(name) -%}
+{%- set table = declared_table(name) -%}
 {%- set forgotten = run_context()["forgotten"] -%}
 {%- set key = table["key"][0] -%}
 with

@@ -22,7 +22,7 @@
     `bronze` is the relation of the window's rows, `parents` are those of the keys that foreign
     keys refer to, `history` those of accepted rows outside the window, both by table. -#}
 {%- macro verdicts(name, bronze, parents={}, history={}) -%}
-{%- set table = table_facts(name) -%}
+{%- set table = declared_table(name) -%}
 {%- set is_known_before = has_history(name) -%}
 {%- set key = table["key"] | join(", ") -%}
 {%- set is_event = table["kind"] == "event" -%}

@@ -2,7 +2,7 @@
 
 {#- The accepted rows: typed, with their business date. `scored` are the table's verdicts. -#}
 {%- macro accepted(name, bronze, scored) -%}
-{%- set table = table_facts(name) -%}
+{%- set table = declared_table(name) -%}
 with
 
 source as not materialized (
@@ -47,7 +47,7 @@ from typed
 
 {#- The rows that were put aside: every Bronze column as it was, as text. -#}
 {%- macro put_aside(name, bronze, scored) -%}
-{%- set table = table_facts(name) -%}
+{%- set table = declared_table(name) -%}
 select
   {%- for name, column in table["columns"].items() %}
   {{ raw_text("bronze_rows." ~ adapter.quote(name), column["physical"]) }} as {{ adapter.quote(name) }},

@@ -71,7 +71,7 @@ def show(run_id: str, env: str | None) -> None:
             run["steps"] = _steps_so_far(run["run_id"])
     status = _status(run, holder)
     console.print(f"[bold]{run['run_id']}[/bold]  [{_COLOURS[status]}]{status}[/]", soft_wrap=True)
-    for name, value in _facts(run):
+    for name, value in _described(run):
         console.print(f"  {name:<10}{escape(str(value))}", soft_wrap=True)
     if run.get("tables"):
         table = _table("table", "partitions", "rows out", "put aside")
@@ -273,7 +273,7 @@ def _days(run: Mapping[str, Any]) -> str:
     return f"{days[0]}..{last}"
 
 
-def _facts(run: Mapping[str, Any]) -> Iterable[tuple[str, object]]:
+def _described(run: Mapping[str, Any]) -> Iterable[tuple[str, object]]:
     yield "began", run["started_at"]
     if "seconds" in run:
         yield "took", f"{run['seconds']:.1f} s"

@@ -44,7 +44,7 @@ class LakeInventoryDataset(ReadOnlyDataset[LakeInventory]):
 
 
 class SpecDataset(ReadOnlyDataset[Spec]):
-    """The facts about the tables.
+    """The tables.
 
     Args:
         filepath: Path of `spec.yml`.

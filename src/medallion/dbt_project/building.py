@@ -31,7 +31,7 @@ def build_base_silver(
     """Scores the window's event rows and stages the accepted and the quarantined ones.
 
     Args:
-        spec: The facts about the tables.
+        spec: The tables.
         window: Bronze partitions per event table.
         history: Accepted files outside the window, with which keys must not collide.
         dimension_keys: The file of all keys of each dimension.
@@ -63,7 +63,7 @@ def build_dimensions(
     are those of all partitions, and those that were known before.
 
     Args:
-        spec: The facts about the tables.
+        spec: The tables.
         partitions: All Bronze partitions of the dimensions to build.
         snapshot: The snapshot's day.
         staging: Where to write, laid out as the lake is.
@@ -95,7 +95,7 @@ def build_gold(spec: Spec, warehouse: Path, settings: EngineSettings) -> BuildRe
     """Builds the marts in a warehouse file whose other schemas show the lake.
 
     Args:
-        spec: The facts about the tables.
+        spec: The tables.
         warehouse: The DuckDB file.
         settings: What DuckDB may use.
 

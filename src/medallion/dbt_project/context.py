@@ -30,7 +30,7 @@ class Context:
     """The inputs and outputs of one invocation.
 
     Attributes:
-        spec: The facts about the tables.
+        spec: The tables.
         settings: What DuckDB may use.
         staging: Where partitions are written, laid out as the lake is.
         bronze: The window's partitions by table.

@@ -26,7 +26,7 @@ _SOURCES = (
 
 
 def spec_vars(spec: Spec) -> dict[str, Any]:
-    """The facts that macros read, by the name of the var."""
+    """The declared that macros read, by the name of the var."""
     cleaning = spec.cleaning.model_dump(mode="json")
     tables = {name: _table(spec, name, table) for name, table in spec.tables.items()}
     return {**cleaning, "tables": tables}
@@ -88,8 +88,8 @@ def _column(column: Column, *, is_lineage: bool) -> dict[str, Any]:
 
 def _columns_of(spec: Spec, name: str) -> list[dict[str, Any]]:
     return [
-        {"name": column, "data_type": BRONZE[facts.bronze].duckdb}
-        for column, facts in spec.contract(name).items()
+        {"name": column, "data_type": BRONZE[declared.bronze].duckdb}
+        for column, declared in spec.contract(name).items()
     ]
 
 

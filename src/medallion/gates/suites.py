@@ -66,7 +66,7 @@ def load_suites(folder: str | Path, spec: Spec, models_folder: str | Path) -> Su
 
     Args:
         folder: The folder with one sub-folder per layer.
-        spec: The facts about the tables.
+        spec: The tables.
         models_folder: Where dbt describes the marts.
 
     Raises:

@@ -98,19 +98,19 @@ class LakeInventory:
         It counts as long as the rows that were made of it stand; a day may have none.
         """
         state = _made_from(self.lake, transform)
-        standing = self.lake.partitions(f"enriched/{transform}")
+        current = self.lake.partitions(f"enriched/{transform}")
         return {
             day: made_from
             for day, made_from in state.items()
-            if _content(standing.get(day))
-            == made_from.get(_CONTENT, _content(standing.get(day)) or None)
+            if _content(current.get(day))
+            == made_from.get(_CONTENT, _content(current.get(day)) or None)
         }
 
     def days_without_rows(self, transform: str) -> list[str]:
         """Days whose rows were made and do not stand, by ISO day, ascending."""
         state = _made_from(self.lake, transform)
-        standing = self.lake.partitions(f"enriched/{transform}")
-        return sorted(d for d, f in state.items() if f.get(_CONTENT) and d not in standing)
+        current = self.lake.partitions(f"enriched/{transform}")
+        return sorted(d for d, f in state.items() if f.get(_CONTENT) and d not in current)
 
     def validated(self, layer: str) -> dict[str, Any]:
         """What the gate of a layer has validated, by table."""
@@ -184,8 +184,8 @@ def move_pointer(lake: Lake, dimension: str, day: date) -> None:
 
 def write_state(lake: Lake, transform: str, made_from: Mapping[str, Mapping[str, str]]) -> None:
     """Records what days of an enriched table were made from, and that they stand."""
-    standing = lake.partitions(f"enriched/{transform}")
-    made = {day: {**f, _CONTENT: _content(standing.get(day))} for day, f in made_from.items()}
+    current = lake.partitions(f"enriched/{transform}")
+    made = {day: {**f, _CONTENT: _content(current.get(day))} for day, f in made_from.items()}
     document = lake.document(lake.places.made_from_key(transform))
     document.write({**_made_from(lake, transform), **made})
 

@@ -91,9 +91,9 @@ class Origin(BaseModel):
     rows: int | None = None
 
 
-def fingerprint(facts: object) -> str:
-    """A hash of JSON-like facts that does not depend on the order of keys."""
-    text = json.dumps(facts, sort_keys=True, separators=(",", ":"), default=str)
+def fingerprint(content: object) -> str:
+    """A hash of JSON-like content that does not depend on the order of keys."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

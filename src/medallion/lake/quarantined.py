@@ -84,7 +84,7 @@ def check_selection(selection: Selection, lake: LakeInventory) -> Selection:
     return named
 
 
-def standing(
+def selected_partitions(
     lake: LakeInventory, table: str, selection: Selection
 ) -> dict[date, PartitionManifest]:
     """The quarantined partitions of a table inside the window, by day.
@@ -114,7 +114,7 @@ def accepted(lake: LakeInventory, table: str) -> dict[date, PartitionManifest]:
 
 def selected_rows(lake: LakeInventory, table: str, selection: Selection) -> dict[date, int]:
     """How many rows of a table are asked for, by day; days without any are left out."""
-    partitions = standing(lake, table, selection)
+    partitions = selected_partitions(lake, table, selection)
     if not selection.reasons:
         return {day: manifest.rows for day, manifest in partitions.items() if manifest.rows}
     statement = select_rows(lake, table, selection)
@@ -170,7 +170,7 @@ def select_rows(lake: LakeInventory, table: str, selection: Selection) -> str:
     """The SQL of the rows asked for, with their partition day; nothing if no file holds any."""
     files = [
         lake.lake.places.table(f"quarantine/{table}") / manifest.partition / file.path
-        for manifest in standing(lake, table, selection).values()
+        for manifest in selected_partitions(lake, table, selection).values()
         for file in manifest.files
         if file.rows
     ]

@@ -10,7 +10,7 @@ _LAYERS = ("dims", "quarantine")
 
 def known_snapshots(lake: LakeInventory, dimension: str) -> list[str]:
     """What the gate of the dimensions remembers of one: its snapshots and their rows put aside."""
-    return sorted(_standing(lake, dimension))
+    return sorted(_current(lake, dimension))
 
 
 def lost_snapshots(lake: LakeInventory, dimension: str) -> list[str]:
@@ -23,14 +23,14 @@ def lost_snapshots(lake: LakeInventory, dimension: str) -> list[str]:
     """
     known = lake.validated("dims").get(dimension, {}).get(_KNOWN, [])
     newest = max(
-        (_name(path) for path in _standing(lake, dimension) or known if path.startswith("dims/")),
+        (_name(path) for path in _current(lake, dimension) or known if path.startswith("dims/")),
         default="",
     )
-    gone = set(known) - _standing(lake, dimension)
+    gone = set(known) - _current(lake, dimension)
     return sorted(path for path in gone if _name(path) < newest)
 
 
-def _standing(lake: LakeInventory, dimension: str) -> set[str]:
+def _current(lake: LakeInventory, dimension: str) -> set[str]:
     return {
         f"{layer}/{dimension}/{manifest.partition}"
         for layer in _LAYERS

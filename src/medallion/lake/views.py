@@ -38,8 +38,8 @@ def _views(spec: Spec, lake: LakeInventory) -> Iterable[tuple[str, str]]:
         newest = str(lake.newest_snapshots().get(name))
         yield f"dims.{name}", _view(lake, f"dims/{name}", columns, SNAPSHOT_DAY, newest)
         yield f"dims.{name}_history", _view(lake, f"dims/{name}", columns, SNAPSHOT_DAY)
-    for name, facts in spec.tables.items():
-        day = INGESTION_DAY if facts.kind == "event" else SNAPSHOT_DAY
+    for name, declared in spec.tables.items():
+        day = INGESTION_DAY if declared.kind == "event" else SNAPSHOT_DAY
         yield f"quarantine.{name}", _view(lake, f"quarantine/{name}", _raw(spec, name), day)
 
 
@@ -71,12 +71,12 @@ def _raw(spec: Spec, table: str) -> dict[str, str]:
 def _view(
     lake: LakeInventory, table: str, columns: Mapping[str, str], day: str, only: str = "*"
 ) -> str:
-    standing = lake.lake.partitions(table)
+    current = lake.lake.partitions(table)
     if only != "*":
-        standing = {value: manifest for value, manifest in standing.items() if value == only}
-    if not standing:
+        current = {value: manifest for value, manifest in current.items() if value == only}
+    if not current:
         return no_rows({**columns, day: DATE.duckdb})
-    held = [set(manifest.columns) for manifest in standing.values()]
+    held = [set(manifest.columns) for manifest in current.values()]
     somewhere = set().union(*held)
     named = [
         name if name in somewhere else f"cast(null as {kind}) as {name}"

@@ -16,7 +16,7 @@ from medallion.planning.request import RunRequest
 if TYPE_CHECKING:
     from medallion.dbt_project import BuildResult, EngineSettings
 
-Facts = Callable[[str, str], Mapping[str, Any]]
+Stats = Callable[[str, str], Mapping[str, Any]]
 
 
 def engine_settings(request: RunRequest, lake: LakeInventory) -> EngineSettings:
@@ -37,7 +37,7 @@ def publish_staged(
     staging: Path,
     result: BuildResult,
     replaced: Mapping[str, set[str]],
-    facts: Facts,
+    stats: Stats,
 ) -> Commit:
     """Seals the staged partitions and prepares the commit that puts them in place.
 
@@ -46,7 +46,7 @@ def publish_staged(
         staging: The staging folder, laid out as the lake is.
         result: What dbt has written there.
         replaced: Per table, the partitions that the build stands for: those it left empty go.
-        facts: Per table name and partition value, further facts for the manifest.
+        stats: Per table name and partition value, further stats for the manifest.
     """
     staged: dict[str, set[str]] = {}
     for table, written in result.staged.items():
@@ -58,7 +58,7 @@ def publish_staged(
                 table,
                 {file.name: rows for file, rows in partition.file_rows.items()},
                 partition.columns,
-                **facts(table.split("/")[1], partition.value),
+                **stats(table.split("/")[1], partition.value),
             )
     remove = {table: names - staged.get(table, set()) for table, names in replaced.items()}
     return lake.prepare(staging, remove)

@@ -81,13 +81,13 @@ def _recoded(spec: Spec, lake: LakeInventory) -> Iterator[Recoded]:
 
 def _made_again(spec: Spec, name: str, lake: LakeInventory) -> Iterable[dict[str, str]]:
     """What the days of a table were made from that a run looks at: with rows, or among events."""
-    standing = {str(day) for day in lake.enriched_days(name)}
+    made = {str(day) for day in lake.enriched_days(name)}
     is_snapshot = spec.transforms[name].kind == "snapshot"
     base = [] if is_snapshot else [str(day) for day in lake.base_days()]
     return [
         made_from
         for day, made_from in lake.enriched_state(name).items()
-        if day in standing or (base and base[0] <= day <= base[-1])
+        if day in made or (base and base[0] <= day <= base[-1])
     ]
 
 

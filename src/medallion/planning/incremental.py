@@ -309,14 +309,14 @@ class _Planner:
 
     def _candidates(self) -> list[date]:
         base, request = self._base, self._base.request
-        standing = base.lake.enriched_days(self._name)
+        current = base.lake.enriched_days(self._name)
         if self._transform.kind != "snapshot" or request.snapshots == "all":
-            return sorted({*base.event_days, *standing})
+            return sorted({*base.event_days, *current})
         if not base.days:
-            return sorted(standing)
+            return sorted(current)
         # An old day that is delivered late, or mended, is described by the days after it.
         described = {request.horizon, request.end} if base.asked else {request.horizon}
-        return sorted({*standing, *described})
+        return sorted({*current, *described})
 
     def _spans(self, day: date) -> dict[str, tuple[Span, ...]]:
         """The partitions of each input that a day is computed from."""

@@ -17,8 +17,8 @@ from medallion.lake.quarantined import (
     accepted,
     check_selection,
     reason_counts,
+    selected_partitions,
     selected_rows,
-    standing,
 )
 from medallion.planning.plan import plan_run
 from medallion.planning.request import RunRequest
@@ -95,7 +95,7 @@ def take_stock(lake: LakeInventory) -> Stock:
         reasons[count.table, count.reason] += count.rows
     good: Counter[str] = Counter()
     for table in everything.tables:
-        quarantined = standing(lake, table, everything)
+        quarantined = selected_partitions(lake, table, everything)
         reasons[table, ALL_ROWS] = sum(manifest.rows for manifest in quarantined.values())
         days = accepted(lake, table)
         counted = days if table in lake.spec.events else sorted(days)[-1:]

@@ -17,7 +17,7 @@ from medallion.lake.quarantined import (
     Selection,
     accepted,
     reason_counts,
-    standing,
+    selected_partitions,
     table_days,
 )
 
@@ -73,7 +73,7 @@ def _lines(
     lake: LakeInventory, selection: Selection, group: _Group, counts: list[ReasonCount]
 ) -> Iterable[SummaryLine]:
     table, day = group
-    quarantined = {d: m.rows for d, m in standing(lake, table, selection).items()}
+    quarantined = {d: m.rows for d, m in selected_partitions(lake, table, selection).items()}
     good = {d: m.rows for d, m in accepted(lake, table).items()}
     scope = [day] if day else table_days(lake, table, selection)
     of = sum(quarantined.get(d, 0) + good.get(d, 0) for d in scope)

@@ -87,9 +87,9 @@ class RunFolder:
             return None
         return stored.data.decode(errors="replace")
 
-    def finish_step(self, step: str, facts: Mapping[str, Any]) -> None:
+    def finish_step(self, step: str, content: Mapping[str, Any]) -> None:
         """Notes that a step is done; done again, the last word counts."""
-        self.storage.write(self._key(f"{_STEPS}/{step}.json"), _encoded(facts))
+        self.storage.write(self._key(f"{_STEPS}/{step}.json"), _encoded(content))
 
     def steps(self) -> dict[str, dict[str, Any]]:
         """What is noted of the steps that are done, by step."""
@@ -101,16 +101,16 @@ class RunFolder:
             for entry in self.storage.listed(prefix)
         }
         # A step whose note cannot be read is done again.
-        return {step: facts for step, facts in found.items() if facts}
+        return {step: content for step, content in found.items() if content}
 
-    def end(self, facts: Mapping[str, Any]) -> bool:
+    def end(self, content: Mapping[str, Any]) -> bool:
         """Ends the run, unless it has ended.
 
         Returns:
             Whether this call ended it: what closes a run is done by that one process.
         """
         try:
-            self.storage.create(self._key(ENDED), _encoded(facts))
+            self.storage.create(self._key(ENDED), _encoded(content))
         except ExistsError:
             return False
         return True
@@ -151,5 +151,5 @@ def unfinished(storage: Storage) -> Iterable[RunFolder]:
     return [run for run in runs if run.ended() is None and run.has_begun()]
 
 
-def _encoded(facts: Mapping[str, Any]) -> bytes:
-    return (json.dumps(facts, indent=2, default=str) + "\n").encode()
+def _encoded(content: Mapping[str, Any]) -> bytes:
+    return (json.dumps(content, indent=2, default=str) + "\n").encode()

@@ -114,9 +114,9 @@ class Run:
         with self._mutex:
             self._steps[step] = lock
 
-    def end_step(self, step: str, facts: Mapping[str, Any]) -> None:
+    def end_step(self, step: str, content: Mapping[str, Any]) -> None:
         """Notes that a step is done, and lets it go."""
-        self.folder.finish_step(step, facts)
+        self.folder.finish_step(step, content)
         with self._mutex:
             lock = self._steps.pop(step, None)
         if lock:

@@ -89,14 +89,14 @@ class DuckDBWarehouse:
         views = {**lake_views(publication.spec, publication.lake), **publication.views}
         stamp = fingerprint(views)
         if self.made_from(VIEWS) != stamp:
-            standing = self._standing()
+            current = self._current()
             with self._drafting() as draft:
-                self._copy_to(draft, standing)
+                self._copy_to(draft, current)
                 with _open(draft) as connection:
                     create_views(connection, views)
-                    is_shared = _holds_more(connection, (*views, *standing.get(_MARTS, ())))
+                    is_shared = _holds_more(connection, (*views, *current.get(_MARTS, ())))
                 said = {_STATEMENTS: views, _IS_SHARED: is_shared}
-                self._replace(draft, {**standing, **said, VIEWS: stamp})
+                self._replace(draft, {**current, **said, VIEWS: stamp})
         return tuple(sorted(views))
 
     def build(self, spec: Spec, stamp: str, settings: EngineSettings) -> MartsBuild:
@@ -111,24 +111,24 @@ class DuckDBWarehouse:
         """
         from medallion.dbt_project import build_gold
 
-        standing = self._standing()
+        current = self._current()
         with self._drafting() as draft:
-            if standing.get(_IS_SHARED, True):
-                self._copy_to(draft, standing)
+            if current.get(_IS_SHARED, True):
+                self._copy_to(draft, current)
             else:
                 with _open(draft) as connection:
-                    create_views(connection, standing[_STATEMENTS])
+                    create_views(connection, current[_STATEMENTS])
             return MartsBuild(stamp, build_gold(spec, draft, settings), draft)
 
     def accept(self, build: MartsBuild) -> None:
         """Puts the draft in the place of the file."""
         if build.draft:
             marts = [f"gold.{model}" for model in build.result.counts]
-            self._replace(build.draft, {**self._standing(), _MARTS: marts, GOLD: build.stamp})
+            self._replace(build.draft, {**self._current(), _MARTS: marts, GOLD: build.stamp})
 
     def made_from(self, part: str) -> str:
         """The stamp of a part; empty while it does not stand as it was made."""
-        return str(self._standing().get(part, ""))
+        return str(self._current().get(part, ""))
 
     def damage(self, *, thorough: bool = False) -> str:
         """What is wrong with the file; nothing if it is what it was.
@@ -198,11 +198,11 @@ class DuckDBWarehouse:
             _remove(draft)
             raise
 
-    def _copy_to(self, draft: Path, standing: Mapping[str, Any]) -> None:
+    def _copy_to(self, draft: Path, current: Mapping[str, Any]) -> None:
         """Copies the file; of one that others have changed, only what they keep in it."""
         if self.path.is_file():
             shutil.copyfile(self.path, draft)
-            if not standing:
+            if not current:
                 self._clear(draft)
 
     def _replace(self, draft: Path, said: Mapping[str, Any]) -> None:
@@ -217,7 +217,7 @@ class DuckDBWarehouse:
         """What DuckDB has not yet written into the file."""
         return _log_of(self.path)
 
-    def _standing(self) -> dict[str, Any]:
+    def _current(self) -> dict[str, Any]:
         """What the manifest says of a file that is still the one it describes."""
         return {} if self.damage() else self._read_manifest()
 

@@ -65,7 +65,7 @@ class Warehouse(Protocol):
         """Lets dbt build the marts where nobody reads them yet.
 
         Args:
-            spec: The facts about the tables.
+            spec: The tables.
             stamp: What the marts are made from.
             settings: What the engine may use.
         """

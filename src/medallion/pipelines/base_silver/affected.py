@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from medallion.lake.facts import Partition, days_holding, scan
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.manifest import PartitionManifest
+from medallion.lake.partition_stats import Partition, days_holding, scan
 from medallion.spec import Spec
 
 if TYPE_CHECKING:

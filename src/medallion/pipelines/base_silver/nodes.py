@@ -16,8 +16,8 @@ from medallion.gates.result import GateResult
 from medallion.gates.suites import Suites
 from medallion.lake.bronze import BronzeInventory, BronzePartition
 from medallion.lake.commits import Commit
-from medallion.lake.facts import event_bounds, referred_days
 from medallion.lake.inventory import LakeInventory
+from medallion.lake.partition_stats import event_bounds, referred_days
 from medallion.lake.writes import StagedWrite
 from medallion.pipelines.base_silver.affected import affected_partitions
 from medallion.pipelines.bronze.nodes import OpenedBronze
@@ -130,24 +130,24 @@ def _widen(window: Window, more: Mapping[str, set[date]], inventory: BronzeInven
 def _commit(
     spec: Spec, lake: LakeInventory, staging: Path, result: BuildResult, window: Window
 ) -> Commit:
-    facts = _manifest_facts(spec, lake, result, window)
+    stats = _manifest_stats(spec, lake, result, window)
     replaced = {
         f"{layer}/{table}": {f"{INGESTION_DAY}={day}" for day in days}
         for layer in ("base", "quarantine")
         for table, days in window.items()
     }
     return publish_staged(
-        lake.lake, staging, result, replaced, lambda table, value: facts[table, value]
+        lake.lake, staging, result, replaced, lambda table, value: stats[table, value]
     )
 
 
-def _manifest_facts(
+def _manifest_stats(
     spec: Spec, lake: LakeInventory, result: BuildResult, window: Window
 ) -> dict[tuple[str, str], dict[str, Any]]:
     """What the manifests of the window's partitions say besides their files."""
     import duckdb
 
-    facts: dict[tuple[str, str], dict[str, Any]] = {}
+    stats: dict[tuple[str, str], dict[str, Any]] = {}
     staged = {table: _staged_files(result, f"base/{table}") for table in spec.events}
     with duckdb.connect() as connection:
         for table, days in window.items():
@@ -157,19 +157,19 @@ def _manifest_facts(
                 parent: referred_days(
                     connection,
                     staged[table],
-                    [*staged[parent], *_standing(lake, parent, window.get(parent, {}))],
+                    [*staged[parent], *_current_files(lake, parent, window.get(parent, {}))],
                     key,
                 )
                 for parent, key in spec.followed_parents(table).items()
             }
             for day, partition in days.items():
-                facts[table, str(day)] = {
+                stats[table, str(day)] = {
                     "inputs": {"bronze": partition.fingerprint if partition else ""},
                     "bounds": {column: bounds[day]} if day in bounds else {},
                     "refers": {parent: found.get(day, ()) for parent, found in refers.items()},
                     "counts": {"bronze_rows": partition.rows if partition else 0},
                 }
-    return facts
+    return stats
 
 
 def _staged_files(result: BuildResult, table: str) -> list[tuple[date, Path]]:
@@ -181,7 +181,7 @@ def _staged_files(result: BuildResult, table: str) -> list[tuple[date, Path]]:
     ]
 
 
-def _standing(
+def _current_files(
     lake: LakeInventory, table: str, without: Mapping[date, Any]
 ) -> list[tuple[date, Path]]:
     return [

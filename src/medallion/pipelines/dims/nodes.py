@@ -73,7 +73,7 @@ def _build(
         {name: file for name in partitions for file in lake.lake.files(f"keys/{name}")},
         request.forget,
     )
-    facts = {
+    stats = {
         dimension.name: {
             "inputs": {"bronze": dimension.bronze},
             "counts": {
@@ -90,7 +90,7 @@ def _build(
         for layer in ("dims", "quarantine")
         for dimension in due
     }
-    commit = publish_staged(lake.lake, staging, result, replaced, lambda table, _: facts[table])
+    commit = publish_staged(lake.lake, staging, result, replaced, lambda table, _: stats[table])
     writes = {
         f"{layer}_{dimension.name}": StagedWrite(
             f"{layer}/{dimension.name}", commit, day if layer == "dims" else None

@@ -49,8 +49,8 @@ def build(
         )
         for model, sources in made.result.sources.items()
     }
-    standing = {model: BuiltTable("gold", model, reads=reads) for model in models}
-    return {"build": made, **standing, **tables, "receipt": made.result.receipt("gold")}
+    current = {model: BuiltTable("gold", model, reads=reads) for model in models}
+    return {"build": made, **current, **tables, "receipt": made.result.receipt("gold")}
 
 
 def _inputs(spec: Spec, lake: LakeInventory) -> dict[str, Origin]:

@@ -77,7 +77,7 @@ class Surroundings:
 
     @cached_property
     def spec(self) -> Spec:
-        """The facts about the tables."""
+        """The tables."""
         return load_spec(self.spec_path)
 
     @cached_property
