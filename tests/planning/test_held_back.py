@@ -99,7 +99,7 @@ def test_it_is_still_named_when_nothing_else_is_pending(spec: Spec, lake: LakeIn
     assert [found.check for found in made.findings] == ["day_held_back"]
 
 
-def test_of_two_days_alone_the_one_with_more_partitions_is_the_shops(
+def test_of_two_days_alone_the_one_with_more_rows_is_the_shops(
     spec: Spec, lake: LakeInventory
 ) -> None:
     tables = {
@@ -107,6 +107,13 @@ def test_of_two_days_alone_the_one_with_more_partitions_is_the_shops(
         **bronze(FIRST, table="returns").tables,
     }
     assert list(held_back(spec, BronzeInventory("/b", tables, ()), lake)) == [date(2005, 1, 1)]
+
+
+def test_days_without_rows_are_no_days_of_the_shop(spec: Spec, lake: LakeInventory) -> None:
+    empty = [Listed("orders", "ingest_dt", f"2026-01-0{n}", "/b", "e", {}) for n in range(1, 5)]
+    delivered = (*bronze(FIRST, "2025-10-02").tables["orders"], *empty)
+    found = held_back(spec, BronzeInventory("/b", {"orders": delivered}, ()), lake)
+    assert [str(day) for day in found] == [one.value for one in empty]
 
 
 @pytest.mark.parametrize(
@@ -293,3 +300,10 @@ class TestForgetting:
             put(lake, "base/orders", day)
             put(lake, "enriched/daily_business_metrics", day)
         assert drop_beyond(lake, [date(2025, 10, 2)]) == []
+
+
+def test_a_window_that_begins_far_before_all_days_is_refused(
+    spec: Spec, lake: LakeInventory
+) -> None:
+    with pytest.raises(UsageError, match="starts on 1925-10-01, 36,525 days before 2025-10-01"):
+        plan(spec, lake, bronze(FIRST), start="1925-10-01", end=FIRST)

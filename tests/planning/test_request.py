@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from medallion.errors import RequestError
-from medallion.planning.request import parse_request
+from medallion.errors import RequestError, UsageError
+from medallion.planning.request import check_transforms, parse_request
+from medallion.spec import Spec
 
 
 def test_one_day_a_window_or_everything_pending() -> None:
@@ -38,3 +39,12 @@ def test_one_day_a_window_or_everything_pending() -> None:
 def test_what_cannot_be_is_refused_with_what_can(parameters: dict[str, Any], expected: str) -> None:
     with pytest.raises(RequestError, match=expected):
         parse_request(parameters)
+
+
+@pytest.mark.parametrize("value", [-5, 0, 28.5, float("nan"), float("inf"), 10**9])
+def test_a_parameter_of_a_transform_is_refused_where_it_can_be_no_span(
+    spec: Spec, value: float
+) -> None:
+    request = parse_request({"transforms": {"inventory_risk": {"window_days": value}}})
+    with pytest.raises(UsageError, match=r"inventory_risk\.window_days must be a whole number"):
+        check_transforms(request, spec)

@@ -199,3 +199,15 @@ def test_a_run_writes_everything_where_it_should_be_and_nothing_elsewhere(
 def test_a_root_with_braces_is_refused_by_its_name(name: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=rf"{name}_root is .*braces"):
         Layout.of({f"{name}_root": str(tmp_path / "a{b,c}")})
+
+
+@pytest.mark.parametrize("inside", ["", "/silver"])
+def test_what_is_written_never_lies_in_bronze(inside: str, tmp_path: Path) -> None:
+    bronze = str(tmp_path / "bronze")
+    with pytest.raises(ConfigurationError, match="lies in Bronze, which is never written"):
+        Layout.of({"bronze_root": bronze, "silver_root": f"{bronze}{inside}"})
+
+
+def test_the_home_of_a_user_who_is_not_known_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="a user that this machine does not know"):
+        Layout.of({"data_root": "~nobody-of-this-name/data"})

@@ -66,7 +66,6 @@ def forget(days: tuple[str, ...], env: str | None, params: dict[str, Any]) -> No
     """
     from kedro.runner import SequentialRunner
 
-    from medallion.lake.forgetting import drop_beyond
     from medallion.planning.plan import check_forgettable
 
     asked = sorted({as_day(day) for day in days})
@@ -77,8 +76,6 @@ def forget(days: tuple[str, ...], env: str | None, params: dict[str, Any]) -> No
         catalog = context.catalog
         lake, spec = catalog.load("lake"), catalog.load("spec")
         check_forgettable(asked, spec, catalog.load("bronze.inventory"), lake)
-        with alone(lake.lake, _locks(context), "forget"):
-            drop_beyond(lake, asked)
         session.run(runner=SequentialRunner())
     _console().print(f"{_listed(asked)}: no longer in the lake.")
 

@@ -186,9 +186,9 @@ def _tell(console: Console, table: str, day: str, found: list[dict[str, Any]]) -
     )
     for name in _TOLD:
         if now[name] is not None:
-            console.print(f"  {name:<32}{escape(_said(now[name]))}", soft_wrap=True)
+            console.print(f"  {name:<40}{escape(_said(now[name]))}", soft_wrap=True)
     for name, fingerprint in sorted(now["input_manifests"].items()):
-        console.print(f"  {f'made from {name}':<32}{fingerprint[:16]}", soft_wrap=True)
+        console.print(f"  {f'made from {name}':<40}{fingerprint[:16]}", soft_wrap=True)
     if len(found) == 1:
         console.print("No run before it has left a record of this partition.")
         return
@@ -196,7 +196,7 @@ def _tell(console: Console, table: str, day: str, found: list[dict[str, Any]]) -
     console.print(f"\nBefore it, {before['run_id']} had {before['status']} it:", soft_wrap=True)
     for name, then, is_now in _differences(before, now):
         console.print(
-            f"  {name:<32}{escape(_short(then))} -> {escape(_short(is_now))}", soft_wrap=True
+            f"  {name:<40}{escape(_short(then))} -> {escape(_short(is_now))}", soft_wrap=True
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -77,6 +78,8 @@ def _strange(value: object, place: str, depth: int) -> Iterator[str]:
         for number, part in enumerate(value, start=1):
             within = f"{place}, no. {number}" if place else f"no. {number}"
             yield from _strange(part, within, depth + 1)
+    elif isinstance(value, float) and not math.isfinite(value):
+        yield f"{where}is {value}, which nothing is below, above or equal to; write a number"
     else:
         is_plain = value is None or isinstance(value, (str, int, float, bool))
         yield "" if is_plain else f"{where}is a {type(value).__name__}; write text or a number"

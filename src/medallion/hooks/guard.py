@@ -19,9 +19,12 @@ from medallion.errors import RequestError
 from medallion.hooks.current import Current
 from medallion.hooks.mending import mend
 from medallion.hooks.startup import spare_viz_events, spare_viz_statistics
+from medallion.lake.forgetting import drop_beyond
+from medallion.lake.inventory import LakeInventory
 from medallion.lake.names import as_run_id
 from medallion.lake.store import Lake
-from medallion.planning.request import check_transforms, parse_request
+from medallion.planning.plan import check_forgettable
+from medallion.planning.request import RunRequest, check_transforms, parse_request
 from medallion.runs.folder import RunFolder
 from medallion.runs.lifecycle import Run, Status
 from medallion.spec import load_spec
@@ -114,6 +117,7 @@ class RunGuard:
     def _mend(self, catalog: DataCatalog, pipeline: Pipeline) -> None:
         try:
             mend(catalog, pipeline.all_outputs())
+            _forget(catalog)
         except BaseException as error:
             self._end("failed", error)
             raise
@@ -152,6 +156,15 @@ class RunGuard:
         self._current.run.end(status, _steps_of_a_run(), error)
         self._current.run.lake.state.save()
         self._current.run.lake.state.release()
+
+
+def _forget(catalog: DataCatalog) -> None:
+    """Takes out what only stands because the lake reached the days that go."""
+    request: RunRequest = catalog.load("params:run")
+    if request.forget:
+        lake: LakeInventory = catalog.load("lake")
+        check_forgettable(request.forget, lake.spec, catalog.load("bronze.inventory"), lake)
+        drop_beyond(lake, request.forget)
 
 
 def _check_inputs(pipeline: Pipeline, catalog: DataCatalog) -> None:

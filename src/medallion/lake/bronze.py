@@ -387,8 +387,17 @@ def _read_manifest(
         rows = read_manifest(content, name, exists, others)
     except ManifestError as error:
         return _unreadable(listed, content, error.message)
+    if odd := _odd_folder(rows):
+        said = "a folder whose name is not UTF-8, once %XX is decoded as Hive escapes it"
+        return _unreadable(listed, content, f"lists files below {printable(odd)}, {said}")
     paths = {f"{folder}/{file}": count for file, count in rows.items()}
     return listed(fingerprint=_sha256(content), rows=paths)
+
+
+def _odd_folder(files: Iterable[str]) -> str:
+    """A folder below a partition that names a value which is no text; empty if there is none."""
+    folders = (part for file in files for part in file.split("/")[:-1] if "=" in part)
+    return next((name for name in folders if partition_value(name.partition("=")[2]) is None), "")
 
 
 def _unreadable(listed: Callable[..., Listed], content: bytes, reason: str) -> Listed:

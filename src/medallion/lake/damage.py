@@ -69,7 +69,7 @@ def _damaged(lake: Lake, table: str, thorough: bool) -> Iterator[Damage]:
     state = lake.state.table(table)
     for name in state.folders:
         manifest = state.partitions.get(name)
-        if not _is_ours(name):
+        if not _is_ours(table, name):
             yield Damage(table, name, "is no partition of this lake", is_foreign=True)
         elif manifest is None:
             yield Damage(table, name, f"has no readable {MANIFEST}")
@@ -90,9 +90,12 @@ def _looked_at(
     return what
 
 
-def _is_ours(name: str) -> bool:
+def _is_ours(table: str, name: str) -> bool:
+    """Whether a run could have given a partition of such a table its name."""
     key, _, value = name.partition("=")
-    return is_day(value) if key in _DAY_KEYS else key == "version"
+    if table.startswith("keys/"):
+        return key == "version"
+    return key in _DAY_KEYS and is_day(value)
 
 
 def _wrong(folder: Path, table: str, manifest: PartitionManifest, thorough: bool) -> str:

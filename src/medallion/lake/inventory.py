@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from pydantic import ConfigDict
 from typing_extensions import TypedDict
 
-from medallion.lake.manifest import PartitionManifest
+from medallion.lake.manifest import PartitionManifest, fingerprint
 from medallion.lake.names import is_day
 from medallion.lake.store import Lake
 from medallion.spec import Spec
@@ -43,6 +44,7 @@ class LakeInventory:
         self.lake = lake
         self.spec = spec
         self.layout = layout or Layout.below(lake.root.parent)
+        self._ledgers: dict[str, tuple[bytes | None, dict[str, _Verdict]]] = {}
 
     def without(self, partitions: Iterable[str]) -> LakeInventory:
         """The same lake as if some partitions, by their path below its root, were not there."""
@@ -79,14 +81,18 @@ class LakeInventory:
         """The fingerprint of the Bronze partition that each day was made from.
 
         A day of which rows are gone was made from nothing: Bronze rows are Silver rows and
-        quarantined rows together, so a folder that was deleted is noticed.
+        quarantined rows together, so a folder that was deleted is noticed. So is one that was put
+        back from an older copy: it is not what the gate has seen last.
         """
         accepted, aside = self.base(table), self.quarantine(table)
-        return {
-            day: manifests[0].inputs.get("bronze", "") if _is_whole(manifests) else ""
-            for day in sorted({*accepted, *aside})
-            for manifests in [[m for m in (accepted.get(day), aside.get(day)) if m]]
-        }
+        judged = self.validated("base_silver").get(table, {}).get("partitions", {})
+        processed = {}
+        for day in sorted({*accepted, *aside}):
+            manifests = [m for m in (accepted.get(day), aside.get(day)) if m]
+            content = fingerprint_of_day(*manifests)
+            as_seen = judged.get(str(day), content) == content and _is_whole(manifests)
+            processed[day] = manifests[0].inputs.get("bronze", "") if as_seen else ""
+        return processed
 
     def enriched_days(self, transform: str) -> list[date]:
         """The days of an enriched table, ascending."""
@@ -115,11 +121,16 @@ class LakeInventory:
     def validated(self, layer: str) -> dict[str, Any]:
         """What the gate of a layer has validated, by table."""
         document = self.lake.document(self.lake.places.ledger_key(layer))
-        return dict(document.read_or(dict[str, _Verdict], {}))
+        content = document.content()
+        known = self._ledgers.get(layer)
+        if known is None or known[0] != content:
+            known = self._ledgers[layer] = (content, document.read_or(dict[str, _Verdict], {}))
+        return dict(known[1])
 
     def seen(self, layer: str, table: str) -> set[str]:
         """The partitions of a table that the gate of its layer has validated, by value."""
-        return set(self.validated(layer).get(table, {}).get("partitions", {})) - {""}
+        judged = self.validated(layer).get(table, {}).get("partitions", {})
+        return {value for value in judged if is_day(value)}
 
     def newest_snapshots(self) -> dict[str, date]:
         """The newest snapshot of each dimension that stands.
@@ -148,6 +159,20 @@ class LakeInventory:
             return False
         aside = self.lake.partitions(f"quarantine/{dimension}").get(newest.value)
         return _is_whole([m for m in (newest, aside) if m])
+
+
+def fingerprint_of_day(*manifests: PartitionManifest) -> str:
+    """What became of a day of an event table: its rows, accepted and put aside, and their counts.
+
+    Args:
+        *manifests: Of the accepted rows, then of those that were put aside; as far as they stand.
+    """
+    return _fingerprint(tuple((m.content_hash, tuple(m.counts.items())) for m in manifests))
+
+
+@lru_cache(maxsize=1 << 16)
+def _fingerprint(days: tuple[tuple[str, tuple[tuple[str, int], ...]], ...]) -> str:
+    return fingerprint([[content, dict(counts)] for content, counts in days])
 
 
 def write_pointer(lake: LakeInventory) -> None:

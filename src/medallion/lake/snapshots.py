@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from medallion.lake.inventory import LakeInventory
+from medallion.lake.names import is_day
+from medallion.spec import SNAPSHOT_DAY
 
 _KNOWN = "snapshots"
 _LAYERS = ("dims", "quarantine")
@@ -26,7 +28,7 @@ def lost_snapshots(lake: LakeInventory, dimension: str) -> list[str]:
         (_name(path) for path in _current(lake, dimension) or known if path.startswith("dims/")),
         default="",
     )
-    gone = set(known) - _current(lake, dimension)
+    gone = {path for path in known if _is_snapshot(path, dimension)} - _current(lake, dimension)
     return sorted(path for path in gone if _name(path) < newest)
 
 
@@ -36,6 +38,12 @@ def _current(lake: LakeInventory, dimension: str) -> set[str]:
         for layer in _LAYERS
         for manifest in lake.lake.partitions(f"{layer}/{dimension}").values()
     }
+
+
+def _is_snapshot(path: str, dimension: str) -> bool:
+    layer, _, name = path.partition(f"/{dimension}/")
+    key, _, value = name.partition("=")
+    return layer in _LAYERS and key == SNAPSHOT_DAY and is_day(value)
 
 
 def _name(path: str) -> str:

@@ -279,7 +279,7 @@ def _stamp_of(path: str) -> Stamp:
     """The stamp of a file or folder; nothing if it is not there."""
     try:
         stat = os.stat(path)  # noqa: PTH116 - making paths of all takes as long as this
-    except OSError:
+    except (OSError, ValueError):  # a manifest may name what no file can be called
         return ()
     return stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
 

@@ -80,8 +80,10 @@ def _incomplete(lake: LakeInventory, damaged: set[str]) -> Iterator[str]:
         for day, made_from in sound.processed(table).items():
             places = {f"{layer}/{table}/ingestion_dt={day}" for layer in ("base", "quarantine")}
             if not made_from and not places & damaged:
-                yield f"{table} of {day}: some of its rows, accepted or put aside, are gone"
-        reached = {str(day) for day in lake.processed(table)}
+                yield f"{table} of {day}: its rows, accepted and put aside, are not those it had"
+        there = (*sound.lake.state.table(f"base/{table}").folders,
+                 *sound.lake.state.table(f"quarantine/{table}").folders)  # fmt: skip
+        reached = {name.partition("=")[2] for name in there}
         for value in sorted(sound.seen("base_silver", table) - reached):
             yield f"base/{table}/ingestion_dt={value}: is not there"
     for name in lake.spec.dimensions:

@@ -30,8 +30,8 @@ def held_back(spec: Spec, bronze: BronzeInventory, lake: LakeInventory) -> dict[
 
     Days that lie at most `max_day_gap` days from one another are a group. The groups with a day
     that the lake has reached are processed: such a day was asked for. While the lake has reached
-    none, it is the group of the most days, as one stray day is then never taken for the shop's
-    history, wherever it lies. Every other group is held back, before, after and in between.
+    none, it is the group of the most days with rows, as one stray day is then never taken for the
+    shop's history, wherever it lies. Every other group is held back, before, after and in between.
     """
     delivered, reached = delivered_days(spec, bronze), lake.reached_days()
     earliest = spec.cleaning.earliest_date
@@ -42,7 +42,7 @@ def held_back(spec: Spec, bronze: BronzeInventory, lake: LakeInventory) -> dict[
     groups = list(_groups(usual, timedelta(days=spec.max_day_gap)))
     kept = [group for group in groups if not reached.isdisjoint(group)]
     if not kept and groups:
-        kept = [_largest(groups, delivered)]
+        kept = [_largest(groups, _rows_by_day(spec, bronze))]
     near = [day for group in kept for day in group]
     return held | {day: _distance(day, near) for day in usual if day not in set(near)}
 
@@ -54,13 +54,24 @@ def _groups(days: Sequence[date], gap: timedelta) -> Iterator[list[date]]:
         yield list(days[first:last])
 
 
-def _largest(groups: Iterable[list[date]], delivered: Mapping[date, list[str]]) -> list[date]:
-    """The group of the most days; of as many, that of the most partitions, then the earliest.
+def _rows_by_day(spec: Spec, bronze: BronzeInventory) -> dict[date, int]:
+    """Rows of the event tables by day, as manifests say; what cannot be read has none."""
+    rows: dict[date, int] = {}
+    for table in spec.events:
+        for listed in bronze.tables.get(table, ()):
+            if listed.day and not listed.problem:
+                rows[listed.day] = rows.get(listed.day, 0) + listed.total_rows
+    return rows
 
-    Two days alone, far apart, cannot be told apart if Bronze has as many partitions of both.
-    The later one waits then: a day that is too late would become the horizon.
+
+def _largest(groups: Iterable[list[date]], rows: Mapping[date, int]) -> list[date]:
+    """The group of the most days with rows; of as many, that of the most rows, then the earliest.
+
+    Two days alone, far apart, cannot be told apart if Bronze has as many rows of both. The later
+    one waits then: a day that is too late would become the horizon.
     """
-    return max(groups, key=lambda days: (len(days), sum(len(delivered[day]) for day in days)))
+    sizes = [(group, [rows.get(day, 0) for day in group]) for group in groups]
+    return max(sizes, key=lambda size: (sum(map(bool, size[1])), sum(size[1])))[0]
 
 
 def _distance(day: date, others: Sequence[date]) -> str:

@@ -165,7 +165,7 @@ def _plan_days(
     known = _known_days(days, held, spec, bronze, lake)
     window = _without_held(request.window, days, held) if request.window else None
     start, end = window or (min(days, default=None), max(days or known))
-    _check_end(window, [*days, *lake.base_days()], held, spec, bronze)
+    _check_window(window, [*days, *lake.base_days()], held, spec, bronze)
     return RunPlan(
         mode="window" if request.window else "pending",
         start=start,
@@ -242,18 +242,26 @@ def _ahead(
                 )
 
 
-def _check_end(
+def _check_window(
     window: tuple[date, date] | None,
     known: Iterable[date],
     held: Mapping[date, str],
     spec: Spec,
     bronze: BronzeInventory,
 ) -> None:
-    """Refuses a window whose end would become the horizon and lies far behind all data."""
+    """Refuses a window that reaches far beyond all data: every day of it would be made."""
     if window is None:
         return
     usual = [day for day in delivered_days(spec, bronze) if day not in held]
-    newest, end = max([*known, *usual]), window[1]
+    days = [*known, *usual]
+    oldest, start = min(days), window[0]
+    if oldest - start > timedelta(days=spec.max_day_gap):
+        raise UsageError(
+            f"The window starts on {start}, {(oldest - start).days:,} days before {oldest}, the "
+            f"first day that there is (at most {spec.max_day_gap} days are taken for no mistake).",
+            hint=f"start the window on {oldest}.",
+        )
+    newest, end = max(days), window[1]
     if end - newest > timedelta(days=spec.max_day_gap):
         raise UsageError(
             f"The window ends on {end}, {(end - newest).days:,} days after {newest}, the newest "

@@ -13,6 +13,10 @@ from medallion.lake.names import as_day, as_identifier, as_reason, as_run_id
 from medallion.masking import MASKED, is_secret_name
 from medallion.spec import Spec
 
+# Beyond it a number of days leaves the calendar.
+_LONGEST = 100_000
+_LARGEST = 1_000_000_000_000
+
 
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -165,6 +169,18 @@ def check_transforms(request: RunRequest, spec: Spec) -> None:
                     f"transforms.{name}.{parameter}: the transform has no such parameter.",
                     hint=f"{meant(parameter, known)}it has {', '.join(known) or 'none'}.",
                 )
+            _check_value(f"transforms.{name}.{parameter}", parameters[parameter], known[parameter])
+
+
+def _check_value(name: str, value: float, usual: float) -> None:
+    """Refuses what no parameter of a transform can be: they are counts, spans and amounts."""
+    largest = _LONGEST if name.endswith(("_days", "_hours")) else _LARGEST
+    if not 0 < value <= largest or (isinstance(usual, int) and value != int(value)):
+        kind = "a whole number" if isinstance(usual, int) else "a number"
+        raise UsageError(
+            f"{name} must be {kind} above 0 and at most {largest:,}.",
+            hint=f"spec.yml says {usual}.",
+        )
 
 
 def _told(problem: Any) -> str:

@@ -160,6 +160,10 @@ class LocalStorage:
                 return Stored(file.read(), _version(os.fstat(file.fileno())))
         except FileNotFoundError as error:
             raise AbsentError(f"{path} is not there.") from error
+        except IsADirectoryError as error:
+            raise StorageError(
+                f"{path} is a folder, and a file is expected there.", hint="move it away."
+            ) from error
 
     def create(self, key: str, data: bytes) -> str:
         """See `Storage.create`."""

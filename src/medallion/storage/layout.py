@@ -49,7 +49,15 @@ def root_path(root: str, project: Path) -> str:
     if url := _FILE_URL.fullmatch(root):
         decoded = unquote(url[1])
         return decoded if Path(decoded).exists() or not Path(url[1]).exists() else url[1]
-    return root if "://" in root else str(project / Path(root).expanduser())
+    if "://" in root:
+        return root
+    try:
+        return str(project / Path(root).expanduser())
+    except RuntimeError as error:
+        raise ConfigurationError(
+            f"{root} begins with the home folder of a user that this machine does not know.",
+            hint="write the whole path.",
+        ) from error
 
 
 def with_roots(places: Mapping[str, Any]) -> dict[str, Any]:
@@ -119,6 +127,9 @@ class Layout:
             if "://" in complete[f"{name}_root"]:
                 raise _not_here(name, complete)
         written = {name: Path(complete[f"{name}_root"]) for name in ROOTS}
+        for name, root in written.items():
+            if root.is_relative_to(complete[f"{_BRONZE}_root"]):
+                raise _within_bronze(name, complete)
         data = Path(complete[f"{_DATA}_root"])
         return cls(bronze=complete[f"{_BRONZE}_root"], data=data, **written)
 
@@ -265,6 +276,13 @@ class LakeLayout:
     def removed(self) -> Path:
         """Where partitions go before they are deleted, so that each goes in one step."""
         return self.staging / "_removed"
+
+
+def _within_bronze(name: str, places: Mapping[str, Any]) -> ConfigurationError:
+    return ConfigurationError(
+        f"The {name} root {places[f'{name}_root']} lies in Bronze, which is never written.",
+        hint=f"set {variable_of(name)} or {variable_of(_DATA)} to another folder.",
+    )
 
 
 def _not_here(name: str, places: Mapping[str, Any]) -> ConfigurationError:

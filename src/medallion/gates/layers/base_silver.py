@@ -18,8 +18,8 @@ from medallion.gates.measured_table import MeasuredTable
 from medallion.gates.relations import view_lake
 from medallion.gates.result import Due, Partitions
 from medallion.gates.suite import Suite
-from medallion.lake.inventory import LakeInventory
-from medallion.lake.manifest import PartitionManifest, fingerprint
+from medallion.lake.inventory import LakeInventory, fingerprint_of_day
+from medallion.lake.manifest import PartitionManifest
 from medallion.spec import INGESTION_DAY
 from medallion.sql import literal
 
@@ -108,9 +108,7 @@ class BaseSilverGate(LayerGate):
     def _days(self, table: str) -> dict[str, str]:
         accepted, aside = self.lake.base(table), self.lake.quarantine(table)
         return {
-            str(day): fingerprint(
-                [[m.content_hash, m.counts] for m in (accepted.get(day), aside.get(day)) if m]
-            )
+            str(day): fingerprint_of_day(*(m for m in (accepted.get(day), aside.get(day)) if m))
             for day in sorted({*accepted, *aside})
         }
 

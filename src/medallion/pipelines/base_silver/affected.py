@@ -2,8 +2,8 @@
 
 A key belongs to one partition of the whole history. So a scored window touches others when
 a row of it supersedes one of theirs, when a key that stood in it is gone (its duplicates and
-children elsewhere must be looked at again), and when a parent appears that quarantined
-children elsewhere have been waiting for.
+children elsewhere must be looked at again) or is older now than it was (a duplicate elsewhere may
+be the newest), and when a parent appears that quarantined children elsewhere have been waiting for.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ class _Search:
     def run(self) -> dict[str, set[date]]:
         for table in self._spec.events:
             self._superseded(table)
-            if self._keys_gone(table):
-                self._look_again(table)
+            self._weaker_winners(table)
+            self._keys_gone(table)
             self._waiting_children(table)
         return {table: days for table, days in self._found.items() if days}
 
@@ -70,25 +70,39 @@ class _Search:
             columns = {column: column for column in key}
             self._found[table] |= days_holding(self._connection, current, columns, "wanted")
 
-    def _keys_gone(self, table: str) -> bool:
-        """Lists the keys that stood in the window's partitions and stand there no more."""
-        before = self._inside(self._lake.base(table), f"base/{table}", table)
-        if not before:
-            return False
-        key = self._spec.tables[table].key
-        staged = self._staged(table)
-        gone = scan(before, key) + (f" except {scan(staged, key)}" if staged else "")
-        self._relation("gone", gone)
-        count = self._connection.execute("select count(*) from gone").fetchall()
-        return bool(count[0][0])
+    def _weaker_winners(self, table: str) -> None:
+        """Duplicates elsewhere of keys that are gone from the window, or older there than before.
 
-    def _look_again(self, table: str) -> None:
-        key = self._spec.tables[table].key
+        Versions in different partitions are told apart by `ingestion_ts` and the day alone.
+        """
+        before = self._inside(self._lake.base(table), f"base/{table}", table)
         losers = self._outside(self._lake.quarantine(table), f"quarantine/{table}", table)
+        if not before or not losers:
+            return
+        key, staged = self._spec.tables[table].key, self._staged(table)
+        held = [*key, "ingestion_ts"]
+        now = scan(staged, held) if staged else f"{scan(before, held)} where false"
+        compared = ", ".join(f"{self._comparable(table, c, f'was.{c}')} as {c}" for c in key)
+        self._relation(
+            "weaker",
+            f"select {compared} from ({scan(before, held)}) as was"
+            f" left join (select *, true as stands from ({now})) as now using ({', '.join(key)})"
+            " where now.stands is null or now.ingestion_ts < was.ingestion_ts"
+            " or (now.ingestion_ts is null and was.ingestion_ts is not null)",
+        )
         raw = {column: self._from_text(table, column) for column in key}
         self._found[table] |= days_holding(
-            self._connection, losers, raw, "gone", "invalid_reason like 'duplicate:%'"
+            self._connection, losers, raw, "weaker", "invalid_reason like 'duplicate:%'"
         )
+
+    def _keys_gone(self, table: str) -> None:
+        """Accepted children elsewhere of keys that stood in the window and stand there no more."""
+        before = self._inside(self._lake.base(table), f"base/{table}", table)
+        if not before or not self._children(table):
+            return
+        key, staged = self._spec.tables[table].key, self._staged(table)
+        gone = scan(before, key) + (f" except {scan(staged, key)}" if staged else "")
+        self._relation("gone", gone)
         for child, column in self._children(table):
             accepted = self._outside(self._lake.base(child), f"base/{child}", child)
             self._found[child] |= days_holding(self._connection, accepted, {key[0]: column}, "gone")
@@ -101,7 +115,8 @@ class _Search:
             if not staged or not waiting:
                 continue
             key = self._spec.tables[table].key[0]
-            self._relation("parents", scan(staged, [key]))
+            compared = self._comparable(table, key, key)
+            self._relation("parents", f"select {compared} as {key} from ({scan(staged, [key])})")
             self._found[child] |= days_holding(
                 self._connection,
                 waiting,
@@ -150,8 +165,19 @@ class _Search:
         ]
 
     def _from_text(self, table: str, column: str) -> str:
-        """The value of a raw quarantine column, as the typed key compares with it."""
+        """The value of a raw quarantine column, as `_comparable` makes the typed key of it."""
         trimmed = f"trim({column}, ' ' || chr(9) || chr(10) || chr(11) || chr(12) || chr(13))"
         if self._spec.contract(table)[column].silver == "int":
             return f"try_cast(regexp_replace({trimmed}, '[.]0*$', '') as bigint)"
-        return trimmed
+        return self._comparable(table, column, trimmed)
+
+    def _comparable(self, table: str, column: str, value: str) -> str:
+        """A typed value in the form in which it is compared with raw text.
+
+        A number in a text column is written in one way when it is typed (`1001`) and in another
+        when it is put aside as it came (`1001.0`, `1e+16`). Numbers that only a double takes for
+        the same are a day too many to look at, never one too few.
+        """
+        if self._spec.contract(table)[column].silver == "int":
+            return value
+        return f"coalesce(cast(try_cast({value} as double) as varchar), {value})"
