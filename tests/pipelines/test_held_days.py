@@ -25,7 +25,10 @@ def shop(tmp_path: Path, spec: Spec) -> Shop:
                       mess="none"),
         spec=spec,
     )  # fmt: skip
-    shutil.copytree(bronze / "orders/ingest_dt=2025-10-02", bronze / f"orders/ingest_dt={FAR}")
+    far = bronze / f"orders/ingest_dt={FAR}"
+    shutil.copytree(bronze / "orders/ingest_dt=2025-10-02", far)
+    manifest = far / "_MANIFEST.json"
+    manifest.write_text(manifest.read_text().replace("ingest_dt=2025-10-02", far.name))
     return Shop(bronze, tmp_path / "data")
 
 

@@ -12,13 +12,14 @@ import polars as pl
 import pytest
 
 from medallion.errors import LakeError
+from medallion.gates.declared import Declared
+from medallion.gates.layers.dims import DimsGate
 from medallion.hooks.mending import mend
 from medallion.lake.bronze import BronzeInventory, Listed
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.sealing import seal
 from medallion.lake.store import Lake
 from medallion.lake.verifying import verify_lake
-from medallion.pipelines.dims import nodes as dims
 from medallion.planning.request import parse_request
 from medallion.spec import Spec
 
@@ -113,9 +114,9 @@ def test_a_copy_that_somebody_made_is_not_removed(lake: LakeInventory) -> None:
 
 def test_keys_that_left_are_told_and_are_no_failure(lake: LakeInventory, spec: Spec) -> None:
     damaged(lake, "dims/customers", f"snapshot_dt={DAY}")
-    (told,) = dims._keys_left(spec, lake)
-    assert (told["table"], told["severity"]) == ("customers", "info")
-    assert told["observed"].startswith("3 known keys are no longer in Bronze")
+    (told,) = DimsGate(Declared(spec, {}), lake, {}).findings()
+    assert (told.table, told.severity) == ("customers", "info")
+    assert told.observed.startswith("3 known keys are no longer in Bronze")
 
 
 def sound(lake: LakeInventory, table: str, partition: str = f"ingestion_dt={DAY}") -> Path:

@@ -10,6 +10,7 @@ from kedro_datasets._typing import HTMLPreview, JSONPreview
 from medallion.datasets.previewing import json_preview, text_preview
 from medallion.datasets.read_only import ReadOnlyDataset
 from medallion.errors import LakeError
+from medallion.gates.ledger import REPORTS_KEY
 from medallion.gates.reports.kept import as_text
 from medallion.gates.result import GateResult
 from medallion.storage import Document
@@ -78,6 +79,31 @@ class ReceiptDataset(StateDataset):
     def place(self) -> str:
         """The file, as lineage names it."""
         return str(self._document)
+
+
+class LedgerDataset(StateDataset):
+    """On what the verdicts of a gate stand: in the lake, and for its reports beside them.
+
+    Reports tell of runs and differ from one to the next; what is in the lake follows from data.
+
+    Args:
+        filepath: The file in the lake.
+        reports: The file beside the reports.
+        metadata: For kedro-viz.
+    """
+
+    def __init__(
+        self, *, filepath: str, reports: str, metadata: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__(filepath=filepath, metadata=metadata)
+        self._reports = Document.at(reports)
+
+    def save(self, data: Any) -> None:
+        """Replaces both files; a ledger without tables is none."""
+        verdicts = {name: said for name, said in data.items() if name != REPORTS_KEY}
+        if verdicts or self._exists():
+            super().save(verdicts)
+        self._reports.write(data.get(REPORTS_KEY, {}))
 
 
 class QualityDataset(StateDataset):

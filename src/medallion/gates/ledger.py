@@ -21,8 +21,9 @@ from medallion.lake.manifest import fingerprint
 
 # Rises when something is measured in another way, so that everything is looked at again.
 _MEASURED_AS = 1
-# Stands beside the tables in the file; no table has such a name.
-_REPORTS = "_reports"
+# No table has such a name.
+#: Where the JSON of a ledger says what its reports were.
+REPORTS_KEY = "_reports"
 
 
 @dataclass(frozen=True)
@@ -159,13 +160,13 @@ class Ledger:
             name: {"bytes": kept.bytes, "sha256": kept.sha256}
             for name, kept in self.reports.items()
         }
-        return {**tables, _REPORTS: reports} if reports else tables
+        return {**tables, REPORTS_KEY: reports} if reports else tables
 
     @classmethod
     def from_json(cls, content: Mapping[str, object]) -> Self:
         """Reads what `as_json` has written; what is something else says nothing."""
-        tables = {name: entry for name, entry in content.items() if name != _REPORTS}
-        known = {"tables": tables, "reports": content.get(_REPORTS, {})}
+        tables = {name: entry for name, entry in content.items() if name != REPORTS_KEY}
+        known = {"tables": tables, "reports": content.get(REPORTS_KEY, {})}
         try:
             ledger: Self = _adapter().validate_python(known)
         except ValidationError:

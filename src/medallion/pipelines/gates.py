@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from medallion.gates.batch import Batch
 from medallion.gates.decision import GateDecision, decide
 from medallion.gates.layers import LAYERS, LayerGate
-from medallion.gates.ledger import Ledger
+from medallion.gates.ledger import REPORTS_KEY, Ledger
 from medallion.gates.measuring import measure
 from medallion.gates.reports import markdown
 from medallion.gates.reports.kept import KeptFile, as_text, quality_name, report_name
@@ -27,6 +27,7 @@ from medallion.gates.result import (
 from medallion.gates.suites import Suites
 from medallion.lake.inventory import LakeInventory
 from medallion.planning.request import RunRequest
+from medallion.storage import Document
 
 if TYPE_CHECKING:
     import duckdb
@@ -98,6 +99,12 @@ def validate_layer(gate: LayerGate, house: Gatehouse) -> Checked:
     return replace(checked, ledger=updated)
 
 
+def ledger_of(layer: str, lake: LakeInventory) -> Ledger:
+    """The ledger of a layer's gate, as it was written."""
+    reports = Document.at(lake.layout.kept_reports(layer)).read_or(dict[str, Any], {})
+    return Ledger.from_json({**lake.validated(layer), REPORTS_KEY: reports})
+
+
 def known_ledger(layer: str, lake: LakeInventory) -> Ledger:
     """The verdicts that stand; without their reports, as they were written, they are given again.
 
@@ -105,7 +112,7 @@ def known_ledger(layer: str, lake: LakeInventory) -> Ledger:
         layer: The layer.
         lake: The lake.
     """
-    ledger = Ledger.from_json(lake.validated(layer))
+    ledger = ledger_of(layer, lake)
     if not {report_name(layer), quality_name(layer)} <= ledger.reports.keys():
         return Ledger()
     changed = ledger.changed_reports(lake.layout.reports)
@@ -121,7 +128,7 @@ def changed_reports(lake: LakeInventory) -> list[str]:
     return [
         f"{folder.name}/{line}"
         for layer in LAYERS
-        for line in Ledger.from_json(lake.validated(layer)).changed_reports(folder)
+        for line in ledger_of(layer, lake).changed_reports(folder)
     ]
 
 

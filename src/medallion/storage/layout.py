@@ -188,6 +188,10 @@ class Layout:
         """The result of a layer's gate."""
         return self.quality_results / f"{layer}.json"
 
+    def kept_reports(self, layer: str) -> Path:
+        """What the reports of a layer's gate were when they were written."""
+        return self.quality_results / "_kept" / f"{layer}.json"
+
     def quality_report(self, layer: str) -> Path:
         """The report of a layer's gate, for people."""
         return self.reports / REPORTS[layer]

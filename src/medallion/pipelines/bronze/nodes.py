@@ -78,7 +78,7 @@ def validate(
 
 def _known_reports(lake: LakeInventory) -> Mapping[str, KeptFile]:
     """The reports as they were written; what was done to them is told, and mended when read."""
-    ledger = Ledger.from_json(lake.validated("bronze"))
+    ledger = gates.ledger_of("bronze", lake)
     changed = ledger.changed_reports(lake.layout.reports)
     if changed:
         logger.warning(
