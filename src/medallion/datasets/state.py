@@ -95,7 +95,7 @@ class LedgerDataset(StateDataset):
     def __init__(
         self, *, filepath: str, reports: str, metadata: dict[str, Any] | None = None
     ) -> None:
-        super().__init__(filepath=filepath, metadata=metadata)
+        super().__init__(filepath=filepath, default={}, metadata=metadata)
         self._reports = Document.at(reports)
 
     def save(self, data: Any) -> None:
