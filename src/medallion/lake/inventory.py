@@ -84,15 +84,29 @@ class LakeInventory:
         quarantined rows together, so a folder that was deleted is noticed. So is one that was put
         back from an older copy: it is not what the gate has seen last.
         """
-        accepted, aside = self.base(table), self.quarantine(table)
         judged = self.validated("base_silver").get(table, {}).get("partitions", {})
         processed = {}
-        for day in sorted({*accepted, *aside}):
-            manifests = [m for m in (accepted.get(day), aside.get(day)) if m]
-            content = fingerprint_of_day(*manifests)
+        for day, manifests in self._outcomes(table).items():
+            content = _fingerprint_of_day(manifests)
             as_seen = judged.get(str(day), content) == content and _is_whole(manifests)
             processed[day] = manifests[0].inputs.get("bronze", "") if as_seen else ""
         return processed
+
+    def outcomes(self, table: str) -> dict[str, str]:
+        """A fingerprint of what became of each day of an event table, by ISO day.
+
+        It is of the rows, accepted and put aside, and of their counts.
+        """
+        found = self._outcomes(table).items()
+        return {str(day): _fingerprint_of_day(manifests) for day, manifests in found}
+
+    def _outcomes(self, table: str) -> dict[date, list[PartitionManifest]]:
+        """The manifests of each day: of accepted rows, then of those put aside, as they stand."""
+        accepted, aside = self.base(table), self.quarantine(table)
+        return {
+            day: [m for m in (accepted.get(day), aside.get(day)) if m]
+            for day in sorted({*accepted, *aside})
+        }
 
     def enriched_days(self, transform: str) -> list[date]:
         """The days of an enriched table, ascending."""
@@ -161,12 +175,7 @@ class LakeInventory:
         return _is_whole([m for m in (newest, aside) if m])
 
 
-def fingerprint_of_day(*manifests: PartitionManifest) -> str:
-    """What became of a day of an event table: its rows, accepted and put aside, and their counts.
-
-    Args:
-        *manifests: Of the accepted rows, then of those that were put aside; as far as they stand.
-    """
+def _fingerprint_of_day(manifests: Iterable[PartitionManifest]) -> str:
     return _fingerprint(tuple((m.content_hash, tuple(m.counts.items())) for m in manifests))
 
 

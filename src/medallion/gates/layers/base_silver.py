@@ -18,7 +18,7 @@ from medallion.gates.measured_table import MeasuredTable
 from medallion.gates.relations import view_lake
 from medallion.gates.result import Due, Partitions
 from medallion.gates.suite import Suite
-from medallion.lake.inventory import LakeInventory, fingerprint_of_day
+from medallion.lake.inventory import LakeInventory
 from medallion.lake.manifest import PartitionManifest
 from medallion.spec import INGESTION_DAY
 from medallion.sql import literal
@@ -103,14 +103,7 @@ class BaseSilverGate(LayerGate):
 
     def current(self) -> Partitions:
         """What became of each day: accepted, put aside, and made from what."""
-        return {name: self._days(name) for name in self.declared.spec.events}
-
-    def _days(self, table: str) -> dict[str, str]:
-        accepted, aside = self.lake.base(table), self.lake.quarantine(table)
-        return {
-            str(day): fingerprint_of_day(*(m for m in (accepted.get(day), aside.get(day)) if m))
-            for day in sorted({*accepted, *aside})
-        }
+        return {name: self.lake.outcomes(name) for name in self.declared.spec.events}
 
     def prepare(self, connection: duckdb.DuckDBPyConnection, suites: Mapping[str, Suite]) -> None:
         """Lets queries name the tables of the lake, as `base_silver.orders`."""
