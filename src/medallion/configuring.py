@@ -8,8 +8,10 @@ from typing import Any
 
 import yaml
 from kedro.config import OmegaConfigLoader
+from omegaconf import OmegaConf
 
 from medallion.errors import ConfigurationError
+from medallion.project import CONF
 from medallion.spec import read_yaml, yaml_problem
 from medallion.storage.layout import with_roots
 
@@ -21,8 +23,20 @@ class ProjectConfigLoader(OmegaConfigLoader):
 
     Kedro resolves the globals of each environment by themselves, so a default that builds on
     another key would not see what a person's own globals say of it. Hence roots are completed
-    here, when all environments have been read.
+    here, when all environments have been read. What is no YAML of Kedro's (the spec, the suites)
+    is named there as `${conf:base/spec.yml}`: a file of the folder that is read.
     """
+
+    def __init__(
+        self,
+        conf_source: str,
+        env: str | None = None,
+        runtime_params: dict[str, Any] | None = None,
+        **settings: Any,
+    ) -> None:
+        # An archive cannot hold files that are read by their path: those of the package count.
+        self._folder = Path(conf_source).absolute() if Path(conf_source).is_dir() else CONF
+        super().__init__(conf_source, env, runtime_params, **settings)
 
     def __getitem__(self, key: str) -> dict[str, Any]:
         """Reads the files of one kind of configuration.
@@ -30,6 +44,8 @@ class ProjectConfigLoader(OmegaConfigLoader):
         Raises:
             ConfigurationError: A file is no YAML, or repeats a key.
         """
+        # Resolvers belong to the process, and Kedro keeps the first of a name; loaders are many.
+        OmegaConf.register_new_resolver("conf", self._file, replace=True)
         try:
             found: dict[str, Any] = super().__getitem__(key)
         except yaml.YAMLError as error:
@@ -39,6 +55,9 @@ class ProjectConfigLoader(OmegaConfigLoader):
                 hint="correct the files above.",
             ) from error
         return with_roots(found) if key == _GLOBALS else found
+
+    def _file(self, path: str) -> str:
+        return str(self._folder / path)
 
     def _problems(self) -> Iterable[str]:
         """What is wrong with the files of the environments in use, a line each."""

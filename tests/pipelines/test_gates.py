@@ -209,11 +209,6 @@ def test_a_users_four_lines_are_evaluated_on_the_next_run(defects: Shop, tmp_pat
             "    severity: warning\n"
             "    note: Nobody returns anything here.\n"
         )
-    catalog = conf / "base" / "catalog" / "run.yml"
-    text = catalog.read_text(encoding="utf-8")
-    assert "${project:conf/base/expectations}" in text
-    own = str(conf / "base" / "expectations")
-    catalog.write_text(text.replace("${project:conf/base/expectations}", own), encoding="utf-8")
     copy = Shop(defects.bronze, tmp_path / "data")
     shutil.copytree(defects.data, copy.data)
     with pytest.MonkeyPatch.context() as patch:
@@ -231,9 +226,6 @@ def test_a_wrong_suite_fails_before_anything_runs(defects: Shop, tmp_path: Path)
     conf = Path(shutil.copytree(PROJECT / "conf", tmp_path / "conf"))
     suites = conf / "base" / "expectations"
     (suites / "gold" / "fct_orders.yml").write_text("rows: []\n", encoding="utf-8")
-    catalog = conf / "base" / "catalog" / "run.yml"
-    text = catalog.read_text(encoding="utf-8")
-    catalog.write_text(text.replace("${project:conf/base/expectations}", str(suites)), "utf-8")
     shop = Shop(defects.bronze, tmp_path / "data")
     ended = kedro(shop, "run", "--conf-source", str(conf))
     assert ended.returncode == 1

@@ -188,13 +188,10 @@ def shop(broken: Shop, tmp_path_factory: pytest.TempPathFactory) -> Shop:
 def conf(shop: Shop) -> Path:
     conf = shop.bronze.parent / "conf"
     shutil.copytree(PROJECT / "conf", conf)
-    spec, places = conf / "base/spec.yml", conf / "base/globals.yml"
+    spec = conf / "base" / "spec.yml"
     text = spec.read_text(encoding="utf-8")
     assert RULE in text
     spec.write_text(text.replace(RULE, ""), encoding="utf-8")
-    text = places.read_text(encoding="utf-8")
-    assert "conf/base/spec.yml" in text
-    places.write_text(text.replace("conf/base/spec.yml", str(spec)), encoding="utf-8")
     return conf
 
 
