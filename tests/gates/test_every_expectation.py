@@ -199,6 +199,16 @@ def test_a_kind_that_great_expectations_knows_is_in_its_description() -> None:
         ("expect_column_pair_values_to_be_equal", {"column_A": "t", "column_B": "i"}, "different"),
         ("unexpected_rows_expectation", {"unexpected_rows_query": "selec"}, "no SQL"),
         ("unexpected_rows_expectation", {"unexpected_rows_query": "drop table x"}, "one query"),
+        (
+            "unexpected_rows_expectation",
+            {"unexpected_rows_query": "select * from {batch} where t ~ '[0-9]{3}'"},
+            "double them",
+        ),
+        (
+            "expect_column_max_to_be_between",
+            {"column": "i", "max_value": 10**400},
+            "at most 38 digits",
+        ),
         ("expect_column_values_to_be_unique", {"column": "t", "meta": {}}, "no argument 'meta'"),
         ("expect_column_values_to_be_unique", {"column": "t", "mostly": 1.5}, "mostly"),
         (

@@ -201,14 +201,16 @@ def test_every_planted_defect_is_found_under_its_reason_and_nothing_else(
         ({"days": 0}, "--days 0"),
         ({"orders_per_day": 0}, "--orders-per-day 0"),
         ({"mess": "total"}, "--mess total"),
+        ({"start": date.max}, "--start 9999-12-31: give a day from 1970-01-01 to 2200-12-31"),
+        ({"start": date.min}, "--start 0001-01-01"),
     ],
 )
 def test_what_cannot_be_generated_is_refused(
     tmp_path: Path, wrong: dict[str, object], expected: str
 ) -> None:
-    asked = {"days": 1, "orders_per_day": 1, "seed": 1, "mess": "none"} | wrong
+    asked = {"start": START, "days": 1, "orders_per_day": 1, "seed": 1, "mess": "none"} | wrong
     with pytest.raises(RequestError, match=expected):
-        SampleRequest(output=tmp_path / "new", start=START, **asked)  # type: ignore[arg-type]
+        SampleRequest(output=tmp_path / "new", **asked)  # type: ignore[arg-type]
 
 
 def test_a_folder_that_holds_something_is_not_overwritten(tmp_path: Path) -> None:

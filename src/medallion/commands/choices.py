@@ -7,6 +7,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import click
+from click.core import ParameterSource
 from kedro.framework.project import pipelines, settings
 from kedro.pipeline import Pipeline
 from kedro.runner import AbstractRunner
@@ -17,6 +19,24 @@ from medallion.project import HOME
 
 _RUNNERS = ("SequentialRunner", "ThreadRunner")
 _SHOWN = 12
+# What Kedro makes of an option whose value is empty, or holds nothing but commas.
+_NO_VALUE: tuple[object, ...] = ("", [], (), {})
+
+
+def check_given(ctx: click.Context) -> None:
+    """Makes sure that no option is given without a value: a script's variable was not set.
+
+    Raises:
+        UsageError: One is; Kedro would go on as if it had been left out.
+    """
+    for option in ctx.command.params:
+        name = option.name or ""
+        given = ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        if given and isinstance(option, click.Option) and ctx.params.get(name) in _NO_VALUE:
+            raise UsageError(
+                f"{max(option.opts, key=len)} is given without a value.",
+                hint="name one, or leave the option out; is a variable of a script not set?",
+            )
 
 
 def check_environment(env: str | None, conf_source: str | None = None) -> None:

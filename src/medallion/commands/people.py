@@ -12,7 +12,7 @@ from rich.markup import escape
 from yaml.error import MarkedYAMLError
 
 from medallion import foreign, terminal
-from medallion.commands.choices import check_environment
+from medallion.commands.choices import check_environment, check_given
 from medallion.errors import ConfigurationError, MedallionError
 from medallion.hooks.startup import spare_collections
 
@@ -35,6 +35,7 @@ class ForPeople(click.Command):
 
     def _explained(self, ctx: click.Context) -> Any:
         try:
+            check_given(ctx)
             check_environment(ctx.params.get("env"), ctx.params.get("conf_source"))
             self.prepare(ctx)
             return super().invoke(ctx)

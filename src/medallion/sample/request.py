@@ -14,6 +14,8 @@ Mess = Literal["none", "light", "medium", "heavy"]
 
 # Measured on the real producer's data: rows of all tables for each order.
 ROWS_PER_ORDER = 47
+# Shops that sell on line; the days after the last one must still be days.
+_FIRST, _LAST = date(1970, 1, 1), date(2200, 12, 31)
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,8 @@ class SampleRequest:
             raise RequestError(f"--days {self.days}: give 1 to 3660 days.")
         if not 1 <= self.orders_per_day <= 10_000_000:  # noqa: PLR2004
             raise RequestError(f"--orders-per-day {self.orders_per_day}: give 1 to 10,000,000.")
+        if not _FIRST <= self.start <= _LAST:
+            raise RequestError(f"--start {self.start}: give a day from {_FIRST} to {_LAST}.")
         if self.mess not in ("none", "light", "medium", "heavy"):
             raise RequestError(f"--mess {self.mess}: give none, light, medium or heavy.")
         if self.output.exists() and (not self.output.is_dir() or any(self.output.iterdir())):

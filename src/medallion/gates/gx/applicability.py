@@ -48,6 +48,7 @@ _NEEDED = {
 _MAPPINGS = ("quantile_ranges", "partition_object", "row_condition")
 _COLUMN = re.compile(r"""col\(\s*["'](.*?)["']\s*\)""")
 _BOUNDS = ("min_value", "max_value")
+_TOO_LARGE = 10**38
 _SAYS = {
     "number": "a number", "text": "text, in quotes", "bool": "true or false",
     "date": "a date such as 2025-10-31", "timestamp": "a time such as 2025-10-31T12:00:00",
@@ -137,6 +138,9 @@ def _of_values(kind: str, arguments: Arguments, classes: Types) -> Iterable[str]
     for name in _BOUNDS:
         value = arguments.get(name)
         wanted = held if kind in _OF_THE_VALUES else "number"
+        if isinstance(value, int) and abs(value) >= _TOO_LARGE:
+            yield f"{name}: DuckDB compares numbers of at most 38 digits"
+            continue
         if value is not None and wanted and not _is(wanted, value):
             yield f"{name}: {value!r} is compared with {column}: write {_SAYS[wanted]}"
     if held:
@@ -171,7 +175,9 @@ def _problem(query: str, *parameters: str) -> str:
         if parameters:
             _database().execute(query, parameters).fetchall()
             return ""
-        statements = _database().extract_statements(query.replace("{batch}", "batch"))
+        statements = _database().extract_statements(query.format(batch="batch"))
+    except (KeyError, IndexError, ValueError, AttributeError):
+        return "the query has braces beside {batch}; double them, as in '[0-9]{{3}}'"
     except duckdb.Error as error:
         reason = str(error).partition(": ")[2].splitlines()[0]
         return reason if parameters else f"the query is no SQL of DuckDB ({reason})"
