@@ -56,7 +56,7 @@ class Places:
         self.trail = AuditTrail(top / "metrics" / "audit")
 
     def read_ledger(self) -> None:
-        ledger = Ledger.from_json(self.lake.validated("base_silver"))
+        ledger = Ledger.from_json(self.lake.validated("base_silver"), {})
         self.lake.seen("base_silver", "orders")
         ledger.kept(ledger.due({}, {}))
         unreadable_state(self.lake)

@@ -10,7 +10,7 @@ from kedro_datasets._typing import HTMLPreview, JSONPreview
 from medallion.datasets.previewing import json_preview, text_preview
 from medallion.datasets.read_only import ReadOnlyDataset
 from medallion.errors import LakeError
-from medallion.gates.ledger import REPORTS_KEY
+from medallion.gates.ledger import Ledger
 from medallion.gates.reports.kept import as_text
 from medallion.gates.result import GateResult
 from medallion.storage import Document
@@ -98,12 +98,20 @@ class LedgerDataset(StateDataset):
         super().__init__(filepath=filepath, default={}, metadata=metadata)
         self._reports = Document.at(reports)
 
-    def save(self, data: Any) -> None:
+    def load(self) -> Ledger:
+        """Reads both files."""
+        return Ledger.from_json(super().load(), self._reports.read_or(dict[str, Any], {}))
+
+    def save(self, data: Ledger) -> None:
         """Replaces both files; a ledger without tables is none."""
-        verdicts = {name: said for name, said in data.items() if name != REPORTS_KEY}
+        verdicts = data.tables_as_json()
         if verdicts or self._exists():
             super().save(verdicts)
-        self._reports.write(data.get(REPORTS_KEY, {}))
+        self._reports.write(data.reports_as_json())
+
+    def preview(self) -> JSONPreview:
+        """The verdicts for kedro-viz."""
+        return json_preview(super().load)
 
 
 class QualityDataset(StateDataset):

@@ -21,9 +21,6 @@ from medallion.lake.manifest import fingerprint
 
 # Rises when something is measured in another way, so that everything is looked at again.
 _MEASURED_AS = 1
-# No table has such a name.
-#: Where the JSON of a ledger says what its reports were.
-REPORTS_KEY = "_reports"
 
 
 @dataclass(frozen=True)
@@ -153,22 +150,22 @@ class Ledger:
         }
         return replace(self, tables=tables)
 
-    def as_json(self) -> Json:
-        """The ledger as it is kept."""
-        tables: Json = {table: judged.as_json() for table, judged in self.tables.items()}
-        reports: Json = {
+    def tables_as_json(self) -> Json:
+        """The verdicts as they are kept, in the lake."""
+        return {table: judged.as_json() for table, judged in self.tables.items()}
+
+    def reports_as_json(self) -> Json:
+        """What the reports were, as it is kept beside them."""
+        return {
             name: {"bytes": kept.bytes, "sha256": kept.sha256}
             for name, kept in self.reports.items()
         }
-        return {**tables, REPORTS_KEY: reports} if reports else tables
 
     @classmethod
-    def from_json(cls, content: Mapping[str, object]) -> Self:
-        """Reads what `as_json` has written; what is something else says nothing."""
-        tables = {name: entry for name, entry in content.items() if name != REPORTS_KEY}
-        known = {"tables": tables, "reports": content.get(REPORTS_KEY, {})}
+    def from_json(cls, tables: Mapping[str, object], reports: Mapping[str, object]) -> Self:
+        """Reads what was kept in both places; what is something else says nothing."""
         try:
-            ledger: Self = _adapter().validate_python(known)
+            ledger: Self = _adapter().validate_python({"tables": tables, "reports": reports})
         except ValidationError:
             return cls()
         return ledger

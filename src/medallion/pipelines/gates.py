@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from medallion.gates.batch import Batch
 from medallion.gates.decision import GateDecision, decide
 from medallion.gates.layers import LAYERS, LayerGate
-from medallion.gates.ledger import REPORTS_KEY, Ledger
+from medallion.gates.ledger import Ledger
 from medallion.gates.measuring import measure
 from medallion.gates.reports import markdown
 from medallion.gates.reports.kept import KeptFile, as_text, quality_name, report_name
@@ -78,7 +78,7 @@ class Checked:
         return {
             "quality": self.result,
             "quality_report": self.report,
-            "validated": self.ledger.as_json(),
+            "validated": self.ledger,
         }
 
 
@@ -102,7 +102,7 @@ def validate_layer(gate: LayerGate, house: Gatehouse) -> Checked:
 def ledger_of(layer: str, lake: LakeInventory) -> Ledger:
     """The ledger of a layer's gate, as it was written."""
     reports = Document.at(lake.layout.kept_reports(layer)).read_or(dict[str, Any], {})
-    return Ledger.from_json({**lake.validated(layer), REPORTS_KEY: reports})
+    return Ledger.from_json(lake.validated(layer), reports)
 
 
 def known_ledger(layer: str, lake: LakeInventory) -> Ledger:
