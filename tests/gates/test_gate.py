@@ -71,7 +71,7 @@ def test_the_message_names_table_observed_expected_keys_and_report() -> None:
     with pytest.raises(GateError) as raised:
         decide(result(validated(), mode="strict"), "strict", "/reports/SILVER_QUALITY.md")
     said = str(raised.value)
-    assert "The base_silver gate stopped the run: 1 of 1 checks failed" in said
+    assert "The base_silver gate stopped the run: 1 check failed" in said
     assert "orders: 1 of 7 rows (expected: net_total >= 0)" in said
     assert "e.g. order_id ORD-1, net_total -1" in said
     assert "kedro quarantine summary" in said
@@ -91,7 +91,7 @@ def test_a_strict_gate_stops_at_what_an_earlier_run_let_pass_with_a_warning() ->
     before = result(validated()).failures
     now = result_of("base_silver", "warn", [], [], earlier=before)
     decide(now, "warn")
-    with pytest.raises(GateError, match="1 of 1 checks failed"):
+    with pytest.raises(GateError, match="1 check failed"):
         decide(now, "strict")
 
 

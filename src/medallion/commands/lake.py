@@ -42,7 +42,7 @@ def verify(env: str | None) -> None:
             problems = [*result.problems, *changed_reports(lake)]
     if problems:
         error = LakeError(
-            f"The lake is not what its records say ({len(problems):,} findings):",
+            f"The lake is not what its records say (findings: {len(problems):,}):",
             details=problems,
             hint=result.advice,
         )

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 
-class WarehouseDataset(ReadOnlyDataset[Warehouse]):
-    """The warehouse as a whole.
+class _OfTheWhole:
+    """What datasets of the whole warehouse share.
 
     Args:
         connection: How ibis reaches it: `backend` and its arguments.
@@ -33,12 +33,16 @@ class WarehouseDataset(ReadOnlyDataset[Warehouse]):
         self._connection = dict(connection)
         self.metadata = metadata
 
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": _place(self._connection)}
+
+
+class WarehouseDataset(_OfTheWhole, ReadOnlyDataset[Warehouse]):
+    """The warehouse as a whole."""
+
     def load(self) -> Warehouse:
         """A handle; nothing is opened."""
         return open_warehouse(self._connection)
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": _place(self._connection)}
 
 
 class PublicationDataset(ReceiptDataset):
@@ -65,19 +69,8 @@ class PublicationDataset(ReceiptDataset):
         super().save(list(open_warehouse(self._connection).publish(data)))
 
 
-class MartsDataset(AbstractDataset[MartsBuild, str]):
-    """All marts together: saved as dbt has built them, loaded as what they are made from.
-
-    Args:
-        connection: How ibis reaches the warehouse: `backend` and its arguments.
-        metadata: For kedro-viz.
-    """
-
-    def __init__(
-        self, *, connection: Mapping[str, Any], metadata: dict[str, Any] | None = None
-    ) -> None:
-        self._connection = dict(connection)
-        self.metadata = metadata
+class MartsDataset(_OfTheWhole, AbstractDataset[MartsBuild, str]):
+    """All marts together: saved as dbt has built them, loaded as what they are made from."""
 
     def load(self) -> str:
         """The stamp of the marts; empty while they do not stand."""
@@ -89,9 +82,6 @@ class MartsDataset(AbstractDataset[MartsBuild, str]):
 
     def _exists(self) -> bool:
         return bool(self.load())
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": _place(self._connection)}
 
 
 class GoldTableDataset(AbstractDataset[BuiltTable, Any]):

@@ -48,8 +48,7 @@ def decide(result: GateResult, mode: str, report: str = "") -> GateDecision:
     if stopping:
         advice = _advice(result.layer)
         raise GateError(
-            f"The {result.layer} gate stopped the run: {len(stopping)} of "
-            f"{max(result.evaluated, len(stopping))} checks failed that must hold.",
+            f"The {result.layer} gate stopped the run: {_failed(len(stopping), result.evaluated)}.",
             details=[line(failure) for failure in grouped(stopping)],
             hint=f"{advice} All of it: {report}" if report else advice,
         )
@@ -59,6 +58,12 @@ def decide(result: GateResult, mode: str, report: str = "") -> GateDecision:
         if not failure.matters:
             logger.info("%s gate: %s (info)", result.layer, line(failure))
     return GateDecision(result.layer, mode, len(every))
+
+
+def _failed(count: int, evaluated: int) -> str:
+    """How many checks failed; those of earlier runs, which still stand, were not made again."""
+    failed = "1 check failed" if count == 1 else f"{count:,} checks failed"
+    return f"{failed} of {evaluated:,} that were made" if evaluated > count else failed
 
 
 def line(failure: Failure) -> str:

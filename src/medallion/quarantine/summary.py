@@ -109,14 +109,14 @@ def print_nothing(asked: Selection, console: Console) -> None:
 
 def _table(lines: list[SummaryLine], *, by_day: bool) -> Table:
     table = Table(title="Rows in quarantine", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("table")
+    table.add_column("table", overflow="fold")
     if by_day:
         table.add_column("day")
     table.add_column("reason", overflow="fold")
     for column in ("rows", "share", *(() if by_day else ("days",))):
         table.add_column(column, justify="right")
     for column in () if by_day else ("first", "last"):
-        table.add_column(column)
+        table.add_column(column, overflow="fold")
     for line in lines:
         closes = line.reason == ALL_ROWS
         table.add_row(
