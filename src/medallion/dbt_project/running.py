@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from medallion import events
 from medallion.dbt_project.environment import shielded
-from medallion.errors import DbtError, MedallionError
+from medallion.errors import DbtError, MedallionError, StorageError
 from medallion.foreign import advice, disclosed_text, known
-from medallion.project import DBT
+from medallion.project import DBT, IS_CHECKOUT
+from medallion.storage import Document
 
 _QUIET = [
     "--quiet",
@@ -24,6 +26,8 @@ _QUIET = [
     "--no-use-colors",
     "--no-send-anonymous-usage-stats",
 ]
+# What dbt remembers of a project that it has parsed.
+_PARTIAL = "partial_parse.msgpack"
 # Models of this materialization are tables that Kedro shows in the warehouse.
 PUBLISHED = "published"
 _LOOK = "look at the model that is named first: the others may have failed because of it."
@@ -117,8 +121,27 @@ def _manifest(folder: Path, given: Sequence[str] = ()) -> Any:
     """The project as it is; which models read which others does not depend on its vars."""
     if _parsed.manifest is None:
         parse = ["parse", *_QUIET, "--no-write-json", *_where(folder), *given]
-        _parsed.manifest = _invoke(parse, None, None)
+        with _remembered_by_the_checkout(folder / "target"):
+            _parsed.manifest = _invoke(parse, None, None)
     return _parsed.manifest
+
+
+@contextmanager
+def _remembered_by_the_checkout(target: Path) -> Iterator[None]:
+    """Lets a place where dbt has never worked begin with what it parsed elsewhere.
+
+    Parsing everything takes longer than any step of a small run. dbt parses again what has
+    changed since; of what it cannot use, everything.
+    """
+    shared, here = Document.at(DBT / "target" / _PARTIAL), Document.at(target / _PARTIAL)
+    with suppress(OSError, StorageError):
+        if not here.exists() and (content := shared.content()):
+            here.storage.write(here.key, content)
+    yield
+    with suppress(OSError, StorageError):  # a checkout may be read-only
+        content = here.content()
+        if IS_CHECKOUT and content and content != shared.content():
+            shared.storage.write(shared.key, content)
 
 
 def _invoke(arguments: list[str], manifest: Any, callback: Callable[[Any], None] | None) -> Any:
