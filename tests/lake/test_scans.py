@@ -70,7 +70,7 @@ def test_duckdb_has_no_columns_but_those_of_the_files(tmp_path: Path, root: str)
 @pytest.mark.parametrize("root", ROOTS)
 def test_polars_reads_days_below_any_folder(tmp_path: Path, root: str) -> None:
     files = table(tmp_path / root)
-    frame = scans.scan_days(files, SCHEMA, "ingestion_dt")
+    frame = scans.scan_days([*map(str, files)], SCHEMA, "ingestion_dt")
     assert frame.collect_schema() == {**SCHEMA, "ingestion_dt": pl.Date()}
     assert sorted(frame.collect().rows()) == EXPECTED
     second = frame.filter(pl.col("ingestion_dt") == date(2025, 10, 2))
@@ -90,7 +90,10 @@ def test_a_sibling_that_a_pattern_would_match_is_never_read(
     assert asked(scans.read_days(files, "ingestion_dt")) == EXPECTED
     folder = files[0].parents[1]
     assert asked(scans.read_table(folder, "ingestion_dt", ["*"])) == EXPECTED
-    assert sorted(scans.scan_days(files, SCHEMA, "ingestion_dt").collect().rows()) == EXPECTED
+    assert (
+        sorted(scans.scan_days([*map(str, files)], SCHEMA, "ingestion_dt").collect().rows())
+        == EXPECTED
+    )
 
 
 def test_days_that_are_not_asked_for_are_not_opened(tmp_path: Path) -> None:

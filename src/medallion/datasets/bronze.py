@@ -17,6 +17,7 @@ from medallion.dbt_project.sources import BronzeView
 from medallion.errors import LakeError
 from medallion.lake.bronze import BronzeInventory, Finding, list_bronze
 from medallion.spec import BRONZE_DAY, load_spec
+from medallion.storage import open_storage
 
 _LOG = logging.getLogger(__name__)
 
@@ -27,27 +28,40 @@ class _BronzeDataset(ReadOnlyDataset[Any]):
     Args:
         filepath: The Bronze root.
         spec: Path of `spec.yml`.
+        cache: Where manifests are remembered.
         metadata: For kedro-viz.
     """
 
-    def __init__(self, *, filepath: str, spec: str, metadata: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, *, filepath: str, spec: str, cache: str, metadata: dict[str, Any] | None = None
+    ) -> None:
         self._root = filepath
         self._spec_path = spec
+        self._cache = open_storage(cache)
         self.metadata = metadata
 
     def _inventory(self) -> BronzeInventory:
-        return list_bronze(self._root, load_spec(self._spec_path))
+        return list_bronze(self._root, load_spec(self._spec_path), self._cache)
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self._root}
 
 
 class BronzeInventoryDataset(_BronzeDataset):
-    """The partitions of all Bronze tables, from their manifests."""
+    """The partitions of all Bronze tables, from their manifests.
+
+    All nodes of a process see one inventory: that of the first look.
+    """
+
+    _held: BronzeInventory | None = None
 
     def load(self) -> BronzeInventory:
         """Lists Bronze; opens no data file."""
-        return self._inventory()
+        self._held = self._held or self._inventory()
+        return self._held
+
+    def _release(self) -> None:
+        self._held = None
 
 
 class BronzeTableDataset(_BronzeDataset):
@@ -56,6 +70,7 @@ class BronzeTableDataset(_BronzeDataset):
     Args:
         filepath: The Bronze root.
         spec: Path of `spec.yml`.
+        cache: Where manifests are remembered.
         table: The table.
         metadata: For kedro-viz.
     """
@@ -65,10 +80,11 @@ class BronzeTableDataset(_BronzeDataset):
         *,
         filepath: str,
         spec: str,
+        cache: str,
         table: str,
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        super().__init__(filepath=filepath, spec=spec, metadata=metadata)
+        super().__init__(filepath=filepath, spec=spec, cache=cache, metadata=metadata)
         self._table = table
 
     @property

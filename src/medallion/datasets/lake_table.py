@@ -70,7 +70,7 @@ class LakeTableDataset(AbstractDataset[StagedWrite | FrameWrite, pl.LazyFrame]):
         extra = sorted({column for m in partitions.values() for column in m.columns})
         schema = lake_schema(spec, self._table, extra)
         files = [
-            self._lake.root / self._table / manifest.partition / file.path
+            f"{self.place}/{manifest.partition}/{file.path}"
             for manifest in partitions.values()
             for file in manifest.files
         ]

@@ -17,7 +17,7 @@ from medallion.dbt_project.context import Context
 from medallion.dbt_project.results import StagedPartition, StagedTable
 from medallion.dbt_project.sources import BronzeView, occurrences
 from medallion.dbt_project.standalone import standalone_context
-from medallion.lake.scans import read_days
+from medallion.lake.scans import FOOTERS_ONCE, read_days
 from medallion.spec import INGESTION_DAY
 from medallion.sql import identifiers, literal, literals
 
@@ -242,6 +242,8 @@ def _apply(context: Context, cursor: Any) -> None:
         # a Parquet file is declared nullable (so that equal rows give other bytes), and whether
         # a number is NaN, which the statistics of Parquet leave out.
         f"set global disabled_optimizers = '{'' if context.warehouse else _STATISTICS}'",
+        # The lake stands while Gold is built on it; what Silver is scored from is staged anew.
+        f"set global {FOOTERS_ONCE} = {str(bool(context.warehouse)).lower()}",
         *_attach(context.warehouse, cursor),
         *context.statements(),
     ):

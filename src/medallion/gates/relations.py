@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 from medallion.gates.batch import Row
 from medallion.gates.suite import Suite
 from medallion.lake.inventory import LakeInventory
-from medallion.lake.scans import literal_path, read_days
+from medallion.lake.scans import connect_to_settled, literal_path, read_days
 from medallion.lake.views import lake_views
 from medallion.spec import Spec
 from medallion.sql import no_rows
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
 
 
 NAMELESS = "a column without a name"
+# The layers' folders in the lake, where they have another name.
+_FOLDERS = {"base_silver": "base"}
+# From how many partitions on, and up to how many rows in each and in all.
+_MANY, _FEW_ROWS, _MOST_ROWS = 100, 50_000, 20_000_000
+_WORD = re.compile(r"\w+")
+_ALL_COLUMNS = re.compile(r"(select|select distinct|,|\.)\s*\*", re.IGNORECASE)
 
 
 @contextmanager
@@ -33,16 +40,14 @@ def gate_connection(
         threads: Worker threads; 0 is one per core.
         spill: Where to.
     """
-    import duckdb
-
-    settings: dict[str, str | bool | int | float | list[str]] = {
+    settings: dict[str, str | bool | int] = {
         "memory_limit": memory_limit,
         "temp_directory": str(spill),
         "preserve_insertion_order": False,
     }
     if threads:
         settings["threads"] = threads
-    with duckdb.connect(config=settings) as connection:
+    with connect_to_settled(**settings) as connection:
         yield connection
 
 
@@ -78,7 +83,31 @@ def view_lake(
     for schema in sorted({name.split(".")[0] for name in views}):
         connection.execute(f"create schema if not exists {schema}")
     for name, statement in views.items():
-        connection.execute(f"create view {name} as {statement}")
+        if _is_small_files(lake, name):
+            chosen = _columns_named(connection, statement, asked)
+            connection.execute(f"create table {name} as select {chosen} from ({statement})")
+        else:
+            connection.execute(f"create view {name} as {statement}")
+
+
+def _is_small_files(lake: LakeInventory, name: str) -> bool:
+    """Whether opening the files of a table takes longer than reading it, which fits in memory.
+
+    The queries of a gate read the same tables again and again; each would open all the files.
+    """
+    layer, _, table = name.partition(".")
+    manifests = lake.lake.partitions(f"{_FOLDERS.get(layer, layer)}/{table}").values()
+    rows = sum(manifest.rows for manifest in manifests)
+    return len(manifests) >= _MANY and rows <= min(_FEW_ROWS * len(manifests), _MOST_ROWS)
+
+
+def _columns_named(connection: duckdb.DuckDBPyConnection, statement: str, asked: str) -> str:
+    """The columns of a statement that queries can name; all of them where they ask for all."""
+    columns = [row[0] for row in connection.execute(f"describe {statement}").fetchall()]
+    named = set(_WORD.findall(asked))
+    if _ALL_COLUMNS.search(asked):
+        return "*"
+    return ", ".join(column for column in columns if column in named) or columns[0]
 
 
 def fill(

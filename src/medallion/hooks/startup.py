@@ -9,6 +9,7 @@ from typing import Any
 
 from kedro.io import memory_dataset
 from pluggy import PluginManager
+from pydantic import BaseModel
 
 _infer = memory_dataset._infer_copy_mode  # noqa: SLF001
 
@@ -17,8 +18,8 @@ def spare_imports() -> None:
     """Keeps Kedro from importing pandas and ibis to look at plain parameters.
 
     To decide how to copy a value, Kedro imports both and asks whether the value is one of
-    theirs, for each of the run's parameters. A number, a text, a list or a dictionary is not,
-    and importing them costs more than all the rest of a start (2.7 of 4.5 CPU seconds).
+    theirs, for each of the run's parameters. A number, a text, a list, a dictionary or a model
+    is not, and importing them costs more than all the rest of a start (2.7 of 4.5 CPU seconds).
     """
     memory_dataset._infer_copy_mode = _inferred  # noqa: SLF001
 
@@ -52,5 +53,5 @@ def spare_viz_events(hooks: PluginManager, project: Path) -> None:
 
 
 def _inferred(data: Any) -> Any:
-    plain = data is None or isinstance(data, (str, int, float, list, dict, tuple))
+    plain = data is None or isinstance(data, (str, int, float, list, dict, tuple, BaseModel))
     return "deepcopy" if plain else _infer(data)

@@ -18,13 +18,14 @@ from fsspec.core import url_to_fs
 
 from medallion.errors import LakeError
 from medallion.foreign import disclosed
+from medallion.lake.bronze_index import MANIFEST, KnownManifests
 from medallion.lake.delivery import ManifestError, read_manifest
 from medallion.lake.names import MISSING, is_day, is_hidden, is_utf8, partition_value, printable
 from medallion.lake.scans import literal_path
 from medallion.spec import BRONZE_DAY, Spec, Table
 from medallion.spec.types import BRONZE
+from medallion.storage import Storage
 
-MANIFEST = "_MANIFEST.json"
 # What the Bronze types of the spec are called by DuckDB.
 BRONZE_TYPES = {name: kind.duckdb.upper() for name, kind in BRONZE.items()}
 # The type of a name that more than one column of a file has: nobody can say which is meant.
@@ -222,12 +223,13 @@ class BronzeInventory:
         return dict(opened), findings
 
 
-def list_bronze(root: str, spec: Spec) -> BronzeInventory:
+def list_bronze(root: str, spec: Spec, cache: Storage | None = None) -> BronzeInventory:
     """Lists the partitions of all tables of the spec.
 
     Args:
         root: A folder or a `gs://` prefix.
         spec: The tables to look for.
+        cache: Where to remember manifests, so that each is read once while it stays as it is.
 
     Raises:
         LakeError: There is no such folder, or it holds no table of the spec.
@@ -240,7 +242,9 @@ def list_bronze(root: str, spec: Spec) -> BronzeInventory:
         if name not in spec.tables and not is_hidden(name) and fs.isdir(folder)
     ]
     for name in spec.tables:
-        listed, odd = _list_table(fs, folders.get(name), name, spec)
+        known = KnownManifests.of(cache, folders.get(name, ""), name, spec)
+        listed, odd = _list_table(fs, folders.get(name), known, spec)
+        known.save()
         tables[name] = tuple(listed)
         findings.extend(odd)
     if not folders.keys() & spec.tables.keys():
@@ -294,8 +298,9 @@ def _day(key: str, value: str) -> date | None:
 
 
 def _list_table(
-    fs: Any, folder: str | None, name: str, spec: Spec
+    fs: Any, folder: str | None, known: KnownManifests, spec: Spec
 ) -> tuple[list[Listed], list[Finding]]:
+    name = known.table
     if folder is None:
         return [], [Finding("table_present", name, "", "there is no such folder in Bronze")]
     try:
@@ -306,17 +311,35 @@ def _list_table(
     if entries is None:
         said = "is a file; a folder of partitions is expected"
         return [], [Finding("partition_name", name, "", said, critical=True)]
-    found = [_list_entry(fs, entry, name, spec) for entry in entries if not is_hidden(_name(entry))]
+    found = [
+        _remembered(entry, known) or _list_entry(fs, entry, known, spec)
+        for entry in entries
+        if not is_hidden(_name(entry))
+    ]
     listed = [one for one in found if isinstance(one, Listed)]
     repeated = list(_repeated_days(listed)) if name in spec.events else []
     findings = [one for one in found if isinstance(one, Finding)]
-    told = {finding.partition for finding in repeated}
-    return [one for one in listed if one.partition not in told], [*findings, *repeated]
+    if repeated:
+        told = {finding.partition for finding in repeated}
+        listed = [one for one in listed if one.partition not in told]
+    return listed, [*findings, *repeated]
 
 
-def _list_entry(fs: Any, entry: str, table: str, spec: Spec) -> Listed | Finding:
-    """A partition, or what is odd about something that lies where only partitions should."""
+def _remembered(entry: str, known: KnownManifests) -> Listed | None:
+    """A partition whose manifest was read before, and is the very same file."""
     name = _name(entry)
+    said = known.get(name)
+    if said is None:
+        return None
+    key, _, written = name.partition("=")
+    rows = {f"{entry}/{file}": count for file, count in said.rows.items()}
+    value = str(partition_value(written))
+    return Listed(known.table, key, value, entry, said.fingerprint, rows, name=name)
+
+
+def _list_entry(fs: Any, entry: str, known: KnownManifests, spec: Spec) -> Listed | Finding:
+    """A partition, or what is odd about something that lies where only partitions should."""
+    name, table = _name(entry), known.table
     key, separator, written = name.partition("=")
     value = partition_value(written) if separator else None
     odd = _odd_partition(spec.tables[table], key, value)
@@ -325,7 +348,7 @@ def _list_entry(fs: Any, entry: str, table: str, spec: Spec) -> Listed | Finding
         so = "its rows are missing" if lost else "ignored, as it holds no Parquet file"
         return Finding("partition_name", table, printable(name), f"{odd}; {so}", critical=lost)
     listed = partial(Listed, table, key, str(value), entry, name=name)
-    return _read_manifest(fs, entry, listed, spec.tables.keys() - {table})
+    return _read_manifest(fs, entry, listed, known, spec.tables.keys() - {table})
 
 
 def _odd_partition(table: Table, key: str, value: str | None) -> str:
@@ -358,18 +381,24 @@ def _is_data(path: str) -> bool:
 
 def _repeated_days(listed: Iterable[Listed]) -> Iterable[Finding]:
     """Folders that name a day which another folder of the table has named before."""
-    first: dict[str, str] = {}
+    first: dict[str, Listed] = {}
     for one in listed:
-        other = first.setdefault(one.value, one.partition)
-        if other != one.partition:
-            said = f"names the same day as {other}; its rows are missing"
+        other = first.setdefault(one.value, one)
+        if other is not one:
+            said = f"names the same day as {other.partition}; its rows are missing"
             yield Finding("partition_name", one.table, one.partition, said, critical=True)
 
 
 def _read_manifest(
-    fs: Any, folder: str, listed: partial[Listed], others: Collection[str]
+    fs: Any,
+    folder: str,
+    listed: partial[Listed],
+    known: KnownManifests,
+    others: Collection[str],
 ) -> Listed | Finding:
     name = _name(folder)
+    stamp = known.stamp(name)
+    asked: list[str] = []
     try:
         content = fs.cat_file(f"{folder}/{MANIFEST}")
     except FileNotFoundError:
@@ -381,6 +410,7 @@ def _read_manifest(
         return _unreadable(listed, content, "lies in a folder whose path is not UTF-8")
 
     def exists(file: str) -> bool:
+        asked.append(file)
         return bool(fs.isfile(f"{folder}/{file}"))
 
     try:
@@ -391,7 +421,10 @@ def _read_manifest(
         said = "a folder whose name is not UTF-8, once %XX is decoded as Hive escapes it"
         return _unreadable(listed, content, f"lists files below {printable(odd)}, {said}")
     paths = {f"{folder}/{file}": count for file, count in rows.items()}
-    return listed(fingerprint=_sha256(content), rows=paths)
+    fingerprint = _sha256(content)
+    if not asked:  # else what it says depends on more than the manifest
+        known.note(name, stamp, fingerprint, rows)
+    return listed(fingerprint=fingerprint, rows=paths)
 
 
 def _odd_folder(files: Iterable[str]) -> str:

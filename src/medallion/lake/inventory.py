@@ -14,9 +14,12 @@ from medallion.lake.manifest import PartitionManifest, fingerprint
 from medallion.lake.names import is_day
 from medallion.lake.store import Lake
 from medallion.spec import Spec
+from medallion.storage import Document
 from medallion.storage.layout import Layout
 
 _CONTENT = "content"
+# What a row of Bronze can become.
+_OUTCOMES = ("base", "quarantine")
 _Texts = dict[str, str]
 
 
@@ -45,6 +48,8 @@ class LakeInventory:
         self.spec = spec
         self.layout = layout or Layout.below(lake.root.parent)
         self._ledgers: dict[str, tuple[bytes | None, dict[str, _Verdict]]] = {}
+        # By table: what was looked at, and what came of it.
+        self._processed: dict[str, tuple[tuple[object, ...], dict[date, str]]] = {}
 
     def without(self, partitions: Iterable[str]) -> LakeInventory:
         """The same lake as if some partitions, by their path below its root, were not there."""
@@ -85,6 +90,13 @@ class LakeInventory:
         back from an older copy: it is not what the gate has seen last.
         """
         judged = self.validated("base_silver").get(table, {}).get("partitions", {})
+        stands = (*(self.lake.state.table(f"{one}/{table}") for one in _OUTCOMES), judged)
+        known = self._processed.get(table)
+        if known is None or any(a is not b for a, b in zip(known[0], stands, strict=True)):
+            known = self._processed[table] = (stands, self._made_from_bronze(table, judged))
+        return dict(known[1])
+
+    def _made_from_bronze(self, table: str, judged: Mapping[str, str]) -> dict[date, str]:
         processed = {}
         for day, manifests in self._outcomes(table).items():
             content = _fingerprint_of_day(manifests)
@@ -235,6 +247,12 @@ def drop_state(lake: Lake, transform: str, days: set[str]) -> None:
 def _made_from(lake: Lake, transform: str) -> dict[str, _Texts]:
     """What is noted of the days of an enriched table; what cannot be read is made again."""
     document = lake.document(lake.places.made_from_key(transform))
+    return _noted(document, document.content())
+
+
+@lru_cache(maxsize=32)
+def _noted(document: Document, _content: bytes | None) -> dict[str, _Texts]:
+    """What a document notes of days, read again when its content is another one."""
     noted = document.read_or(dict[str, _Texts], {})
     return {day: made for day, made in noted.items() if is_day(day)}
 

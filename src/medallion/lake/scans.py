@@ -17,11 +17,31 @@ from medallion.errors import LakeError
 from medallion.sql import literal
 
 if TYPE_CHECKING:
+    import duckdb
     import polars as pl
 
 # The path of a row's file. No stored column has this name: see the names that quarantine takes.
 FILE_COLUMN = "_path_of_file"
 _GLOB = re.compile(r"[*?\[]")
+
+
+#: Files that no longer change are asked for their footers once, which halves the time of a
+#: query over years of small ones.
+FOOTERS_ONCE = "parquet_metadata_cache"
+
+
+def connect_to_settled(**settings: str | bool | int) -> duckdb.DuckDBPyConnection:
+    """An empty database to read files with that do not change while it is open.
+
+    Args:
+        settings: Settings of DuckDB.
+    """
+    import duckdb
+
+    connection = duckdb.connect(config=dict(settings))
+    # It belongs to the Parquet reader, which DuckDB 2.0 does not know yet while it connects.
+    connection.execute(f"set {FOOTERS_ONCE} = true")
+    return connection
 
 
 def literal_path(path: object) -> str:
@@ -99,7 +119,7 @@ def read_table(
     return _with_day(literal(pattern), day, columns, union_by_name=union_by_name)
 
 
-def scan_days(paths: Sequence[Path], schema: pl.Schema, day: str | None) -> pl.LazyFrame:
+def scan_days(paths: Sequence[str], schema: pl.Schema, day: str | None) -> pl.LazyFrame:
     """Scans Parquet files in folders `<day>=...`, with that day as last column.
 
     Args:
@@ -121,18 +141,18 @@ def scan_days(paths: Sequence[Path], schema: pl.Schema, day: str | None) -> pl.L
     )
     if day is None:
         return scan(hive_partitioning=False)
-    if not any("=" in folder for folder in paths[0].parts[:-2]):
+    if "=" not in paths[0].rsplit("/", 2)[0]:
         # Polars finds the day itself, and skips the files of days that nobody asks for.
         return scan(hive_partitioning=True, hive_schema={day: pl.Date()})
-    values = {str(path): _value(path) for path in paths}
+    values = {path: _value(path) for path in paths}
     scanned = scan(hive_partitioning=False, include_file_paths=FILE_COLUMN)
     found = pl.col(FILE_COLUMN).replace_strict(list(values), list(values.values()))
     return scanned.with_columns(found.str.to_date("%Y-%m-%d").alias(day)).drop(FILE_COLUMN)
 
 
-def _value(path: Path) -> str:
+def _value(path: str) -> str:
     """The partition value that the folder of a file names."""
-    return path.parent.name.partition("=")[2]
+    return path.rsplit("/", 2)[1].partition("=")[2]
 
 
 def _with_day(

@@ -1,21 +1,13 @@
 """What stands in the lake, as a value that is read once.
 
 On disk the folders are the truth. Reading tens of thousands of manifests takes many seconds, so
-an index beside the lake remembers what each said. An entry counts only while the manifest is the
-very file it was read from: same inode, size and times. An index that is absent, damaged, of
-another lake or of another version is as good as none, and is made anew.
-
-A file that has just changed may change again within the same tick of the file system's clock, and
-look the same afterwards. So nothing is remembered of a file before it has been at rest for a while.
+an index beside the lake remembers what each said (see `storage.index`).
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import logging
 import os
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property, lru_cache
@@ -26,7 +18,6 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from medallion.errors import StorageError
 from medallion.lake.manifest import (
     MANIFEST,
     FileEntry,
@@ -36,14 +27,9 @@ from medallion.lake.manifest import (
 )
 from medallion.lake.names import is_hidden
 from medallion.storage import LocalStorage
-
-logger = logging.getLogger(__name__)
+from medallion.storage.index import Index, Stamp, is_at_rest, stamp_of
 
 LAYERS = ("base", "quarantine", "dims", "keys", "enriched")
-#: Inode, size, and times of a file, or of several in a row.
-Stamp = tuple[int, ...]
-# Some file systems tell time in steps of two seconds.
-_AT_REST_NS = 2_000_000_000
 # Rises when the index is written in another way.
 _FORMAT = 1
 _LAKES_AT_A_TIME = 8
@@ -127,7 +113,7 @@ class StateReader:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._index: LocalStorage | None = None
+        self._cache: LocalStorage | None = None
         self._entries: dict[str, dict[str, _Entry]] = {}
         self._written: dict[str, set[Stamp]] = {}
         self._read: dict[str, _Read] = {}
@@ -136,7 +122,7 @@ class StateReader:
 
     def remember_in(self, folder: Path) -> None:
         """Names the folder of the index; without one, nothing outlives this process."""
-        self._index = LocalStorage(folder)
+        self._cache = LocalStorage(folder)
 
     def hold(self) -> None:
         """Begins a run: each table is read once from now on, and again when it has changed.
@@ -169,13 +155,13 @@ class StateReader:
     def table(self, table: str) -> TableState:
         """What stands of a table."""
         with self._lock:
-            folder = _stamp_of(f"{self.root}/{table}")
+            folder = stamp_of(f"{self.root}/{table}")
             read = self._read.get(table)
             if read and self._is_held and read.is_at_rest and read.folder == folder:
                 return read.state
-            is_at_rest = _is_at_rest(folder)
+            at_rest = is_at_rest(folder)
             state = self._scan(table) if folder else TableState(table)
-            self._read[table] = _Read(folder, is_at_rest, state)
+            self._read[table] = _Read(folder, at_rest, state)
             return state
 
     def forget(self, table: str) -> None:
@@ -192,7 +178,7 @@ class StateReader:
         """What is to be compared to know whether anything in a partition has changed."""
         folder, manifest = f"{self.root}/{table}/{name}", self._entries[table][name].manifest
         paths = (folder, *(f"{folder}/{file.path}" for file in manifest.files))
-        return tuple(number for path in paths for number in _stamp_of(path))
+        return tuple(number for path in paths for number in stamp_of(path))
 
     def note_sound(self, table: str, name: str, seen: Stamp) -> None:
         """Remembers that a partition is what its manifest describes.
@@ -204,7 +190,7 @@ class StateReader:
         """
         with self._lock:
             entry = self._entries[table].get(name)
-            if entry and _is_at_rest(entry.stamp) and all(map(_is_at_rest, _parts(seen))):
+            if entry and is_at_rest(entry.stamp) and all(map(is_at_rest, _parts(seen))):
                 self._entries[table][name] = entry._replace(sound=seen)
 
     def save(self) -> None:
@@ -214,13 +200,10 @@ class StateReader:
         """
         with self._lock:
             for table, entries in self._entries.items():
-                kept = {name: e for name, e in entries.items() if _is_at_rest(e.stamp)}
+                kept = {name: e for name, e in entries.items() if is_at_rest(e.stamp)}
                 known = {(*entry.stamp, *entry.sound) for entry in kept.values()}
-                if self._index and known != self._written.get(table, set()):
-                    try:
-                        self._index.write(f"{table}.json", _encoded(self.root, table, kept))
-                    except (OSError, StorageError) as error:
-                        logger.debug("The index of %s could not be written: %s", table, error)
+                if self._cache and known != self._written.get(table, set()):
+                    if not self._index(table).write(_encoded(kept)):
                         return
                     self._written[table] = known
 
@@ -231,8 +214,8 @@ class StateReader:
         unreadable = []
         for name in _partition_folders(f"{self.root}/{table}"):
             path = f"{self.root}/{table}/{name}/{MANIFEST}"
-            entry, stamp = known.get(name), _stamp_of(path)
-            if not (entry and entry.stamp == stamp and _is_at_rest(stamp)):
+            entry, stamp = known.get(name), stamp_of(path)
+            if not (entry and entry.stamp == stamp and is_at_rest(stamp)):
                 entry = _read_entry(path, stamp)
             if entry:
                 entries[name] = entry
@@ -251,13 +234,11 @@ class StateReader:
         return self._entries[table]
 
     def _from_index(self, table: str) -> dict[str, _Entry]:
-        if self._index is None:
-            return {}
-        try:
-            data = self._index.read(f"{table}.json").data
-        except (OSError, StorageError):
-            return {}
-        return _decoded(self.root, table, data)
+        columns, rows = self._index(table).read() or ([], {})
+        return {name: _decoded_entry(columns, row) for name, row in rows.items()}
+
+    def _index(self, table: str) -> Index:
+        return Index(self._cache, f"{table}.json", (_version(), str(self.root), table))
 
 
 @lru_cache(maxsize=_LAKES_AT_A_TIME)
@@ -273,20 +254,6 @@ def _partition_folders(folder: str) -> list[str]:
     except (FileNotFoundError, NotADirectoryError):
         return []
     return sorted(name for name in names if "=" in name and not is_hidden(name))
-
-
-def _stamp_of(path: str) -> Stamp:
-    """The stamp of a file or folder; nothing if it is not there."""
-    try:
-        stat = os.stat(path)  # noqa: PTH116 - making paths of all takes as long as this
-    except (OSError, ValueError):  # a manifest may name what no file can be called
-        return ()
-    return stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
-
-
-def _is_at_rest(stamp: Stamp) -> bool:
-    """Whether a file has not changed for so long that its next change will show."""
-    return bool(stamp) and stamp[3] < time.time_ns() - _AT_REST_NS
 
 
 def _parts(seen: Stamp) -> Iterator[Stamp]:
@@ -314,13 +281,8 @@ def _version() -> str:
     return fingerprint([_FORMAT, described])
 
 
-def _header(root: Path, table: str, body: bytes) -> bytes:
-    said = [_version(), str(root), table, hashlib.sha256(body).hexdigest()]
-    return json.dumps(said).encode() + b"\n"
-
-
-def _encoded(root: Path, table: str, entries: Mapping[str, _Entry]) -> bytes:
-    """The index of a table: what it is an index of, then each different set of columns once."""
+def _encoded(entries: Mapping[str, _Entry]) -> object:
+    """The entries of an index: each different set of columns once, then what refers to them."""
     columns: dict[str, int] = {}
     rows = {}
     for name, (stamp, manifest, sound) in entries.items():
@@ -330,17 +292,7 @@ def _encoded(root: Path, table: str, entries: Mapping[str, _Entry]) -> bytes:
         rest = [manifest.inputs, manifest.bounds, manifest.refers, manifest.counts]
         named = [manifest.table, manifest.partition, manifest.content_hash]
         rows[name] = [stamp, sound, *named, files, held, *rest]
-    body = json.dumps([[json.loads(text) for text in columns], rows]).encode()
-    return _header(root, table, body) + body
-
-
-def _decoded(root: Path, table: str, data: bytes) -> dict[str, _Entry]:
-    """What an index says; nothing if it is not, to the last byte, what was written."""
-    header, _, body = data.partition(b"\n")
-    if header + b"\n" != _header(root, table, body):
-        return {}
-    columns, rows = json.loads(body)
-    return {name: _decoded_entry(columns, row) for name, row in rows.items()}
+    return [[json.loads(text) for text in columns], rows]
 
 
 def _decoded_entry(columns: list[dict[str, str]], row: list[Any]) -> _Entry:

@@ -70,8 +70,9 @@ def recoded(spec: Spec, lake: LakeInventory) -> tuple[Recoded, ...]:
 
 
 def _recoded(spec: Spec, lake: LakeInventory) -> Iterator[Recoded]:
-    for name in spec.transforms:
-        days = _made_again(spec, name, lake)
+    base = [str(day) for day in lake.base_days()]
+    for name, transform in spec.transforms.items():
+        days = _made_again(name, lake, [] if transform.kind == "snapshot" else base)
         before = [made_from.get(CODE) for made_from in days]
         if unknown := before.count(None):
             yield Recoded(name, unknown, "made before code was recorded")
@@ -79,11 +80,9 @@ def _recoded(spec: Spec, lake: LakeInventory) -> Iterator[Recoded]:
             yield Recoded(name, changed, "code changed")
 
 
-def _made_again(spec: Spec, name: str, lake: LakeInventory) -> Iterable[dict[str, str]]:
+def _made_again(name: str, lake: LakeInventory, base: list[str]) -> Iterable[dict[str, str]]:
     """What the days of a table were made from that a run looks at: with rows, or among events."""
-    made = {str(day) for day in lake.enriched_days(name)}
-    is_snapshot = spec.transforms[name].kind == "snapshot"
-    base = [] if is_snapshot else [str(day) for day in lake.base_days()]
+    made = set(lake.lake.partitions(f"enriched/{name}"))
     return [
         made_from
         for day, made_from in lake.enriched_state(name).items()

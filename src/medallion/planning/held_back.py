@@ -44,7 +44,8 @@ def held_back(spec: Spec, bronze: BronzeInventory, lake: LakeInventory) -> dict[
     if not kept and groups:
         kept = [_largest(groups, _rows_by_day(spec, bronze))]
     near = [day for group in kept for day in group]
-    return held | {day: _distance(day, near) for day in usual if day not in set(near)}
+    processed = set(near)
+    return held | {day: _distance(day, near) for day in usual if day not in processed}
 
 
 def _groups(days: Sequence[date], gap: timedelta) -> Iterator[list[date]]:

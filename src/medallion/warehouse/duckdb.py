@@ -10,6 +10,7 @@ import logging
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -21,6 +22,7 @@ from medallion.lake.views import create_views, lake_views
 from medallion.spec import Spec
 from medallion.sql import literal, literals
 from medallion.storage import Document
+from medallion.storage.index import Stamp, stamp_of
 from medallion.warehouse.protocol import GOLD, VIEWS, MartsBuild, Publication
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ logger = logging.getLogger(__name__)
 _SCHEMAS = ("audit", "base_silver", "dims", "enriched", "gold", "quarantine")
 # What the manifest says besides the stamps of the parts.
 _FILE, _STATEMENTS, _MARTS, _IS_SHARED = "file", "statements", "marts", "is_shared"
+_TABLES = "select table_schema || '.' || table_name from information_schema.tables"
 # Everything in a database that has a name, whoever made it.
 _CONTENT = """
     select schema_name || '.' || table_name from duckdb_tables() where not internal
@@ -158,13 +161,7 @@ class DuckDBWarehouse:
 
     def has(self, name: str) -> bool:
         """Whether the file holds such a table or view."""
-        schema, _, table = name.partition(".")
-        return self.path.is_file() and bool(
-            self.query(
-                "select 1 from information_schema.tables where table_schema = "
-                f"{literal(schema)} and table_name = {literal(table)}"
-            )
-        )
+        return name in _names(self.path, stamp_of(str(self.path)))
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """The rows that a query gives; the file is opened for reading."""
@@ -257,6 +254,15 @@ def _holds_more(connection: duckdb.DuckDBPyConnection, ours: Iterable[str]) -> b
     known = literals((*ours, *_SCHEMAS))
     found = f"select 1 from ({_CONTENT}) as content(name) where name not in ({known}) limit 1"
     return bool(connection.execute(found).fetchall())
+
+
+@lru_cache(maxsize=4)
+def _names(path: Path, stamp: Stamp) -> frozenset[str]:
+    """The tables and views in a file, as long as it has this stamp."""
+    if not stamp:
+        return frozenset()
+    with _open(path, read_only=True) as connection:
+        return frozenset(name for (name,) in connection.execute(_TABLES).fetchall())
 
 
 def _log_of(path: Path) -> Path:

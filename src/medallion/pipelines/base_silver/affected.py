@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.manifest import PartitionManifest
 from medallion.lake.partition_stats import Partition, days_holding, scan
+from medallion.lake.scans import connect_to_settled
 from medallion.spec import Spec
 
 if TYPE_CHECKING:
@@ -30,9 +31,7 @@ def affected_partitions(
     spec: Spec, lake: LakeInventory, window: Window, result: BuildResult
 ) -> dict[str, set[date]]:
     """Partitions outside the window whose rows the staged result changes, by table."""
-    import duckdb
-
-    with duckdb.connect() as connection:
+    with connect_to_settled() as connection:
         return _Search(spec, lake, window, result, connection).run()
 
 

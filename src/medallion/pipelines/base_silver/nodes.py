@@ -18,6 +18,7 @@ from medallion.lake.bronze import BronzeInventory, BronzePartition
 from medallion.lake.commits import Commit
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.partition_stats import event_bounds, referred_days
+from medallion.lake.scans import connect_to_settled
 from medallion.lake.writes import StagedWrite
 from medallion.pipelines.base_silver.affected import affected_partitions
 from medallion.pipelines.bronze.nodes import OpenedBronze
@@ -145,11 +146,9 @@ def _manifest_stats(
     spec: Spec, lake: LakeInventory, result: BuildResult, window: Window
 ) -> dict[tuple[str, str], dict[str, Any]]:
     """What the manifests of the window's partitions say besides their files."""
-    import duckdb
-
     stats: dict[tuple[str, str], dict[str, Any]] = {}
     staged = {table: _staged_files(result, f"base/{table}") for table in spec.events}
-    with duckdb.connect() as connection:
+    with connect_to_settled() as connection:
         for table, days in window.items():
             column = getattr(spec.tables[table].business_date, "source", None)
             bounds = event_bounds(connection, staged[table], column) if column else {}
