@@ -28,16 +28,21 @@ class _BronzeDataset(ReadOnlyDataset[Any]):
     Args:
         filepath: The Bronze root.
         spec: Path of `spec.yml`.
-        cache: Where manifests are remembered.
+        cache: Where manifests are remembered; without one, each look reads all of them.
         metadata: For kedro-viz.
     """
 
     def __init__(
-        self, *, filepath: str, spec: str, cache: str, metadata: dict[str, Any] | None = None
+        self,
+        *,
+        filepath: str,
+        spec: str,
+        cache: str | None = None,
+        metadata: dict[str, Any] | None = None,
     ) -> None:
         self._root = filepath
         self._spec_path = spec
-        self._cache = open_storage(cache)
+        self._cache = open_storage(cache) if cache else None
         self.metadata = metadata
 
     def _inventory(self) -> BronzeInventory:
@@ -70,8 +75,8 @@ class BronzeTableDataset(_BronzeDataset):
     Args:
         filepath: The Bronze root.
         spec: Path of `spec.yml`.
-        cache: Where manifests are remembered.
         table: The table.
+        cache: Where manifests are remembered; without one, each look reads all of them.
         metadata: For kedro-viz.
     """
 
@@ -80,8 +85,8 @@ class BronzeTableDataset(_BronzeDataset):
         *,
         filepath: str,
         spec: str,
-        cache: str,
         table: str,
+        cache: str | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(filepath=filepath, spec=spec, cache=cache, metadata=metadata)
