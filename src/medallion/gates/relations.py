@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medallion.gates.batch import Row
+from medallion.gates.queries import columns_named
 from medallion.gates.suite import Suite
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.scans import connect_to_settled, literal_path, read_days
@@ -25,8 +25,6 @@ NAMELESS = "a column without a name"
 _FOLDERS = {"base_silver": "base"}
 # From how many partitions on, and up to how many rows in each and in all.
 _MANY, _FEW_ROWS, _MOST_ROWS = 100, 50_000, 20_000_000
-_WORD = re.compile(r"\w+")
-_ALL_COLUMNS = re.compile(r"(select|select distinct|,|\.)\s*\*", re.IGNORECASE)
 
 
 @contextmanager
@@ -78,13 +76,15 @@ def view_lake(
     suites: Iterable[Suite],
 ) -> None:
     """Lets the queries of suites name the tables of the lake, as `base_silver.orders`."""
-    asked = " ".join(query for suite in suites for query in suite.queries)
+    queries = [query for suite in suites for query in suite.queries]
+    asked = " ".join(queries).lower()
     views = {name: sql for name, sql in lake_views(spec, lake).items() if name in asked}
+    named = columns_named(connection, queries)
     for schema in sorted({name.split(".")[0] for name in views}):
         connection.execute(f"create schema if not exists {schema}")
     for name, statement in views.items():
         if _is_small_files(lake, name):
-            chosen = _columns_named(connection, statement, asked)
+            chosen = _chosen(connection, statement, named)
             connection.execute(f"create table {name} as select {chosen} from ({statement})")
         else:
             connection.execute(f"create view {name} as {statement}")
@@ -101,13 +101,14 @@ def _is_small_files(lake: LakeInventory, name: str) -> bool:
     return len(manifests) >= _MANY and rows <= min(_FEW_ROWS * len(manifests), _MOST_ROWS)
 
 
-def _columns_named(connection: duckdb.DuckDBPyConnection, statement: str, asked: str) -> str:
-    """The columns of a statement that queries can name; all of them where they ask for all."""
-    columns = [row[0] for row in connection.execute(f"describe {statement}").fetchall()]
-    named = set(_WORD.findall(asked))
-    if _ALL_COLUMNS.search(asked):
+def _chosen(
+    connection: duckdb.DuckDBPyConnection, statement: str, named: Collection[str] | None
+) -> str:
+    """The columns of a statement that are named; at least one, to count rows by."""
+    if named is None:
         return "*"
-    return ", ".join(column for column in columns if column in named) or columns[0]
+    columns = [row[0] for row in connection.execute(f"describe {statement}").fetchall()]
+    return ", ".join(column for column in columns if column.lower() in named) or str(columns[0])
 
 
 def fill(
