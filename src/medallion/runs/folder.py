@@ -72,7 +72,7 @@ class RunFolder:
         except DocumentError as error:
             raise RequestError(
                 f"Run {self.run_id} cannot be joined. {error.message}",
-                hint="give another run id, or none.",
+                hint="give another run id, or none: the next run puts in order what it has left.",
             ) from error
 
     def save(self, document: str, text: str) -> None:
