@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from medallion.lake import bronze_index
 from medallion.lake.bronze import BronzeInventory, list_bronze
 from medallion.spec import Spec
 from medallion.storage import LocalStorage, index
@@ -24,7 +25,10 @@ MANIFEST = "_MANIFEST.json"
 
 
 def read(root: Path, spec: Spec, cache: Path | None = None) -> BronzeInventory:
-    return list_bronze(str(root), spec, LocalStorage(cache) if cache else None)
+    """What a run sees; it remembers when it ends."""
+    found = list_bronze(str(root), spec, LocalStorage(cache) if cache else None)
+    bronze_index.remember()
+    return found
 
 
 @pytest.fixture
@@ -52,6 +56,15 @@ def test_one_that_has_just_been_written_is_not_remembered(tmp_path: Path, spec: 
     for _ in range(2):
         read(tmp_path / "bronze", spec, tmp_path / "cache")
         assert [path for path in opened.take() if path.endswith(MANIFEST)]
+
+
+@pytest.mark.usefixtures("at_rest")
+def test_a_look_writes_nothing(tmp_path: Path, spec: Spec) -> None:
+    partition(tmp_path / "bronze", f"{TABLE}/ingest_dt=2025-10-01")
+    list_bronze(str(tmp_path / "bronze"), spec, LocalStorage(tmp_path / "cache"))
+    assert not (tmp_path / "cache").exists()
+    bronze_index.remember()
+    assert (tmp_path / "cache" / f"{TABLE}.json").exists()
 
 
 @pytest.mark.usefixtures("at_rest")

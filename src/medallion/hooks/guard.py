@@ -19,6 +19,7 @@ from medallion.errors import RequestError
 from medallion.hooks.current import Current
 from medallion.hooks.mending import mend
 from medallion.hooks.startup import spare_viz_events, spare_viz_statistics
+from medallion.lake import bronze_index
 from medallion.lake.forgetting import drop_beyond
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.names import as_run_id
@@ -155,6 +156,7 @@ class RunGuard:
         self._unlisten()
         self._current.run.end(status, _steps_of_a_run(), error)
         self._current.run.lake.state.save()
+        bronze_index.remember()
         self._current.run.lake.state.release()
 
 

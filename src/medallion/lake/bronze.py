@@ -244,7 +244,7 @@ def list_bronze(root: str, spec: Spec, cache: Storage | None = None) -> BronzeIn
     for name in spec.tables:
         known = KnownManifests.of(cache, folders.get(name, ""), name, spec)
         listed, odd = _list_table(fs, folders.get(name), known, spec)
-        known.save()
+        known.learned()
         tables[name] = tuple(listed)
         findings.extend(odd)
     if not folders.keys() & spec.tables.keys():

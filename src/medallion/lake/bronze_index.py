@@ -1,7 +1,7 @@
 """What Bronze's manifests said, so that those of years need not be read again by each run.
 
 Only what follows from a manifest alone is remembered: no problem, and nothing that depends on
-the files beside it.
+the files beside it. A look at Bronze writes nothing: what was learned is written when a run ends.
 """
 
 from __future__ import annotations
@@ -90,7 +90,18 @@ class KnownManifests:
         if is_at_rest(stamp):
             self._now[name] = Said(stamp, content, rows)
 
-    def save(self) -> None:
-        """Writes what is known now, unless it is what was known before."""
+    def learned(self) -> None:
+        """Keeps what is known now until `remember` writes it, unless it was known before."""
         if self._now != self._before:
-            self.index.write(self._now)
+            _learned[self.folder] = (self.index, dict(self._now))
+
+
+# By table's folder: where it is remembered, and what.
+_learned: dict[str, tuple[Index, dict[str, Said]]] = {}
+
+
+def remember() -> None:
+    """Writes what this process has learned of Bronze."""
+    while _learned:
+        index, known = _learned.popitem()[1]
+        index.write(known)
