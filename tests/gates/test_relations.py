@@ -21,6 +21,7 @@ from medallion.spec import Spec
 
 FIRST = date(2025, 10, 1)
 KIND = "unexpected_rows_expectation"
+ONE_COLUMN = "select customer_id from base_silver.orders"
 
 
 @pytest.fixture(scope="module")
@@ -37,18 +38,30 @@ def lake(tmp_path_factory: pytest.TempPathFactory, spec: Spec) -> LakeInventory:
     return LakeInventory(Lake(root), spec)
 
 
-@pytest.fixture(params=["shown", "in memory"])
-def connection(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[duckdb.DuckDBPyConnection]:
-    if request.param == "in memory":
-        monkeypatch.setattr(relations, "_MANY", 1)
+@pytest.fixture
+def connection() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as connection:
-        connection.execute("create table kind as select ?", [request.param])
         yield connection
 
 
-@pytest.mark.parametrize(
+@pytest.fixture
+def in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three days are many."""
+    monkeypatch.setattr(relations, "_MANY", 1)
+
+
+def kind_of_orders(
+    connection: duckdb.DuckDBPyConnection, lake: LakeInventory, query: str
+) -> list[tuple[object, ...]]:
+    """Lets a query name the tables of the lake; gives what `base_silver.orders` is then."""
+    asking = Expectation(KIND, {"unexpected_rows_query": query}, "info", "A test.", "here")
+    view_lake(connection, lake.spec, lake, [Suite("gold", "fct_orders", {"rows": (asking,)})])
+    return connection.execute(
+        "select table_type from information_schema.tables where table_name = 'orders'"
+    ).fetchall()
+
+
+CASES = pytest.mark.parametrize(
     ("query", "rows"),
     [
         ("select order_id from base_silver.orders order by 1 limit 1", [("ORD-0",)]),
@@ -64,46 +77,46 @@ def connection(
         ("select count(*) from base_silver.orders natural join base_silver.orders as b", [(0,)]),
     ],
 )
-def test_a_query_finds_its_rows(
+
+
+@CASES
+def test_a_query_finds_its_rows_where_a_table_is_shown(
     connection: duckdb.DuckDBPyConnection,
     lake: LakeInventory,
-    spec: Spec,
     query: str,
     rows: list[tuple[object, ...]],
 ) -> None:
-    asking = Expectation(KIND, {"unexpected_rows_query": query}, "info", "A test.", "here")
-    view_lake(connection, spec, lake, [Suite("gold", "fct_orders", {"rows": (asking,)})])
+    assert kind_of_orders(connection, lake, query) == [("VIEW",)]
     assert connection.execute(query).fetchall() == rows
-    kind = connection.execute(
-        "select table_type from information_schema.tables where table_name = 'orders'"
-    ).fetchall()
-    wanted = connection.execute("from kind").fetchall()[0][0]
-    assert kind == [("BASE TABLE" if wanted == "in memory" else "VIEW",)]
 
 
-def test_only_columns_that_a_query_names_are_read_into_memory(
-    lake: LakeInventory, spec: Spec, monkeypatch: pytest.MonkeyPatch
+@CASES
+@pytest.mark.usefixtures("in_memory")
+def test_a_query_finds_its_rows_where_a_table_is_in_memory(
+    connection: duckdb.DuckDBPyConnection,
+    lake: LakeInventory,
+    query: str,
+    rows: list[tuple[object, ...]],
 ) -> None:
-    monkeypatch.setattr(relations, "_MANY", 1)
-    query = {"unexpected_rows_query": "select customer_id from base_silver.orders"}
-    asking = Expectation(KIND, query, "info", "A test.", "here")
-    with duckdb.connect() as connection:
-        view_lake(connection, spec, lake, [Suite("gold", "fct_orders", {"rows": (asking,)})])
-        held = connection.execute("describe base_silver.orders").fetchall()
+    assert kind_of_orders(connection, lake, query) == [("BASE TABLE",)]
+    assert connection.execute(query).fetchall() == rows
+
+
+@pytest.mark.usefixtures("in_memory")
+def test_only_columns_that_a_query_names_are_read_into_memory(
+    connection: duckdb.DuckDBPyConnection, lake: LakeInventory
+) -> None:
+    kind_of_orders(connection, lake, ONE_COLUMN)
+    held = connection.execute("describe base_silver.orders").fetchall()
     assert [column[0] for column in held] == ["customer_id"]
 
 
+@pytest.mark.usefixtures("in_memory")
 def test_a_large_table_is_shown(
-    lake: LakeInventory, spec: Spec, monkeypatch: pytest.MonkeyPatch
+    connection: duckdb.DuckDBPyConnection, lake: LakeInventory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(relations, "_MANY", 1)
     monkeypatch.setattr(relations, "_MOST_ROWS", 2)
-    query = {"unexpected_rows_query": "select customer_id from base_silver.orders"}
-    asking = Expectation(KIND, query, "info", "A test.", "here")
-    with duckdb.connect() as connection:
-        view_lake(connection, spec, lake, [Suite("gold", "fct_orders", {"rows": (asking,)})])
-        kinds = connection.execute("select table_type from information_schema.tables").fetchall()
-    assert kinds == [("VIEW",)]
+    assert kind_of_orders(connection, lake, ONE_COLUMN) == [("VIEW",)]
 
 
 @pytest.mark.parametrize(
@@ -125,7 +138,8 @@ def test_a_large_table_is_shown(
         ("select v from (unpivot t on x, y into name n value v)", None),
     ],
 )
-def test_what_a_query_can_see_is_known_or_everything(query: str, named: str | None) -> None:
-    with duckdb.connect() as connection:
-        found = columns_named(connection, [query])
+def test_what_a_query_can_see_is_known_or_everything(
+    connection: duckdb.DuckDBPyConnection, query: str, named: str | None
+) -> None:
+    found = columns_named(connection, [query])
     assert found == (frozenset(named.split()) if named is not None else None)

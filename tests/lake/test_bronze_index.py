@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from medallion.lake import bronze_index
 from medallion.lake.bronze import BronzeInventory, list_bronze
 from medallion.spec import Spec
-from medallion.storage import LocalStorage, index
+from medallion.storage import LocalStorage
 from tests.lake.test_bronze import partition
 from tests.lake.test_state import Opened
 
@@ -29,12 +29,6 @@ def read(root: Path, spec: Spec, cache: Path | None = None) -> BronzeInventory:
     found = list_bronze(str(root), spec, LocalStorage(cache) if cache else None)
     bronze_index.remember()
     return found
-
-
-@pytest.fixture
-def at_rest(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A day has passed since the files were written."""
-    monkeypatch.setattr(index, "_AT_REST_NS", -86_400_000_000_000)
 
 
 @pytest.mark.usefixtures("at_rest")
@@ -95,8 +89,7 @@ OPERATIONS = st.lists(
 def test_whatever_happens_a_run_sees_what_the_manifests_say(
     spec: Spec, operations: list[tuple[Any, ...]]
 ) -> None:
-    with pytest.MonkeyPatch.context() as patch, TemporaryDirectory() as place:
-        patch.setattr(index, "_AT_REST_NS", -86_400_000_000_000)
+    with TemporaryDirectory() as place:
         bronze, cache = Path(place, "bronze"), Path(place, "cache")
         (bronze / TABLE).mkdir(parents=True)
         for what, *arguments in operations:

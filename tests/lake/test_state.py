@@ -21,7 +21,6 @@ from medallion.lake.manifest import MANIFEST, content_hash, describe_files, writ
 from medallion.lake.manifest import PartitionManifest as Manifest
 from medallion.lake.state import LakeState, StateReader
 from medallion.lake.store import Lake
-from medallion.storage import index
 
 TABLES = ("base/orders", "dims/customers")
 FILE = "part-0000.parquet"
@@ -51,12 +50,6 @@ def put(root: Path, table: str, day: int, text: str) -> Path:
 
 def as_read_anew(root: Path) -> LakeState:
     return StateReader(root).whole()
-
-
-@pytest.fixture
-def at_rest(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A day has passed since the files were written."""
-    monkeypatch.setattr(index, "_AT_REST_NS", -86_400_000_000_000)
 
 
 class Opened:

@@ -69,8 +69,9 @@ class LakeTableDataset(AbstractDataset[StagedWrite | FrameWrite, pl.LazyFrame]):
             partitions = self._only_newest(partitions)
         extra = sorted({column for m in partitions.values() for column in m.columns})
         schema = lake_schema(spec, self._table, extra)
+        place = self.place
         files = [
-            f"{self.place}/{manifest.partition}/{file.path}"
+            f"{place}/{manifest.partition}/{file.path}"
             for manifest in partitions.values()
             for file in manifest.files
         ]

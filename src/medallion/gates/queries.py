@@ -1,4 +1,4 @@
-"""Which columns the queries of suites can see, as DuckDB itself reads the queries."""
+"""The queries of suites: what they are about, and which columns they can see."""
 
 from __future__ import annotations
 
@@ -13,6 +13,15 @@ if TYPE_CHECKING:
 _PLAIN_JOINS = ("REGULAR", "CROSS", "DEPENDENT")
 # Parts of a query that mean all columns, whatever they are called.
 _OF_ALL = ("STAR", "PIVOT", "SHOW_REF")
+
+
+def on_batch(query: str) -> str:
+    """A query as Great Expectations fills it in, about a relation `batch`.
+
+    Raises:
+        KeyError, IndexError, ValueError, AttributeError: It has braces beside `{batch}`.
+    """
+    return query.format(batch="batch")
 
 
 def columns_named(
@@ -37,8 +46,8 @@ def columns_named(
 
 
 def _named(connection: duckdb.DuckDBPyConnection, query: str) -> set[str] | None:
-    text = query.format(batch="batch")
-    parsed = connection.execute("select json_serialize_sql(?)", [text]).fetchall()[0][0]
+    asked = [on_batch(query)]
+    parsed = connection.execute("select json_serialize_sql(?)", asked).fetchall()[0][0]
     parts = list(_parts(json.loads(parsed)))
     tables = {str(part.get(n, "")).lower() for part in parts for n in ("alias", "table_name")}
     named: set[str] = set()

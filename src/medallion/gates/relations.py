@@ -12,7 +12,7 @@ from medallion.gates.queries import columns_named
 from medallion.gates.suite import Suite
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.scans import connect_to_settled, literal_path, read_days
-from medallion.lake.views import lake_views
+from medallion.lake.views import create_views, folder_of, lake_views
 from medallion.spec import Spec
 from medallion.sql import no_rows
 
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 
 NAMELESS = "a column without a name"
-# The layers' folders in the lake, where they have another name.
-_FOLDERS = {"base_silver": "base"}
 # From how many partitions on, and up to how many rows in each and in all.
 _MANY, _FEW_ROWS, _MOST_ROWS = 100, 50_000, 20_000_000
 
@@ -79,15 +77,13 @@ def view_lake(
     queries = [query for suite in suites for query in suite.queries]
     asked = " ".join(queries).lower()
     views = {name: sql for name, sql in lake_views(spec, lake).items() if name in asked}
-    named = columns_named(connection, queries)
-    for schema in sorted({name.split(".")[0] for name in views}):
-        connection.execute(f"create schema if not exists {schema}")
-    for name, statement in views.items():
-        if _is_small_files(lake, name):
-            chosen = _chosen(connection, statement, named)
-            connection.execute(f"create table {name} as select {chosen} from ({statement})")
-        else:
-            connection.execute(f"create view {name} as {statement}")
+    create_views(connection, views)
+    many = [name for name in views if _is_small_files(lake, name)]
+    named = columns_named(connection, queries) if many else None
+    for name in many:
+        chosen = _chosen(connection, name, named)
+        connection.execute(f"drop view {name}")
+        connection.execute(f"create table {name} as select {chosen} from ({views[name]})")
 
 
 def _is_small_files(lake: LakeInventory, name: str) -> bool:
@@ -95,19 +91,16 @@ def _is_small_files(lake: LakeInventory, name: str) -> bool:
 
     The queries of a gate read the same tables again and again; each would open all the files.
     """
-    layer, _, table = name.partition(".")
-    manifests = lake.lake.partitions(f"{_FOLDERS.get(layer, layer)}/{table}").values()
+    manifests = lake.lake.partitions(folder_of(name)).values()
     rows = sum(manifest.rows for manifest in manifests)
     return len(manifests) >= _MANY and rows <= min(_FEW_ROWS * len(manifests), _MOST_ROWS)
 
 
-def _chosen(
-    connection: duckdb.DuckDBPyConnection, statement: str, named: Collection[str] | None
-) -> str:
-    """The columns of a statement that are named; at least one, to count rows by."""
+def _chosen(connection: duckdb.DuckDBPyConnection, view: str, named: Collection[str] | None) -> str:
+    """The columns of a view that are named; at least one, to count rows by."""
     if named is None:
         return "*"
-    columns = [row[0] for row in connection.execute(f"describe {statement}").fetchall()]
+    columns = [row[0] for row in connection.execute(f"describe {view}").fetchall()]
     return ", ".join(column for column in columns if column.lower() in named) or str(columns[0])
 
 

@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any
 
 from fsspec.core import url_to_fs
+from fsspec.implementations.local import LocalFileSystem
 
 from medallion.errors import LakeError
 from medallion.foreign import disclosed
@@ -235,6 +236,7 @@ def list_bronze(root: str, spec: Spec, cache: Storage | None = None) -> BronzeIn
         LakeError: There is no such folder, or it holds no table of the spec.
     """
     fs, folders = _root_folders(root)
+    on_disk = cache if isinstance(fs, LocalFileSystem) else None
     tables: dict[str, tuple[Listed, ...]] = {}
     findings = [
         Finding("known_table", printable(name), "", "is no table of the spec; ignored")
@@ -242,7 +244,7 @@ def list_bronze(root: str, spec: Spec, cache: Storage | None = None) -> BronzeIn
         if name not in spec.tables and not is_hidden(name) and fs.isdir(folder)
     ]
     for name in spec.tables:
-        known = KnownManifests.of(cache, folders.get(name, ""), name, spec)
+        known = KnownManifests.of(on_disk, folders.get(name, ""), name, spec)
         listed, odd = _list_table(fs, folders.get(name), known, spec)
         known.learned()
         tables[name] = tuple(listed)
@@ -312,9 +314,7 @@ def _list_table(
         said = "is a file; a folder of partitions is expected"
         return [], [Finding("partition_name", name, "", said, critical=True)]
     found = [
-        _remembered(entry, known) or _list_entry(fs, entry, known, spec)
-        for entry in entries
-        if not is_hidden(_name(entry))
+        _list_entry(fs, entry, known, spec) for entry in entries if not is_hidden(_name(entry))
     ]
     listed = [one for one in found if isinstance(one, Listed)]
     repeated = list(_repeated_days(listed)) if name in spec.events else []
@@ -323,18 +323,6 @@ def _list_table(
         told = {finding.partition for finding in repeated}
         listed = [one for one in listed if one.partition not in told]
     return listed, [*findings, *repeated]
-
-
-def _remembered(entry: str, known: KnownManifests) -> Listed | None:
-    """A partition whose manifest was read before, and is the very same file."""
-    name = _name(entry)
-    said = known.get(name)
-    if said is None:
-        return None
-    key, _, written = name.partition("=")
-    rows = {f"{entry}/{file}": count for file, count in said.rows.items()}
-    value = str(partition_value(written))
-    return Listed(known.table, key, value, entry, said.fingerprint, rows, name=name)
 
 
 def _list_entry(fs: Any, entry: str, known: KnownManifests, spec: Spec) -> Listed | Finding:
@@ -348,6 +336,8 @@ def _list_entry(fs: Any, entry: str, known: KnownManifests, spec: Spec) -> Liste
         so = "its rows are missing" if lost else "ignored, as it holds no Parquet file"
         return Finding("partition_name", table, printable(name), f"{odd}; {so}", critical=lost)
     listed = partial(Listed, table, key, str(value), entry, name=name)
+    if said := known.get(name):
+        return listed(fingerprint=said.fingerprint, rows=_below(entry, said.rows))
     return _read_manifest(fs, entry, listed, known, spec.tables.keys() - {table})
 
 
@@ -420,11 +410,14 @@ def _read_manifest(
     if odd := _odd_folder(rows):
         said = "a folder whose name is not UTF-8, once %XX is decoded as Hive escapes it"
         return _unreadable(listed, content, f"lists files below {printable(odd)}, {said}")
-    paths = {f"{folder}/{file}": count for file, count in rows.items()}
     fingerprint = _sha256(content)
     if not asked:  # else what it says depends on more than the manifest
         known.note(name, stamp, fingerprint, rows)
-    return listed(fingerprint=fingerprint, rows=paths)
+    return listed(fingerprint=fingerprint, rows=_below(folder, rows))
+
+
+def _below(folder: str, rows: Mapping[str, int]) -> dict[str, int]:
+    return {f"{folder}/{file}": count for file, count in rows.items()}
 
 
 def _odd_folder(files: Iterable[str]) -> str:

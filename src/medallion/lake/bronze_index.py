@@ -36,12 +36,12 @@ class Said(NamedTuple):
 
 @dataclass
 class KnownManifests:
-    """The manifests of one table on a disk.
+    """The manifests of one table.
 
     Attributes:
         table: The table.
-        folder: Its folder; of one that is not on a disk, no file has a stamp.
-        index: Where they are remembered.
+        folder: Its folder.
+        index: Where they are remembered; without a storage, none is.
     """
 
     table: str
@@ -55,13 +55,13 @@ class KnownManifests:
         """What is remembered of a table's manifests.
 
         Args:
-            cache: Where; None if nothing is.
+            cache: Where; None if nothing is, or the folder is not on a disk.
             folder: The table's folder.
             table: The table.
-            spec: The names of tables and partition keys decide how a manifest is read.
+            spec: The names of its tables decide how a manifest is read.
         """
-        names = {name: sorted(one.partition_keys) for name, one in spec.tables.items()}
-        index = Index(cache, f"{table}.json", (fingerprint([_FORMAT, names]), folder))
+        reading = fingerprint([_FORMAT, sorted(spec.tables)])
+        index = Index(cache, f"{table}.json", (reading, folder))
         entries = index.read() or {}
         before = {name: Said(tuple(stamp), *rest) for name, (stamp, *rest) in entries.items()}
         return cls(table, folder, index, before)
@@ -75,8 +75,8 @@ class KnownManifests:
         return said
 
     def stamp(self, name: str) -> Stamp:
-        """The stamp of the manifest in a folder; nothing if there is none."""
-        return stamp_of(f"{self.folder}/{name}/{MANIFEST}")
+        """The stamp of the manifest in a folder; nothing if there is none, or it is of no use."""
+        return stamp_of(f"{self.folder}/{name}/{MANIFEST}") if self.index.storage else ()
 
     def note(self, name: str, stamp: Stamp, content: str, rows: Mapping[str, int]) -> None:
         """Remembers what a manifest says.

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 # The path of a row's file. No stored column has this name: see the names that quarantine takes.
 FILE_COLUMN = "_path_of_file"
 _GLOB = re.compile(r"[*?\[]")
-
-
 #: Files that no longer change are asked for their footers once, which halves the time of a
 #: query over years of small ones.
 FOOTERS_ONCE = "parquet_metadata_cache"

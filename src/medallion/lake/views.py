@@ -24,10 +24,20 @@ def lake_views(spec: Spec, lake: LakeInventory) -> dict[str, str]:
     return dict(_views(spec, lake))
 
 
+def folder_of(view: str) -> str:
+    """Layer and table, as the lake names them, of the table that a view shows.
+
+    >>> folder_of("base_silver.orders"), folder_of("enriched.sales_velocity")
+    ('base/orders', 'enriched/sales_velocity')
+    """
+    layer, _, table = view.partition(".")
+    return f"{'base' if layer == 'base_silver' else layer}/{table}"
+
+
 def _views(spec: Spec, lake: LakeInventory) -> Iterable[tuple[str, str]]:
     for table in spec.events:
-        columns = silver_columns(spec, table)
-        yield f"base_silver.{table}", _view(lake, f"base/{table}", columns, INGESTION_DAY)
+        view, columns = f"base_silver.{table}", silver_columns(spec, table)
+        yield view, _view(lake, folder_of(view), columns, INGESTION_DAY)
     for name, transform in spec.transforms.items():
         columns = {
             c: SILVER[kind].duckdb for c, kind in transform.columns.items() if c != INGESTION_DAY

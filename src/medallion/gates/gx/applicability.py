@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from medallion.gates.declared import Types
 from medallion.gates.expectation import Arguments
+from medallion.gates.queries import on_batch
 from medallion.spec.types import SILVER
 
 if TYPE_CHECKING:
@@ -140,8 +141,7 @@ def _of_values(kind: str, arguments: Arguments, classes: Types) -> Iterable[str]
         wanted = held if kind in _OF_THE_VALUES else "number"
         if isinstance(value, int) and abs(value) >= _TOO_LARGE:
             yield f"{name}: DuckDB compares numbers of at most 38 digits"
-            continue
-        if value is not None and wanted and not _is(wanted, value):
+        elif value is not None and wanted and not _is(wanted, value):
             yield f"{name}: {value!r} is compared with {column}: write {_SAYS[wanted]}"
     if held:
         for value in arguments.get("value_set") or ():
@@ -175,7 +175,7 @@ def _problem(query: str, *parameters: str) -> str:
         if parameters:
             _database().execute(query, parameters).fetchall()
             return ""
-        statements = _database().extract_statements(query.format(batch="batch"))
+        statements = _database().extract_statements(on_batch(query))
     except (KeyError, IndexError, ValueError, AttributeError):
         return "the query has braces beside {batch}; double them, as in '[0-9]{{3}}'"
     except duckdb.Error as error:

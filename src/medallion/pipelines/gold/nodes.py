@@ -11,6 +11,7 @@ from medallion.gates.result import GateResult
 from medallion.gates.suites import Suites
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.manifest import Origin, PartitionManifest, fingerprint
+from medallion.lake.views import folder_of
 from medallion.lake.writes import BuiltTable
 from medallion.pipelines.gates import Gatehouse, validate_layer
 from medallion.pipelines.staging import engine_settings
@@ -57,9 +58,9 @@ def _inputs(spec: Spec, lake: LakeInventory) -> dict[str, Origin]:
     """Everything Gold is made of: the tables it may read, and its own code."""
     from medallion.dbt_project.code import gold_code
 
-    partitions = {f"base_silver.{table}": f"base/{table}" for table in spec.events}
-    partitions |= {f"enriched.{name}": f"enriched/{name}" for name in spec.transforms}
-    inputs = {name: _origin(lake.lake.partitions(path)) for name, path in partitions.items()}
+    names = [f"base_silver.{table}" for table in spec.events]
+    names += [f"enriched.{name}" for name in spec.transforms]
+    inputs = {name: _origin(lake.lake.partitions(folder_of(name))) for name in names}
     for name in spec.dimensions:
         newest = lake.newest_snapshot(name)
         inputs[f"dims.{name}"] = _origin({newest.value: newest} if newest else {})
