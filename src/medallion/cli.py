@@ -8,13 +8,13 @@ from typing import Any, Literal
 
 import click
 from kedro.framework.cli.project import run as kedro_run
-from kedro.framework.cli.utils import _split_params
 from kedro.framework.session import KedroSession
 from rich.markup import escape
 
 from medallion import terminal
 from medallion.commands.choices import check_run
 from medallion.commands.lake import forget, verify
+from medallion.commands.parameters import params_option, with_params
 from medallion.commands.people import ForPeople
 from medallion.commands.quality import quality
 from medallion.commands.quarantine import quarantine
@@ -37,7 +37,12 @@ class _Run(ForPeople):
 
 
 cli.add_command(
-    _Run("run", params=kedro_run.params, callback=kedro_run.callback, help=kedro_run.help)
+    _Run(
+        "run",
+        params=with_params(kedro_run.params),
+        callback=kedro_run.callback,
+        help=kedro_run.help,
+    )
 )
 
 cli.add_command(quality)
@@ -56,7 +61,7 @@ lake.add_command(forget)
 
 @lake.command("plan", cls=ForPeople)
 @click.option("--env", "-e", default=None, help="Configuration environment.")
-@click.option("--params", default="", callback=_split_params, help="As for `kedro run`.")
+@params_option
 @click.option(
     "--format",
     "form",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from medallion.cli import cli
 from medallion.lake.store import Lake
 from medallion.runs import lifecycle
 from tests.running import Shop, kedro
@@ -20,6 +22,27 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     assert generated.returncode == 0, generated.stderr
     assert "orders                      40" in generated.stdout
     return made
+
+
+@pytest.mark.parametrize("name", ["007", "20251003_1", "2025.10", "1e5", "true", "a-b"])
+@pytest.mark.parametrize("command", [("run",), ("lake", "plan"), ("lake", "forget")])
+def test_a_run_is_called_as_it_was_written(command: tuple[str, ...], name: str) -> None:
+    found: Any = cli
+    for part in command:
+        found = found.commands[part]
+    context = found.make_context(
+        command[-1], ["--params", f"snapshots=all,run_id={name}"], resilient_parsing=True
+    )
+    assert context.params["params"] == {"snapshots": "all", "run_id": name}
+
+
+@pytest.mark.parametrize("name", ["", "none", "quality", "Run.json", "BRONZE_QUALITY.md"])
+def test_a_name_that_means_something_else_is_refused(name: str, shop: Shop, tmp_path: Path) -> None:
+    told = kedro(Shop(shop.bronze, tmp_path), "run", "--params", f"run_id={name}")
+    assert told.returncode == 2
+    assert "run id" in told.stderr
+    assert "Traceback" not in told.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_plan_says_why_and_runs_nothing(shop: Shop, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from medallion.pipelines.enriched.pipeline import TRANSFORMS
 from medallion.spec import Spec
@@ -83,6 +85,13 @@ def test_transforms_in_processes_of_their_own_give_the_bytes_of_one_process(
     assert "reads tables that run nightly-1 has planned and not made" in told
 
     others = [name for name in TRANSFORMS if name != LAST]
+    at_work = FileLock(shop.data / "runs" / "_processes" / f"{RUN}~~enriched.{others[1]}.step")
+    with at_work:
+        code, told = done(started(shop, "--nodes", f"enriched.{others[1]}"))
+    assert code == 1
+    assert f"Another process does enriched.{others[1]} of run {RUN}" in told
+    assert "this process did no step" in told
+
     processes = {name: started(shop, "--nodes", f"enriched.{name}") for name in others}
     killed_at_work(processes.pop(others[0]), shop, others[0])
     for name, process in processes.items():
@@ -90,6 +99,9 @@ def test_transforms_in_processes_of_their_own_give_the_bytes_of_one_process(
         assert code == 0, (name, told)
     code, told = done(started(shop, "--nodes", f"enriched.{others[0]}"))
     assert code == 0, told
+    for table in ("base_silver.orders", "enriched.inventory_risk"):
+        writer = kedro(shop, "runs", "why", table, "2025-10-02")
+        assert f"{table} of 2025-10-02 was written by {RUN}" in writer.stdout, writer.stderr
     code, told = done(started(shop, "--from-nodes", f"enriched.{LAST},enriched.validate"))
     assert code == 0, told
 
@@ -101,6 +113,7 @@ def test_transforms_in_processes_of_their_own_give_the_bytes_of_one_process(
     assert (run["run_id"], run["status"]) == (RUN, "succeeded")
     tries = {step["step"]: step["tries"] for step in run["steps"]}
     assert tries[f"enriched.{others[0]}"] == 2
+    assert tries[f"enriched.{others[1]}"] == 1
     assert not (shop.data / "silver" / "_LEASE.json").exists()
     assert not (shop.data / "silver" / "_staging").exists()
     assert len(list((shop.data / "metrics" / "runs").glob("*.json"))) == 1
@@ -127,6 +140,12 @@ def test_a_run_that_nobody_goes_on_with_is_closed_by_hand(bronze: Path, tmp_path
     assert (closed.returncode, closed.stderr) == (0, "")
     assert "the lake is free" in closed.stdout
     assert kedro(shop, "runs", "close", RUN).returncode != 0
+    assert [run["status"] for run in trail(shop).runs()] == ["closed"]
+
+    shutil.rmtree(shop.data / "runs" / RUN)
+    code, told = done(started(shop, "--nodes", "bronze.plan_run"))
+    assert code == 1
+    assert f"There was a run {RUN}; the audit trail holds its records." in told
     assert [run["status"] for run in trail(shop).runs()] == ["closed"]
     assert kedro(shop, "run", "--nodes", "bronze.plan_run").returncode == 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from medallion.errors import LockedError
-from medallion.runs.lease import Lease, is_alive, read_lease
+from medallion.runs.lease import LEASE, Lease, is_alive, living_run, read_lease
 from medallion.storage import LocalStorage
 
 NOON = datetime(2025, 10, 1, 12, tzinfo=UTC)
@@ -131,6 +132,39 @@ def test_a_run_that_ended_leaves_the_lake_free(tmp_path: Path) -> None:
     first.acquire()
     first.release(ended=True)
     first.release(ended=True)
+    assert lease(tmp_path, "second").acquire() is None
+
+
+@pytest.mark.parametrize("left", [None, b"", b'{"run_id": "../x"}'])
+def test_without_a_readable_note_living_processes_still_keep_others_away(
+    left: bytes | None, tmp_path: Path
+) -> None:
+    process = child(tmp_path, "first", minutes=60)
+    note = tmp_path / "silver" / LEASE
+    try:
+        note.unlink() if left is None else note.write_bytes(left)
+        with pytest.raises(LockedError) as caught:
+            lease(tmp_path, "second").acquire()
+        assert living_run(tmp_path / "locks") == "first"
+        assert lease(tmp_path, "first", minutes=60).acquire() is None
+    finally:
+        kill(process)
+    assert f"first, {socket.gethostname()}-{process.pid}" in str(caught.value)
+
+
+def test_without_a_readable_note_dead_processes_keep_nobody_away(tmp_path: Path) -> None:
+    kill(child(tmp_path, "first", minutes=60))
+    (tmp_path / "silver" / LEASE).unlink()
+    assert lease(tmp_path, "second").acquire() is None
+
+
+def test_a_note_of_a_run_that_cannot_be_called_so_says_nothing(tmp_path: Path) -> None:
+    first = lease(tmp_path, "first", minutes=60)
+    first.acquire()
+    first.release(ended=False)
+    note = tmp_path / "silver" / LEASE
+    note.write_text(note.read_text().replace('"first"', '"../first"'))
+    assert read_lease(LocalStorage(tmp_path / "silver")) is None
     assert lease(tmp_path, "second").acquire() is None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -102,27 +103,69 @@ def kill_a_process_of(run_id: str, tmp_path: Path, shared: str = "shared") -> No
 
 
 class TestSharedRun:
-    def test_it_ends_with_its_last_step_whoever_does_it(
-        self, process: Callable[..., Run], heard: Heard
-    ) -> None:
-        one, other = process(), process()
-        do(one, PLAN)
-        do(other, VELOCITY)
-        assert other.end("succeeded", SCOPE)
-        assert heard.ended == [("r", "succeeded")]
-        assert one.folder.ended() == {"status": "succeeded"}
-        assert one.folder.steps().keys() == SCOPE
-
-    def test_a_process_that_ends_after_the_last_step_does_not_end_it_again(
+    def test_it_ends_with_the_last_of_its_processes_whoever_did_its_steps(
         self, process: Callable[..., Run], heard: Heard, tmp_path: Path
     ) -> None:
         one, other = process(), process()
         do(one, PLAN)
         do(other, VELOCITY)
-        for run in (one, other):
-            assert run.end("succeeded", SCOPE)
+        assert not other.end("succeeded", SCOPE)
+        assert (heard.ended, heard.left) == ([], 1)
+        assert one.end("succeeded", SCOPE)
         assert (heard.ended, heard.left) == ([("r", "succeeded")], 2)
+        assert one.folder.ended() == {"status": "succeeded"}
+        assert one.folder.steps().keys() == SCOPE
         assert lease_of(tmp_path) is None
+
+    def test_it_ends_with_a_process_that_was_refused_if_all_steps_are_done(
+        self, process: Callable[..., Run], heard: Heard
+    ) -> None:
+        one, refused = process(), process()
+        do(one, PLAN)
+        do(one, VELOCITY)
+        assert not one.end("succeeded", SCOPE)
+        assert refused.end("failed", SCOPE, ValueError("refused"))
+        assert heard.ended == [("r", "succeeded")]
+
+    def test_a_step_that_is_being_done_again_is_not_done(
+        self, process: Callable[..., Run], heard: Heard, tmp_path: Path
+    ) -> None:
+        one, other = process(), process()
+        do(one, PLAN)
+        do(one, VELOCITY)
+        other.begin_step(VELOCITY)
+        assert one.folder.steps().keys() == {PLAN}
+        assert not one.end("succeeded", SCOPE)
+        assert lease_of(tmp_path) == "r"
+        assert not other.end("failed", SCOPE, ValueError("no"))
+        assert (heard.ended, one.folder.ended()) == ([], None)
+
+    def test_of_processes_that_end_at_the_same_time_exactly_one_ends_it(
+        self, process: Callable[..., Run], heard: Heard
+    ) -> None:
+        runs = [process() for _ in range(6)]
+        do(runs[0], PLAN)
+        do(runs[1], VELOCITY)
+        with ThreadPoolExecutor(len(runs)) as pool:
+            ended = list(pool.map(lambda run: run.end("succeeded", SCOPE), runs))
+        assert sorted(ended) == [False] * 5 + [True]
+        assert (heard.ended, heard.left) == ([("r", "succeeded")], 6)
+
+    def test_a_process_that_comes_while_the_run_ends_is_told_that_it_has_ended(
+        self, process: Callable[..., Run], heard: Heard, tmp_path: Path
+    ) -> None:
+        run = process()
+        do(run, PLAN)
+        do(run, VELOCITY)
+        with ThreadPoolExecutor(1) as pool:
+            late: list[Future[Run]] = []
+            run.on_end.append(lambda *_: late.append(pool.submit(process)))
+            assert run.end("succeeded", SCOPE)
+            with pytest.raises(RequestError, match="Run r has ended"):
+                late[0].result(timeout=30)
+        assert heard.ended == [("r", "succeeded")]
+        assert lease_of(tmp_path) is None
+        process("another")
 
     def test_it_goes_on_until_all_steps_are_done(
         self, process: Callable[..., Run], heard: Heard, tmp_path: Path

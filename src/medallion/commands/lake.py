@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import click
-from kedro.framework.cli.utils import _split_params
 from kedro.framework.session import KedroSession
 from rich.console import Console
 
 from medallion import terminal
+from medallion.commands.parameters import params_option
 from medallion.commands.people import ForPeople
 from medallion.errors import LakeError
 from medallion.lake.names import as_day
@@ -19,7 +19,6 @@ from medallion.runs.lifecycle import alone
 from medallion.storage.layout import Layout
 
 _env = click.option("--env", "-e", default=None, help="Configuration environment.")
-_params = click.option("--params", default="", callback=_split_params, help="As for `kedro run`.")
 
 
 @click.command("verify", cls=ForPeople)
@@ -57,7 +56,7 @@ def verify(env: str | None) -> None:
 @click.command("forget", cls=ForPeople)
 @click.argument("days", nargs=-1, required=True, metavar="DAY...")
 @_env
-@_params
+@params_option
 def forget(days: tuple[str, ...], env: str | None, params: dict[str, Any]) -> None:
     """Take days that Bronze no longer holds out of the lake and of all that was made of them.
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from kedro.framework.cli.utils import _split_params
 
 from medallion import terminal
+from medallion.commands.parameters import params_option
 from medallion.commands.people import ForPeople
 from medallion.errors import UsageError
 from medallion.lake.names import as_day, as_identifier, as_reason
@@ -134,7 +134,7 @@ def export(
 @_reason
 @_days
 @_env
-@click.option("--params", default="", callback=_split_params, help="As for `kedro run`.")
+@params_option
 def replay(
     table: str | None,
     reason: str | None,

@@ -238,7 +238,7 @@ def _table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in columns:
         right = column in ("rows out", "put aside", "failed checks", "seconds", "partitions")
-        fixed = column in ("run", "days", "status")
+        fixed = column in ("run", "days", "status", "rows out")
         justify: Literal["right", "left"] = "right" if right else "left"
         table.add_column(column, justify=justify, overflow="fold", no_wrap=fixed)
     return table

@@ -15,7 +15,7 @@ from kedro.pipeline.node import Node
 
 from medallion import events, foreign
 from medallion.datasets.run_document import RunDocumentDataset
-from medallion.errors import RequestError
+from medallion.errors import RequestError, UsageError
 from medallion.hooks.current import Current
 from medallion.hooks.mending import mend
 from medallion.hooks.startup import spare_viz_events, spare_viz_statistics
@@ -69,6 +69,9 @@ class RunGuard:
         check_transforms(request, spec)
         is_shared = "run_id" in self._asked
         run_id = request.run_id if is_shared else as_run_id(generate_timestamp())
+        if is_shared:
+            self._asked["run_id"] = run_id
+            _check_free(run_id, layout)
         folder = RunFolder(open_storage(layout.runs), run_id)
         lake = Lake(layout.silver)
         lake.state.release()
@@ -123,7 +126,8 @@ class RunGuard:
             self._end("failed", error)
             raise
 
-    @hook_impl
+    # First: whoever is refused has not tried.
+    @hook_impl(tryfirst=True)
     def before_node_run(self, node: Node) -> None:
         """Takes the step.
 
@@ -167,6 +171,15 @@ def _forget(catalog: DataCatalog) -> None:
         lake: LakeInventory = catalog.load("lake")
         check_forgettable(request.forget, lake.spec, catalog.load("bronze.inventory"), lake)
         drop_beyond(lake, request.forget)
+
+
+def _check_free(run_id: str, layout: Layout) -> None:
+    """Whether a run may be called so."""
+    if run_id == RunRequest().run_id or layout.is_taken(run_id):
+        raise UsageError(
+            f"A run cannot be called {run_id}: the name has another meaning.",
+            hint="give another run id, or leave it out.",
+        )
 
 
 def _check_inputs(pipeline: Pipeline, catalog: DataCatalog) -> None:

@@ -99,7 +99,12 @@ class RunRequest(_Model):
     @field_validator("run_id", mode="before")
     @classmethod
     def _run_id(cls, value: object) -> object:
-        return as_run_id(str(value))
+        if not isinstance(value, str):
+            raise UsageError(
+                f"run_id {value!r} is no text.",
+                hint="a run's id is its name: in a file or in Python, write it in quotes.",
+            )
+        return as_run_id(value)
 
     @field_validator("ingest_dt", "start", "end", mode="before")
     @classmethod

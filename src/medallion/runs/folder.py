@@ -87,6 +87,10 @@ class RunFolder:
             return None
         return stored.data.decode(errors="replace")
 
+    def begin_step(self, step: str) -> None:
+        """Takes back that a step is done: it is being done again."""
+        self.storage.delete(self._key(f"{_STEPS}/{step}.json"))
+
     def finish_step(self, step: str, content: Mapping[str, Any]) -> None:
         """Notes that a step is done; done again, the last word counts."""
         self.storage.write(self._key(f"{_STEPS}/{step}.json"), _encoded(content))

@@ -4,7 +4,8 @@ The lease is a small document that names the run. A process shows that it lives 
 the operating system takes from it when it ends, so a killed process leaves nothing to clear.
 A run whose id was given may have no process for a while, between two steps of a scheduler: its
 lease then holds for a time. A lease that holds no longer can be taken by another run, which is
-told whose it was, so that it puts in order what that run has left.
+told whose it was, so that it puts in order what that run has left. Where the document is gone or
+says nothing, the locks of living processes still keep others away.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import json
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,12 +22,14 @@ from filelock import FileLock, Timeout
 from pydantic import TypeAdapter
 
 from medallion.errors import AbsentError, LockedError
-from medallion.lake.names import as_run_id
+from medallion.lake.names import as_run_id, is_run_id
 from medallion.storage import Storage
 
 LEASE = "_LEASE.json"
 _DOOR = "_LOCK"
 _DOOR_SECONDS = 30.0
+# A living process: `<run_id>~<host>-<pid>.lock`; no run id holds a tilde.
+_OF, _LOCK = "~", ".lock"
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,9 @@ class Lease:
             other = note if note and note.run_id != self._run_id else None
             if other and self._holds(other):
                 raise _locked(other, self._storage.root)
+            strangers = () if note else _living(self._locks, but=self._run_id)
+            if strangers:
+                raise _occupied(strangers, self._storage.root)
             self._show_life()
             since = note.since if note and not other else self._now().isoformat(timespec="seconds")
             self._write(since)
@@ -109,19 +115,41 @@ class Lease:
             ended: Whether the run has ended, so that the lake is free.
             hold: Whether a run that has not ended goes on holding the lake.
         """
+        if self._mine is not None:
+            with self._door():
+                self._let_go(ended=ended, hold=hold)
+
+    def leave(self, *, hold: bool = True) -> bool:
+        """Lets this process go unless it is the run's last one, which is left to end the run.
+
+        Of processes that end at the same time, exactly one is told that it is the last.
+
+        Args:
+            hold: Whether a run that has not ended goes on holding the lake.
+
+        Returns:
+            Whether the run lives on in another process; this one has then let go.
+        """
+        with self._door():
+            mine = self._mine and Path(self._mine.lock_file)
+            others = [path for path in _held(self._locks, self._run_id) if path != mine]
+            if others:
+                self._let_go(ended=False, hold=hold)
+        return bool(others)
+
+    def _let_go(self, *, ended: bool, hold: bool) -> None:
         if self._mine is None:
             return
-        with self._door():
-            note = read_lease(self._storage)
-            if note and note.run_id == self._run_id:
-                if ended:
-                    self._storage.delete(LEASE)
-                else:
-                    self._write(note.since, hold=hold)
-            path = Path(self._mine.lock_file)
-            self._mine.release()
-            path.unlink(missing_ok=True)
-            self._mine = None
+        note = read_lease(self._storage)
+        if note and note.run_id == self._run_id:
+            if ended:
+                self._storage.delete(LEASE)
+            else:
+                self._write(note.since, hold=hold)
+        path = Path(self._mine.lock_file)
+        self._mine.release()
+        path.unlink(missing_ok=True)
+        self._mine = None
 
     def _write(self, since: str, *, hold: bool = True) -> None:
         until = self._now() + timedelta(minutes=self._minutes if hold else 0)
@@ -137,7 +165,7 @@ class Lease:
     def _show_life(self) -> None:
         if self._mine is None:
             self._locks.mkdir(parents=True, exist_ok=True)
-            name = f"{self._run_id}~{socket.gethostname()}-{os.getpid()}.lock"
+            name = f"{self._run_id}{_OF}{socket.gethostname()}-{os.getpid()}{_LOCK}"
             self._mine = FileLock(self._locks / name)
             self._mine.acquire(timeout=0)
 
@@ -161,10 +189,11 @@ def read_lease(storage: Storage) -> LeaseNote | None:
         return None
     try:
         note = TypeAdapter(LeaseNote).validate_json(stored)
-        return note if datetime.fromisoformat(note.until).tzinfo else None
+        is_whole = is_run_id(note.run_id) and datetime.fromisoformat(note.until).tzinfo
     # What a power cut has left of a lease says nothing; living processes still show by locks.
     except ValueError:
         return None
+    return note if is_whole else None
 
 
 def is_alive(locks: Path, run_id: str) -> bool:
@@ -172,15 +201,39 @@ def is_alive(locks: Path, run_id: str) -> bool:
 
     The locks of processes that have died are cleared on the way.
     """
-    for path in sorted(locks.glob(f"{as_run_id(run_id)}~*.lock")):
+    return any(True for _ in _held(locks, as_run_id(run_id)))
+
+
+def living_run(locks: Path) -> str:
+    """A run of which a process lives on this machine; empty if there is none."""
+    return next((path.name.partition(_OF)[0] for path in _held(locks, "*")), "")
+
+
+def _living(locks: Path, but: str) -> Sequence[str]:
+    """The living processes of other runs, by the names of their locks."""
+    return [path.stem for path in _held(locks, "*") if path.name.partition(_OF)[0] != but]
+
+
+def _held(locks: Path, run_id: str) -> Iterator[Path]:
+    """The locks of living processes; those of processes that have died are cleared."""
+    for path in sorted(locks.glob(f"{run_id}{_OF}*{_LOCK}")):
         lock = FileLock(path)
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            return True
+            yield path
+            continue
         lock.release()
         path.unlink(missing_ok=True)
-    return False
+
+
+def _occupied(processes: Sequence[str], root: str) -> LockedError:
+    return LockedError(
+        f"Another run is at work on the lake at {root}, whose note of it ({LEASE}) is gone or"
+        " cannot be read; these processes live:",
+        details=[f"{run}, {host}" for run, _, host in (one.partition(_OF) for one in processes)],
+        hint="wait for them to end, or stop them.",
+    )
 
 
 def _locked(note: LeaseNote, root: str) -> LockedError:

@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 from medallion.errors import LockedError
 from medallion.lake.store import Lake
 from medallion.runs.folder import RunFolder, unfinished
-from medallion.runs.lease import Lease, is_alive, read_lease
+from medallion.runs.lease import Lease, is_alive, living_run, read_lease
 
 _CLOSING = "closing"
 Status = Literal["succeeded", "failed", "interrupted", "killed", "closed"]
@@ -77,14 +77,17 @@ class Run:
         lease.acquire()
         self._lease = lease
         try:
-            self.folder.open(json.loads(json.dumps(asked, default=str)))
+            # Whoever ends the run just now, having seen no other process, ends it first.
+            with self._closing():
+                self.folder.open(json.loads(json.dumps(asked, default=str)))
             for listener in self.on_begin:
                 listener()
             completed = self.lake.recover(living=self.folder.run_id)
             self._bury()
         except BaseException:
             # Whoever is refused by a run that has ended must not hold the lake in its name.
-            lease.release(ended=not self.is_shared or self.folder.ended() is not None)
+            if not lease.leave():
+                lease.release(ended=not self.is_shared or self.folder.ended() is not None)
             self._lease = None
             raise
         return len(completed)
@@ -97,7 +100,7 @@ class Run:
                 dead.end({"status": "killed"})
 
     def begin_step(self, step: str) -> None:
-        """Takes a step, which one process at a time does.
+        """Takes a step, which one process at a time does; it counts as not done from now on.
 
         Raises:
             LockedError: Another process is at it.
@@ -113,6 +116,7 @@ class Run:
             ) from error
         with self._mutex:
             self._steps[step] = lock
+        self.folder.begin_step(step)
 
     def end_step(self, step: str, content: Mapping[str, Any]) -> None:
         """Notes that a step is done, and lets it go."""
@@ -127,6 +131,9 @@ class Run:
     ) -> bool:
         """Ends this process's part; ends the run if nothing of it is left to do.
 
+        A shared run ends with the last of its living processes when all of its steps are done,
+        whoever did them: one that lives may be about to do a step again.
+
         Args:
             status: How this process ended.
             scope: The steps of a whole run.
@@ -140,27 +147,42 @@ class Run:
         for lock in self._steps.values():
             lock.release()
         self._steps.clear()
-        done = status == "succeeded" and scope <= self.folder.steps().keys()
-        ended = not self.is_shared or done or status == "closed"
-        if ended:
+        hold = status != "interrupted"
+        lives_on = False
+        if self.is_shared and status != "closed":
+            with self._closing():
+                lives_on = self._lease.leave(hold=hold)
+                ended = not lives_on and scope <= self.folder.steps().keys()
+                if ended:
+                    self._close("succeeded")
+        else:
+            ended = True
             self.close(status, error)
         for listener in self.on_leave:
             listener()
-        self._lease.release(ended=ended, hold=status != "interrupted")
+        if not lives_on:
+            self._lease.release(ended=ended, hold=hold)
         self._lease = None
         return ended
 
     def close(self, status: Status, error: BaseException | None = None) -> None:
         """Leaves what a run leaves when it ends; of several callers one does it."""
-        self.locks.mkdir(parents=True, exist_ok=True)
-        with FileLock(self._lock_of(_CLOSING)):
-            if self.folder.ended() is None:
-                self.lake.recover(only=self.folder.run_id)
-                for listener in self.on_end:
-                    listener(self.folder, status, error)
-                self.folder.end({"status": status})
+        with self._closing():
+            self._close(status, error)
+
+    def _close(self, status: Status, error: BaseException | None = None) -> None:
+        if self.folder.ended() is None:
+            self.lake.recover(only=self.folder.run_id)
+            for listener in self.on_end:
+                listener(self.folder, status, error)
+            self.folder.end({"status": status})
         for path in self.locks.glob(f"{self.folder.run_id}~~*"):
             path.unlink(missing_ok=True)
+
+    def _closing(self) -> FileLock:
+        """Held by whoever ends the run, or asks whether it has ended."""
+        self.locks.mkdir(parents=True, exist_ok=True)
+        return FileLock(self._lock_of(_CLOSING))
 
     def _lock_of(self, step: str) -> Path:
         return self.locks / f"{self.folder.run_id}~~{step}.step"
@@ -196,6 +218,6 @@ def holder(lake: Lake, locks: Path) -> str:
     """
     note = read_lease(lake.storage)
     if note is None:
-        return ""
+        return living_run(locks)
     is_held = datetime.now(UTC) < datetime.fromisoformat(note.until)
     return note.run_id if is_held or is_alive(locks, note.run_id) else ""

@@ -50,7 +50,8 @@ def print_warnings(warnings: Mapping[str, int], console: Console) -> None:
 def _print_part(record: RunRecord, console: Console) -> None:
     if record.written or any(record.receipts.values()):
         console.print(_table(record))
-    steps = ", ".join(record.steps) or "no step"
+    done = (step.step for step in record.steps.values() if step.ended_at and not step.error)
+    steps = ", ".join(done) or "no step"
     console.print(
         f"Run {record.run_id} goes on; this process did {steps}. "
         f"`kedro runs show {record.run_id}` shows what is done, "

@@ -206,6 +206,11 @@ class Layout:
         """The record of the last run."""
         return self.reports / "run.json"
 
+    def is_taken(self, run: str) -> bool:
+        """Whether the page of a run of this id would lie where other reports are."""
+        others = {self.run_report.name, self.quality_results.name, self.data_docs.name}
+        return run.lower() in {name.lower() for name in (*others, *REPORTS.values())}
+
     def run_page(self, run: str) -> Path:
         """The page of a run, by its id as a file is named by it."""
         return self.reports / run / "index.html"

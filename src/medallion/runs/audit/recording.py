@@ -36,14 +36,15 @@ def of_table(
     Args:
         run: What is known of the run.
         table: What was put in place.
-        step: The node that made it; None if a recovery completed a commit.
+        step: What is known of the node that made it; None while it is at work, or if a recovery
+            completed a commit.
     """
     layer = _LAYERS.get(table.layer)
     if layer is None:
         return
     node = replace(
         run,
-        node=step.step if step else None,
+        node=table.step,
         execution_time_seconds=round(step.seconds, 3) if step else None,
         started_at=_text(step.started_at) if step else None,
         ended_at=_text(table.at),

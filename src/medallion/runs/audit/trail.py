@@ -86,6 +86,10 @@ class AuditTrail:
         read = [run for key in keys if (run := _read_run(Document(self.storage, key)))]
         return sorted(read, key=lambda run: (run["started_at"], run["run_id"]), reverse=True)
 
+    def knows(self, run_id: str) -> bool:
+        """Whether a run of this id has left word."""
+        return self._header(run_id).exists()
+
     def run(self, run_id: str) -> dict[str, Any]:
         """One run.
 
@@ -120,7 +124,7 @@ class AuditTrail:
                     yield record
 
     def view(self) -> str:
-        """SQL that shows the records of all runs; without any, the columns without a row."""
+        """SQL that shows the records of all runs that have ended; without any, no row."""
         types = {
             name: TYPES[kind].duckdb if kind in TYPES else _MAP for name, kind in kinds().items()
         }
@@ -138,7 +142,9 @@ class AuditTrail:
         """The records of a run as text; a step cut short by a kill is left out."""
         steps = Document(self.storage, self._steps(run_id)).content()
         content = self._records(run_id).content() if steps is None else steps
-        for line in (content or b"").decode(errors="replace").splitlines():
+        lines = (content or b"").decode(errors="replace").splitlines()
+        # A step that was done again has written its partitions twice: the last word comes first.
+        for line in lines if steps is None else reversed(lines):
             record = line.removesuffix(",")
             if _is_record(record):
                 yield record

@@ -7,29 +7,49 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from medallion.events import Event, PlanMade, RunStarted
+from medallion.errors import RequestError
+from medallion.events import Event, PlanMade, RunStarted, TableWritten
 from medallion.gates.result import GateResult
 from medallion.runs.audit.record import AuditRecord
 from medallion.runs.audit.recording import completed, of_table, table_counts
+from medallion.runs.folder import RunFolder
 from medallion.runs.record import RunRecord, compiled
 from medallion.runs.sinks.sink import Sink, Surroundings
+from medallion.storage import open_storage
 
 
 class AuditSink(Sink):
     """Leaves word that a run is at work, and its records when it has ended."""
+
+    def check(self, around: Surroundings) -> None:
+        """Refuses the id of an earlier run, whose records would go: its folder may be gone.
+
+        Raises:
+            RequestError: The trail knows it.
+        """
+        folder = RunFolder(open_storage(around.layout.runs), around.run_id)
+        if around.trail.knows(around.run_id) and not folder.has_begun():
+            raise RequestError(
+                f"There was a run {around.run_id}; the audit trail holds its records.",
+                hint="give another run id, or none; `kedro runs list` shows the runs.",
+            )
 
     def begin(self, around: Surroundings) -> None:
         """Remembers where the trail is."""
         self._around = around
 
     def on(self, event: Event) -> None:
-        """Leaves word that the run is at work, and which days it deals with."""
+        """Leaves word that the run is at work, which days it deals with, and what it has made."""
+        around = self._around
         if isinstance(event, (RunStarted, PlanMade)):
-            record = compiled(self._around.run_id, self._around.journal.read())
+            record = compiled(around.run_id, around.journal.read())
+            self._common = _common(around, record)
             if record.started == event:
-                self._around.trail.begin(_header(record))
+                around.trail.begin(_header(record))
             else:
-                self._around.trail.note(_header(record))
+                around.trail.note(_header(record))
+        if isinstance(event, TableWritten):
+            around.trail.step(around.run_id, list(of_table(self._common, event, None)))
 
     def end(self, record: RunRecord) -> None:
         """Ends the trail of the run."""
