@@ -37,7 +37,7 @@ class House:
         return self.warehouse.publish(Publication(self.spec, self.lake, AUDIT))
 
     def build(self, stamp: str = "gold 1") -> None:
-        self.warehouse.accept(self.warehouse.build(self.spec, stamp, self.settings))
+        self.warehouse.accept(self.warehouse.build(self.lake, stamp, self.settings))
 
     def values(self, *queries: str) -> list[object]:
         return [self.warehouse.query(query)[0][0] for query in queries]
@@ -184,7 +184,7 @@ def test_marts_that_fail_leave_the_file_as_it_was(
 
 
 def test_marts_that_are_built_stand_only_when_they_are_accepted(house: House) -> None:
-    made = house.warehouse.build(house.spec, "gold 2", house.settings)
+    made = house.warehouse.build(house.lake, "gold 2", house.settings)
     assert house.warehouse.made_from(GOLD) == "gold 1"
     house.warehouse.accept(made)
     assert house.warehouse.made_from(GOLD) == "gold 2"

@@ -23,7 +23,7 @@ Bronze = Mapping[str, Sequence[BronzePartition]]
 def build_base_silver(
     spec: Spec,
     window: Bronze,
-    history: Mapping[str, Sequence[Path]],
+    history: Mapping[str, str],
     dimension_keys: Mapping[str, Path],
     staging: Path,
     settings: EngineSettings,
@@ -33,7 +33,7 @@ def build_base_silver(
     Args:
         spec: The tables.
         window: Bronze partitions per event table.
-        history: Accepted files outside the window, with which keys must not collide.
+        history: SQL of the accepted rows outside the window, with which keys must not collide.
         dimension_keys: The file of all keys of each dimension.
         staging: Where to write, laid out as the lake is.
         settings: What DuckDB may use.

@@ -18,7 +18,7 @@ from medallion.dbt_project.results import StagedTable
 from medallion.dbt_project.settings import EngineSettings
 from medallion.dbt_project.sources import BronzeView
 from medallion.lake.bronze import BronzePartition
-from medallion.lake.scans import read_days, read_files
+from medallion.lake.scans import read_files
 from medallion.lake.views import silver_columns
 from medallion.spec import INGESTION_DAY, Spec
 from medallion.spec.types import DATE, SILVER
@@ -34,7 +34,7 @@ class Context:
         settings: What DuckDB may use.
         staging: Where partitions are written, laid out as the lake is.
         bronze: The window's partitions by table.
-        history: Accepted files outside the window, by event table.
+        history: SQL of the accepted rows outside the window, by event table.
         dimension_keys: The file of keys of each dimension.
         forgotten: Days whose keys are not remembered.
         snapshot: The day of the snapshots that are built.
@@ -46,7 +46,7 @@ class Context:
     settings: EngineSettings
     staging: Path
     bronze: Mapping[str, Sequence[BronzePartition]] = field(default_factory=dict)
-    history: Mapping[str, Sequence[Path]] = field(default_factory=dict)
+    history: Mapping[str, str] = field(default_factory=dict)
     dimension_keys: Mapping[str, Path] = field(default_factory=dict)
     forgotten: Sequence[date] = ()
     snapshot: date | None = None
@@ -96,10 +96,7 @@ class Context:
 
     def _history(self, table: str) -> str:
         columns = {**silver_columns(self.spec, table), INGESTION_DAY: "date"}
-        files = self.history.get(table, ())
-        if not files:
-            return no_rows(columns)
-        return read_days(files, INGESTION_DAY)
+        return self.history.get(table) or no_rows(columns)
 
     def _keys(self, name: str) -> str:
         """The keys that are known; a set of an earlier version has fewer columns."""

@@ -6,16 +6,16 @@ whole history) becomes a small relation, and expectations look at it as at any r
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medallion.gates.batch import Batch, Row
 from medallion.gates.declared import Types
-from medallion.gates.relations import differences, fill, stored_columns, view_files
+from medallion.gates.relations import differences, fill, stored_columns
 from medallion.gates.suite import Suite
-from medallion.lake.manifest import PartitionManifest
-from medallion.lake.scans import read_files
+from medallion.lake.store import Lake
+from medallion.sql import no_rows
 
 if TYPE_CHECKING:
     import duckdb
@@ -55,18 +55,17 @@ class MeasuredTable:
         """The relation of the rows themselves."""
         return f"{self.name}__rows"
 
-    def view_files(
-        self, files: Sequence[Path], manifests: Sequence[PartitionManifest], day: str
-    ) -> Batch:
-        """Lets `rows` show the files of some partitions.
+    def view_partitions(self, lake: Lake, table: str, values: Collection[str]) -> Batch:
+        """Lets `rows` show some partitions of a table of the lake; without any it is empty.
 
         Args:
-            files: All files of these partitions.
-            manifests: The manifests of the partitions.
-            day: The name of the partition column.
+            lake: The lake.
+            table: Layer and table, such as `base/orders`.
+            values: The partitions that are looked at; of some, no row may stand.
         """
-        alike = all(manifest.columns == manifests[0].columns for manifest in manifests)
-        view_files(self._connection, self.rows, files, self.subjects["rows"], day, alike=alike)
+        manifests = [one for value, one in lake.partitions(table).items() if value in values]
+        shown = lake.rows(table, values) if manifests else no_rows(self.subjects["rows"])
+        self._connection.execute(f"create or replace view {self.rows} as {shown}")
         return self._batch("rows", sum(manifest.rows for manifest in manifests))
 
     def view_relation(self, relation: str, rows: int) -> Batch:
@@ -95,14 +94,14 @@ class MeasuredTable:
         """The one number that a query finds."""
         return int(self.ask(query)[0][0])
 
-    def count_repeated(self, key: Sequence[str], others: Sequence[Path] = ()) -> int:
+    def count_repeated(self, key: Sequence[str], others: str = "") -> int:
         """Rows whose key another row has.
 
         They are looked for by hash, which is cheaper; only the keys themselves convict.
 
         Args:
             key: The columns of the key; without any, one row is allowed.
-            others: Files of the partitions that are not looked at, which may have the key, too.
+            others: SQL of the rows of other partitions, which may have the key, too.
         """
         if not key:
             return max(self.count(f"select count(*) from {self.rows}") - 1, 0)
@@ -132,7 +131,7 @@ class MeasuredTable:
         found = stored_columns(self._connection, files) if files else declared.items()
         return differences(found, declared, optional)
 
-    def _count_repeated(self, key: str, others: Sequence[Path]) -> int:
+    def _count_repeated(self, key: str, others: str) -> int:
         inside = self.count(
             f"select coalesce(sum(n - 1), 0) from"
             f" (select count(*) as n from (select {key} as k from {self.rows}) group by k)"
@@ -140,7 +139,7 @@ class MeasuredTable:
         if not others:
             return inside
         outside = self.count(
-            f"select count(*) from (select {key} as k from {read_files(others)})"
+            f"select count(*) from (select {key} as k from ({others}))"
             f" semi join (select {key} as k from {self.rows}) using (k)"
         )
         return inside + outside

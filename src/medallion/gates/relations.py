@@ -11,10 +11,9 @@ from medallion.gates.batch import Row
 from medallion.gates.queries import columns_named
 from medallion.gates.suite import Suite
 from medallion.lake.inventory import LakeInventory
-from medallion.lake.scans import connect_to_settled, literal_path, read_days
-from medallion.lake.views import create_views, folder_of, lake_views
+from medallion.lake.scans import connect_to_settled, literal_path
+from medallion.lake.views import create_views, folder_of, reading_views
 from medallion.spec import Spec
-from medallion.sql import no_rows
 
 if TYPE_CHECKING:
     import duckdb
@@ -47,26 +46,6 @@ def gate_connection(
         yield connection
 
 
-def view_files(
-    connection: duckdb.DuckDBPyConnection,
-    name: str,
-    files: Sequence[Path],
-    columns: Mapping[str, str],
-    day: str,
-    *,
-    alike: bool,
-) -> None:
-    """Lets a view show Parquet files with their partition day; without files it is empty.
-
-    Files that are alike need not all be opened to know what the view holds.
-    """
-    if files:
-        rows = read_days(files, day, union_by_name=not alike)
-        connection.execute(f"create or replace view {name} as {rows}")
-        return
-    connection.execute(f"create or replace view {name} as {no_rows(columns)}")
-
-
 def view_lake(
     connection: duckdb.DuckDBPyConnection,
     spec: Spec,
@@ -76,7 +55,7 @@ def view_lake(
     """Lets the queries of suites name the tables of the lake, as `base_silver.orders`."""
     queries = [query for suite in suites for query in suite.queries]
     asked = " ".join(queries).lower()
-    views = {name: sql for name, sql in lake_views(spec, lake).items() if name in asked}
+    views = reading_views(spec, lake, lambda name: name in asked)
     create_views(connection, views)
     many = [name for name in views if _is_small_files(lake, name)]
     named = columns_named(connection, queries) if many else None

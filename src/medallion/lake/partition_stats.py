@@ -18,30 +18,38 @@ Partition = tuple[date, Path]
 
 
 def event_bounds(
-    connection: duckdb.DuckDBPyConnection, files: Sequence[Partition], column: str
+    connection: duckdb.DuckDBPyConnection, rows: str, column: str
 ) -> dict[date, tuple[str, str]]:
-    """Least and greatest value of an event time per day, as ISO text."""
-    if not files:
-        return {}
+    """Least and greatest value of an event time per day, as ISO text.
+
+    Args:
+        connection: Where to compute.
+        rows: A SELECT of the column and `ingestion_dt`.
+        column: The event time.
+    """
     found = connection.execute(
-        f"select ingestion_dt, min({column}), max({column})"
-        f" from ({scan(files, [column])}) group by ingestion_dt"
+        f"select ingestion_dt, min({column}), max({column}) from ({rows}) group by ingestion_dt"
     ).fetchall()
     return {day: (low.isoformat(), high.isoformat()) for day, low, high in found if low}
 
 
 def referred_days(
     connection: duckdb.DuckDBPyConnection,
-    children: Sequence[Partition],
-    parents: Sequence[Partition],
+    children: str,
+    parents: str,
     key: str,
 ) -> dict[date, tuple[str, ...]]:
-    """Per day of the children, the days of the parents that their rows refer to."""
-    if not children or not parents:
-        return {}
+    """Per day of the children, the days of the parents that their rows refer to.
+
+    Args:
+        connection: Where to compute.
+        children: A SELECT of the key and `ingestion_dt`.
+        parents: The same of the parents.
+        key: The key.
+    """
     found = connection.execute(
-        f"select distinct c.ingestion_dt, p.ingestion_dt from ({scan(children, [key])}) c"
-        f" join ({scan(parents, [key])}) p using ({key})"
+        f"select distinct c.ingestion_dt, p.ingestion_dt from ({children}) c"
+        f" join ({parents}) p using ({key})"
     ).fetchall()
     days: dict[date, set[str]] = defaultdict(set)
     for child, parent in found:
@@ -51,7 +59,7 @@ def referred_days(
 
 def days_holding(
     connection: duckdb.DuckDBPyConnection,
-    where: Sequence[Partition],
+    rows: str,
     columns: Mapping[str, str],
     wanted: str,
     condition: str = "true",
@@ -60,18 +68,16 @@ def days_holding(
 
     Args:
         connection: Where to compute.
-        where: Day and file of the partitions to look at.
-        columns: Per key column, the expression that reads it from those files.
+        rows: A SELECT of all columns of the partitions to look at.
+        columns: Per key column, the expression that reads it from those rows.
         wanted: A relation with the key columns.
-        condition: Which rows of the files count.
+        condition: Which rows count.
     """
-    if not where:
-        return set()
     named = ", ".join(f"{expression} as {name}" for name, expression in columns.items())
     keys = ", ".join(columns)
     found = connection.execute(
         f"select distinct ingestion_dt from"
-        f" (select ingestion_dt, {named} from ({scan(where, ['*'])}) where {condition})"
+        f" (select ingestion_dt, {named} from ({rows}) where {condition})"
         f" semi join {wanted} using ({keys})"
     ).fetchall()
     return {day for (day,) in found}

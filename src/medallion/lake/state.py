@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property, lru_cache
 from pathlib import Path
 from threading import RLock
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from pydantic import ValidationError
 
+from medallion.lake.copies import Copies
 from medallion.lake.manifest import (
     MANIFEST,
     FileEntry,
@@ -26,13 +27,14 @@ from medallion.lake.manifest import (
     parse_manifest,
 )
 from medallion.lake.names import is_hidden
-from medallion.storage import LocalStorage
+from medallion.storage import LocalStorage, Storage
 from medallion.storage.index import Index, Stamp, is_at_rest, stamp_of
 
 LAYERS = ("base", "quarantine", "dims", "keys", "enriched")
 # Rises when the index is written in another way.
 _FORMAT = 1
 _LAKES_AT_A_TIME = 8
+_COPIES = "copies"
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,51 @@ class _Read:
     state: TableState
 
 
+@dataclass(frozen=True)
+class Publication:
+    """What a publication has done.
+
+    Attributes:
+        run_id: The run whose state is current.
+        is_new: Whether it was published just now; else nothing had changed.
+        partitions: Partitions that were written or removed.
+        objects: Files that were uploaded.
+        bytes: Their bytes.
+    """
+
+    run_id: str
+    is_new: bool
+    partitions: int = 0
+    objects: int = 0
+    bytes: int = 0
+
+
+class Source(Protocol):
+    """What a folder is a working copy of."""
+
+    @property
+    def storage(self) -> Storage:
+        """Where the lake is."""
+
+    def begin(self, run_id: str) -> None:
+        """Makes the folder say what is published, for a run that begins or goes on."""
+
+    def refresh(self) -> None:
+        """The same for somebody who only reads, unless a run is at work in the folder."""
+
+    def fetch(self, manifests: Iterable[PartitionManifest]) -> None:
+        """Sees to it that the files of some partitions are in the folder."""
+
+    def objects(self, manifest: PartitionManifest) -> list[str]:
+        """Where the files of a partition are, as URLs; nothing if only the folder has them."""
+
+    def publish(self, run_id: str, told: Mapping[str, str | int | None]) -> Publication:
+        """Uploads what has changed since the run began, and makes it current."""
+
+    def described(self) -> dict[str, Any]:
+        """Which run's state is current, and what its tables come to; empty if there is none."""
+
+
 class StateReader:
     """Reads the state of a lake, each manifest once.
 
@@ -113,6 +160,9 @@ class StateReader:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.copies: Copies | None = None
+        #: Brings files here, if the folder is a working copy of a lake that is elsewhere.
+        self.source: Source | None = None
         self._cache: LocalStorage | None = None
         self._entries: dict[str, dict[str, _Entry]] = {}
         self._written: dict[str, set[Stamp]] = {}
@@ -121,8 +171,10 @@ class StateReader:
         self._lock = RLock()
 
     def remember_in(self, folder: Path) -> None:
-        """Names the folder of the index; without one, nothing outlives this process."""
+        """Names the folder of the index and of copies; without one, nothing is remembered."""
         self._cache = LocalStorage(folder)
+        if self.copies is None or self.copies.folder != folder / _COPIES:
+            self.copies = Copies(folder / _COPIES)
 
     def hold(self) -> None:
         """Begins a run: each table is read once from now on, and again when it has changed.

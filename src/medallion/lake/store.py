@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from medallion.errors import LakeError
 from medallion.lake.commits import Commit, Commits
+from medallion.lake.copies import sources
 from medallion.lake.disk_commits import DiskCommits
 from medallion.lake.manifest import MANIFEST, Origin, PartitionManifest, describe_files
+from medallion.lake.scans import read_sources
 from medallion.lake.state import reader_of
 from medallion.storage import Document, open_storage
 from medallion.storage.layout import LakeLayout
@@ -40,6 +42,9 @@ class Lake:
         Raises:
             LakeError: A partition has no readable manifest.
         """
+        return dict(self._standing(table))
+
+    def _standing(self, table: str) -> Mapping[str, PartitionManifest]:
         state = self.state.table(table)
         for name in state.unreadable:
             if f"{table}/{name}" not in self._without:
@@ -47,26 +52,82 @@ class Lake:
                     f"{self.root / table / name} has no readable {MANIFEST}.",
                     hint="remove the folder; the next run that includes its day makes it anew.",
                 )
-        if not self._without:
-            return dict(state.by_value)
-        return {
-            name.partition("=")[2]: manifest
-            for name, manifest in state.partitions.items()
-            if f"{table}/{name}" not in self._without
-        }
+        return (
+            state.by_value
+            if not self._without
+            else {
+                name.partition("=")[2]: manifest
+                for name, manifest in state.partitions.items()
+                if f"{table}/{name}" not in self._without
+            }
+        )
 
     def files(self, table: str, values: set[str] | None = None) -> list[Path]:
         """The Parquet files of a table, or of some of its partitions, in a fixed order."""
-        return [
-            self.root / table / manifest.partition / file.path
-            for value, manifest in self.partitions(table).items()
-            if values is None or value in values
-            for file in manifest.files
-        ]
+        standing = self._standing(table)
+        return self._files_of([m for v, m in standing.items() if values is None or v in values])
+
+    def rows(
+        self, table: str, values: Collection[str] | None = None, columns: Sequence[str] = ("*",)
+    ) -> str:
+        """SQL of a SELECT over the rows of a table, with the partition column as the last one.
+
+        Where the table has many small files, it reads copies that hold a month each.
+
+        Args:
+            table: Layer and table, such as `base/orders`.
+            values: The partitions to read; the default is all. At least one of them stands.
+            columns: Expressions over the columns of the files.
+        """
+        standing = self._standing(table)
+        wanted = {v: m for v, m in standing.items() if values is None or v in values}
+        read = sources(self.state.copies, table, standing, wanted, self._files_of)
+        first = next(iter(wanted.values()))
+        return read_sources(
+            read.copies,
+            read.files,
+            first.partition.partition("=")[0],
+            columns,
+            union_by_name=any(one.columns != first.columns for one in wanted.values()),
+        )
+
+    def places_of(self, table: str, values: Collection[str]) -> tuple[list[str], list[str]]:
+        """Where the files of some partitions are: paths of this machine, and URLs.
+
+        Nothing is brought here: who reads a column or a day of them reads only that.
+
+        Args:
+            table: Layer and table, such as `base/orders`.
+            values: The partitions.
+        """
+        here: list[str] = []
+        elsewhere: list[str] = []
+        for value, manifest in self._standing(table).items():
+            if value in values:
+                paths = self._paths_of(manifest)
+                source = self.state.source
+                if source and not all(path.exists() for path in paths):
+                    elsewhere += source.objects(manifest)
+                else:
+                    here += map(str, paths)
+        return here, elsewhere
+
+    def _files_of(self, manifests: Collection[PartitionManifest]) -> list[Path]:
+        """The files of some partitions, which are on this machine when it returns."""
+        if self.state.source:
+            self.state.source.fetch(manifests)
+        return [path for manifest in manifests for path in self._paths_of(manifest)]
+
+    def _paths_of(self, manifest: PartitionManifest) -> list[Path]:
+        folder = self.root / manifest.table / manifest.partition
+        return [folder / file.path for file in manifest.files]
 
     def verifies(self, table: str, manifest: PartitionManifest) -> bool:
         """Whether the files of a partition are still those its manifest describes."""
         folder = self.root / table / manifest.partition
+        if self.state.source and not any(path.exists() for path in self._paths_of(manifest)):
+            # It was compared when it was published, and will be when it is brought here.
+            return True
         try:
             found = describe_files(folder, {file.path: file.rows for file in manifest.files})
         except FileNotFoundError:

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from medallion.lake.inventory import LakeInventory
+from medallion.lake.manifest import PartitionManifest
 from medallion.lake.scans import read_table
+from medallion.lake.store import Lake
 from medallion.spec import INGESTION_DAY, SNAPSHOT_DAY, Spec
 from medallion.spec.types import DATE, SILVER, TEXT
 from medallion.sql import no_rows
 
 if TYPE_CHECKING:
     import duckdb
+
+# Lake, table, partitions, columns, and the one partition that is meant if it is not all.
+Over = Callable[[Lake, str, Mapping[str, PartitionManifest], Sequence[str], str | None], str]
+Show = Callable[[Over], str]
 
 
 def lake_views(spec: Spec, lake: LakeInventory) -> dict[str, str]:
@@ -21,7 +28,20 @@ def lake_views(spec: Spec, lake: LakeInventory) -> dict[str, str]:
     `base_silver`, `quarantine` and `enriched` show all partitions, `dims` the newest snapshot
     and, as `<name>_history`, all of them. A table without partitions is an empty view.
     """
-    return dict(_views(spec, lake))
+    return {view: show(_over_folders) for view, show in _views(spec, lake)}
+
+
+def reading_views(
+    spec: Spec, lake: LakeInventory, is_read: Callable[[str], bool]
+) -> dict[str, str]:
+    """The same views, for queries of this process: quicker, and of what stands just now.
+
+    Args:
+        spec: The tables.
+        lake: The lake.
+        is_read: Whether a view is read at all.
+    """
+    return {view: show(_over_files) for view, show in _views(spec, lake) if is_read(view)}
 
 
 def folder_of(view: str) -> str:
@@ -34,23 +54,26 @@ def folder_of(view: str) -> str:
     return f"{'base' if layer == 'base_silver' else layer}/{table}"
 
 
-def _views(spec: Spec, lake: LakeInventory) -> Iterable[tuple[str, str]]:
+def _views(spec: Spec, lake: LakeInventory) -> Iterable[tuple[str, Show]]:
+    """Each view, and what gives its statement."""
     for table in spec.events:
         view, columns = f"base_silver.{table}", silver_columns(spec, table)
-        yield view, _view(lake, folder_of(view), columns, INGESTION_DAY)
+        yield view, partial(_shown, lake, folder_of(view), columns, INGESTION_DAY, None)
     for name, transform in spec.transforms.items():
         columns = {
             c: SILVER[kind].duckdb for c, kind in transform.columns.items() if c != INGESTION_DAY
         }
-        yield f"enriched.{name}", _view(lake, f"enriched/{name}", columns, INGESTION_DAY)
+        enriched = f"enriched/{name}"
+        yield f"enriched.{name}", partial(_shown, lake, enriched, columns, INGESTION_DAY, None)
     for name in spec.dimensions:
-        columns = silver_columns(spec, name)
+        columns, dims = silver_columns(spec, name), f"dims/{name}"
         newest = str(lake.newest_snapshots().get(name))
-        yield f"dims.{name}", _view(lake, f"dims/{name}", columns, SNAPSHOT_DAY, newest)
-        yield f"dims.{name}_history", _view(lake, f"dims/{name}", columns, SNAPSHOT_DAY)
+        yield f"dims.{name}", partial(_shown, lake, dims, columns, SNAPSHOT_DAY, newest)
+        yield f"dims.{name}_history", partial(_shown, lake, dims, columns, SNAPSHOT_DAY, None)
     for name, declared in spec.tables.items():
         day = INGESTION_DAY if declared.kind == "event" else SNAPSHOT_DAY
-        yield f"quarantine.{name}", _view(lake, f"quarantine/{name}", _raw(spec, name), day)
+        aside = f"quarantine/{name}"
+        yield f"quarantine.{name}", partial(_shown, lake, aside, _raw(spec, name), day, None)
 
 
 def create_views(connection: duckdb.DuckDBPyConnection, views: Mapping[str, str]) -> None:
@@ -78,20 +101,46 @@ def _raw(spec: Spec, table: str) -> dict[str, str]:
     return dict.fromkeys([*spec.contract(table), "invalid_reason"], TEXT.duckdb)
 
 
-def _view(
-    lake: LakeInventory, table: str, columns: Mapping[str, str], day: str, only: str = "*"
+def _shown(
+    lake: LakeInventory,
+    table: str,
+    columns: Mapping[str, str],
+    day: str,
+    only: str | None,
+    over: Over,
 ) -> str:
-    current = lake.lake.partitions(table)
-    if only != "*":
-        current = {value: manifest for value, manifest in current.items() if value == only}
+    standing = lake.lake.partitions(table)
+    current = {v: m for v, m in standing.items() if only is None or v == only}
     if not current:
         return no_rows({**columns, day: DATE.duckdb})
-    held = [set(manifest.columns) for manifest in current.values()]
-    somewhere = set().union(*held)
+    somewhere = set().union(*(manifest.columns for manifest in current.values()))
     named = [
         name if name in somewhere else f"cast(null as {kind}) as {name}"
         for name, kind in columns.items()
     ]
-    differ = any(columns != held[0] for columns in held)
-    folder = lake.lake.root / table
-    return read_table(folder, day, named, only=only, union_by_name=differ)
+    return over(lake.lake, table, current, named, only)
+
+
+def _over_folders(
+    lake: Lake,
+    table: str,
+    current: Mapping[str, PartitionManifest],
+    columns: Sequence[str],
+    only: str | None,
+) -> str:
+    """A statement that shows whatever partitions there are when it is asked."""
+    first = next(iter(current.values()))
+    differ = any(one.columns.keys() != first.columns.keys() for one in current.values())
+    day = first.partition.partition("=")[0]
+    return read_table(lake.root / table, day, columns, only=only or "*", union_by_name=differ)
+
+
+def _over_files(
+    lake: Lake,
+    table: str,
+    current: Mapping[str, PartitionManifest],
+    columns: Sequence[str],
+    only: str | None,  # noqa: ARG001
+) -> str:
+    """A statement that reads the partitions that stand now."""
+    return lake.rows(table, current, columns)

@@ -18,8 +18,7 @@ from typing_extensions import TypedDict
 
 from medallion.errors import LakeError
 from medallion.lake.manifest import file_hash, fingerprint
-from medallion.lake.views import create_views, lake_views
-from medallion.spec import Spec
+from medallion.lake.views import create_views, lake_views, reading_views
 from medallion.sql import literal, literals
 from medallion.storage import Document
 from medallion.storage.index import Stamp, stamp_of
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from medallion.dbt_project.settings import EngineSettings
+    from medallion.lake.inventory import LakeInventory
 
 logger = logging.getLogger(__name__)
 
@@ -102,7 +102,7 @@ class DuckDBWarehouse:
                 self._replace(draft, {**current, **said, VIEWS: stamp})
         return tuple(sorted(views))
 
-    def build(self, spec: Spec, stamp: str, settings: EngineSettings) -> MartsBuild:
+    def build(self, lake: LakeInventory, stamp: str, settings: EngineSettings) -> MartsBuild:
         """Lets dbt build the marts in a draft of the file.
 
         The draft is an empty file with the same views, because all marts are made anew. It is
@@ -118,10 +118,13 @@ class DuckDBWarehouse:
         with self._drafting() as draft:
             if current.get(_IS_SHARED, True):
                 self._copy_to(draft, current)
-            else:
-                with _open(draft) as connection:
-                    create_views(connection, current[_STATEMENTS])
-            return MartsBuild(stamp, build_gold(spec, draft, settings), draft)
+            shown = current.get(_STATEMENTS) or lake_views(lake.spec, lake)
+            with _open(draft) as connection:
+                create_views(connection, {**shown, **reading_views(lake.spec, lake, _is_source)})
+            built = build_gold(lake.spec, draft, settings)
+            with _open(draft) as connection:
+                create_views(connection, shown)
+            return MartsBuild(stamp, built, draft)
 
     def accept(self, build: MartsBuild) -> None:
         """Puts the draft in the place of the file."""
@@ -241,6 +244,11 @@ class DuckDBWarehouse:
     def _read_manifest(self) -> dict[str, Any]:
         """The manifest; one that cannot be read says nothing, so all is made again."""
         return cast("dict[str, Any]", self._manifest.read_or(_Manifest, {}))
+
+
+def _is_source(view: str) -> bool:
+    """Whether marts may be made of a view."""
+    return view.startswith(("base_silver.", "enriched.", "dims.")) and not view.endswith("_history")
 
 
 def _open(path: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:

@@ -61,11 +61,11 @@ class Warehouse(Protocol):
         """Shows the lake as it stands; returns the names, such as `base_silver.orders`."""
         ...
 
-    def build(self, spec: Spec, stamp: str, settings: EngineSettings) -> MartsBuild:
+    def build(self, lake: LakeInventory, stamp: str, settings: EngineSettings) -> MartsBuild:
         """Lets dbt build the marts where nobody reads them yet.
 
         Args:
-            spec: The tables.
+            lake: What they are built on.
             stamp: What the marts are made from.
             settings: What the engine may use.
         """

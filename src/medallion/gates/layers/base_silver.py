@@ -115,13 +115,14 @@ class BaseSilverGate(LayerGate):
         accepted = {str(d): m for d, m in self.lake.base(name).items() if str(d) in days}
         aside = {str(d): m for d, m in self.lake.quarantine(name).items() if str(d) in days}
         files = lake.files(f"base/{name}", days)
-        yield table.view_files(files, list(accepted.values()), INGESTION_DAY)
+        yield table.view_partitions(lake, f"base/{name}", days)
         partitions = [_day_row(day, accepted.get(day), aside.get(day)) for day in sorted(days)]
         yield table.fill("partitions", partitions)
         put_aside = lake.files(f"quarantine/{name}", days)
         ended = silver.outcome(list(accepted.values()), list(aside.values()))
-        others = lake.files(f"base/{name}", {str(d) for d in self.lake.base(name)} - days)
         columns = key(self.declared, name)
+        outside = {str(d) for d in self.lake.base(name)} - days
+        others = lake.rows(f"base/{name}", outside, columns) if outside else ""
         measures = {
             **ended.as_row(),
             "repeated_keys": table.count_repeated(columns, others),

@@ -121,7 +121,7 @@ class DimsGate(LayerGate):
             yield table.fill("measures", [dict.fromkeys(MEASURES)])
             return
         files = lake.files(f"dims/{name}", {newest.value})
-        yield table.view_files(files, [newest], SNAPSHOT_DAY)
+        yield table.view_partitions(lake, f"dims/{name}", {newest.value})
         put_aside = lake.partitions(f"quarantine/{name}").get(newest.value)
         aside = lake.files(f"quarantine/{name}", {newest.value})
         ended = silver.outcome([newest], [put_aside] if put_aside else [])

@@ -105,7 +105,7 @@ class EnrichedGate(LayerGate):
         files = self.lake.lake.files(folder, days)
         made = [m for value, m in self.lake.lake.partitions(folder).items() if value in days]
         rows = sum(manifest.rows for manifest in made)
-        yield table.view_files(files, made, INGESTION_DAY)
+        yield table.view_partitions(self.lake.lake, folder, days)
         source = _source(self.declared.spec, table.name)
         source_rows = self._rows_of(source, days) if source else None
         columns = key(self.declared, table.name)

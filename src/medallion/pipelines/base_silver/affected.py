@@ -9,12 +9,11 @@ be the newest), and when a parent appears that quarantined children elsewhere ha
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from medallion.lake.inventory import LakeInventory
-from medallion.lake.manifest import PartitionManifest
 from medallion.lake.partition_stats import Partition, days_holding, scan
 from medallion.lake.scans import connect_to_settled
 from medallion.spec import Spec
@@ -61,7 +60,7 @@ class _Search:
 
     def _superseded(self, table: str) -> None:
         """Older accepted rows with a key that the window now holds."""
-        current = self._outside(self._lake.base(table), f"base/{table}", table)
+        current = self._outside("base", table)
         staged = self._staged(table)
         if current and staged:
             key = self._spec.tables[table].key
@@ -74,17 +73,16 @@ class _Search:
 
         Versions in different partitions are told apart by `ingestion_ts` and the day alone.
         """
-        before = self._inside(self._lake.base(table), f"base/{table}", table)
-        losers = self._outside(self._lake.quarantine(table), f"quarantine/{table}", table)
-        if not before or not losers:
-            return
         key, staged = self._spec.tables[table].key, self._staged(table)
         held = [*key, "ingestion_ts"]
-        now = scan(staged, held) if staged else f"{scan(before, held)} where false"
+        before, losers = self._inside(table, held), self._outside("quarantine", table)
+        if not before or not losers:
+            return
+        now = scan(staged, held) if staged else f"select * from ({before}) where false"
         compared = ", ".join(f"{self._comparable(table, c, f'was.{c}')} as {c}" for c in key)
         self._relation(
             "weaker",
-            f"select {compared} from ({scan(before, held)}) as was"
+            f"select {compared} from ({before}) as was"
             f" left join (select *, true as stands from ({now})) as now using ({', '.join(key)})"
             " where now.stands is null or now.ingestion_ts < was.ingestion_ts"
             " or (now.ingestion_ts is null and was.ingestion_ts is not null)",
@@ -96,21 +94,23 @@ class _Search:
 
     def _keys_gone(self, table: str) -> None:
         """Accepted children elsewhere of keys that stood in the window and stand there no more."""
-        before = self._inside(self._lake.base(table), f"base/{table}", table)
+        key, staged = self._spec.tables[table].key, self._staged(table)
+        before = self._inside(table, key)
         if not before or not self._children(table):
             return
-        key, staged = self._spec.tables[table].key, self._staged(table)
-        gone = scan(before, key) + (f" except {scan(staged, key)}" if staged else "")
+        gone = f"({before})" + (f" except ({scan(staged, key)})" if staged else "")
         self._relation("gone", gone)
         for child, column in self._children(table):
-            accepted = self._outside(self._lake.base(child), f"base/{child}", child)
-            self._found[child] |= days_holding(self._connection, accepted, {key[0]: column}, "gone")
+            accepted = self._outside("base", child)
+            if accepted:
+                columns = {key[0]: column}
+                self._found[child] |= days_holding(self._connection, accepted, columns, "gone")
 
     def _waiting_children(self, table: str) -> None:
         """Children in older quarantines that lack a parent which the window now has."""
         staged = self._staged(table)
         for child, column in self._children(table):
-            waiting = self._outside(self._lake.quarantine(child), f"quarantine/{child}", child)
+            waiting = self._outside("quarantine", child)
             if not staged or not waiting:
                 continue
             key = self._spec.tables[table].key[0]
@@ -143,25 +143,18 @@ class _Search:
             for file in partition.files
         ]
 
-    def _inside(
-        self, partitions: Mapping[date, PartitionManifest], folder: str, table: str
-    ) -> list[Partition]:
+    def _inside(self, table: str, columns: Sequence[str]) -> str:
+        """The accepted rows that stood in the window; empty if there were none."""
         days = self._window.get(table, {})
-        return self._files({d: m for d, m in partitions.items() if d in days}, folder)
+        values = {str(day) for day in self._lake.base(table) if day in days}
+        return self._lake.lake.rows(f"base/{table}", values, columns) if values else ""
 
-    def _outside(
-        self, partitions: Mapping[date, PartitionManifest], folder: str, table: str
-    ) -> list[Partition]:
+    def _outside(self, layer: str, table: str) -> str:
+        """The rows of a table outside the window; empty if there are none."""
         days = self._window.get(table, {})
-        return self._files({d: m for d, m in partitions.items() if d not in days}, folder)
-
-    def _files(self, partitions: Mapping[date, PartitionManifest], folder: str) -> list[Partition]:
-        root = self._lake.lake.root / folder
-        return [
-            (day, root / manifest.partition / file.path)
-            for day, manifest in partitions.items()
-            for file in manifest.files
-        ]
+        standing = self._lake.lake.partitions(f"{layer}/{table}")
+        values = {value for value in standing if date.fromisoformat(value) not in days}
+        return self._lake.lake.rows(f"{layer}/{table}", values) if values else ""
 
     def _from_text(self, table: str, column: str) -> str:
         """The value of a raw quarantine column, as `_comparable` makes the typed key of it."""

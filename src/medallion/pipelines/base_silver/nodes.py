@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from medallion.gates.suites import Suites
 from medallion.lake.bronze import BronzeInventory, BronzePartition
 from medallion.lake.commits import Commit
 from medallion.lake.inventory import LakeInventory
-from medallion.lake.partition_stats import event_bounds, referred_days
+from medallion.lake.partition_stats import event_bounds, referred_days, scan
 from medallion.lake.scans import connect_to_settled
 from medallion.lake.writes import StagedWrite
 from medallion.pipelines.base_silver.affected import affected_partitions
@@ -90,7 +90,11 @@ def _score_until_stable(
             table: [partition for partition in days.values() if partition]
             for table, days in window.items()
         }
-        history = {table: _outside(lake, table, window.get(table, {})) for table in spec.events}
+        history = {
+            table: lake.lake.rows(f"base/{table}", outside)
+            for table in spec.events
+            if (outside := _outside(lake, table, window.get(table, {})))
+        }
         result = build_base_silver(spec, partitions, history, keys, staging, settings)
         more = affected_partitions(spec, lake, window, result)
         if not more:
@@ -98,9 +102,8 @@ def _score_until_stable(
         _widen(window, more, inventory)
 
 
-def _outside(lake: LakeInventory, table: str, days: Mapping[date, Any]) -> list[Path]:
-    values = {str(day) for day in lake.base(table) if day not in days}
-    return lake.lake.files(f"base/{table}", values)
+def _outside(lake: LakeInventory, table: str, days: Mapping[date, Any]) -> set[str]:
+    return {str(day) for day in lake.base(table) if day not in days}
 
 
 def _widen(window: Window, more: Mapping[str, set[date]], inventory: BronzeInventory) -> None:
@@ -151,15 +154,14 @@ def _manifest_stats(
     with connect_to_settled() as connection:
         for table, days in window.items():
             column = getattr(spec.tables[table].business_date, "source", None)
-            bounds = event_bounds(connection, staged[table], column) if column else {}
+            bounds: Mapping[date, tuple[str, str]] = {}
+            if column and staged[table]:
+                bounds = event_bounds(connection, scan(staged[table], [column]), column)
             refers = {
-                parent: referred_days(
-                    connection,
-                    staged[table],
-                    [*staged[parent], *_current_files(lake, parent, window.get(parent, {}))],
-                    key,
-                )
+                parent: referred_days(connection, scan(staged[table], [key]), parents, key)
                 for parent, key in spec.followed_parents(table).items()
+                if (parents := _parents(lake, parent, staged[parent], window, key))
+                and staged[table]
             }
             for day, partition in days.items():
                 stats[table, str(day)] = {
@@ -180,15 +182,19 @@ def _staged_files(result: BuildResult, table: str) -> list[tuple[date, Path]]:
     ]
 
 
-def _current_files(
-    lake: LakeInventory, table: str, without: Mapping[date, Any]
-) -> list[tuple[date, Path]]:
-    return [
-        (day, lake.lake.root / f"base/{table}" / manifest.partition / file.path)
-        for day, manifest in lake.base(table).items()
-        if day not in without
-        for file in manifest.files
-    ]
+def _parents(
+    lake: LakeInventory,
+    parent: str,
+    staged: Sequence[tuple[date, Path]],
+    window: Window,
+    key: str,
+) -> str:
+    """All rows of a parent, those of the window as they were staged; empty if there are none."""
+    outside = _outside(lake, parent, window.get(parent, {}))
+    found = [scan(staged, [key])] if staged else []
+    if outside:
+        found.append(lake.lake.rows(f"base/{parent}", outside, [key]))
+    return " union all ".join(f"({rows})" for rows in found)
 
 
 def _outputs(spec: Spec, commit: Commit | None, receipt: Receipt) -> dict[str, Any]:

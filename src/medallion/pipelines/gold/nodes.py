@@ -39,7 +39,7 @@ def build(
     stamp = fingerprint({name: origin.fingerprint for name, origin in inputs.items()})
     made = MartsBuild(stamp)
     if warehouse.made_from("gold") != stamp:
-        made = warehouse.build(spec, stamp, engine_settings(request, lake))
+        made = warehouse.build(lake, stamp, engine_settings(request, lake))
     reads = tuple(name for name in inputs if name != _CODE)
     tables = {
         model: BuiltTable(
