@@ -12,10 +12,11 @@ from kedro.framework.session import KedroSession
 from rich.markup import escape
 
 from medallion import terminal
-from medallion.commands.choices import check_run
+from medallion.commands.choices import check_run, layers_of
 from medallion.commands.lake import forget, verify
 from medallion.commands.parameters import params_option, with_params
 from medallion.commands.people import ForPeople
+from medallion.commands.published import gc, history, rollback
 from medallion.commands.quality import quality
 from medallion.commands.quarantine import quarantine
 from medallion.commands.runs import runs
@@ -32,7 +33,12 @@ class _Run(ForPeople):
     """`kedro run` that knows beforehand whether all it is asked for by name is there."""
 
     def prepare(self, ctx: click.Context) -> None:
-        """Checks the names of pipelines, nodes, datasets, tags and the runner."""
+        """Checks the names of pipelines, nodes, datasets, tags and the runner.
+
+        A run that names no pipeline is of those that its environment has.
+        """
+        if not (ctx.params["pipelines"] or ctx.params["pipeline"]):
+            ctx.params["pipelines"] = layers_of(ctx.params["env"], ctx.params["conf_source"])
         check_run(ctx.params)
 
 
@@ -55,8 +61,8 @@ def lake() -> None:
     """Look at the lake and at what a run would do."""
 
 
-lake.add_command(verify)
-lake.add_command(forget)
+for command in (verify, forget, history, rollback, gc):
+    lake.add_command(command)
 
 
 @lake.command("plan", cls=ForPeople)

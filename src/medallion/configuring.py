@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,8 @@ class ProjectConfigLoader(OmegaConfigLoader):
         """
         # Resolvers belong to the process, and Kedro keeps the first of a name; loaders are many.
         OmegaConf.register_new_resolver("conf", self._file, replace=True)
+        OmegaConf.register_new_resolver("required", self._variable, replace=True)
+        self._missing: dict[str, str] = {}
         try:
             found: dict[str, Any] = super().__getitem__(key)
         except yaml.YAMLError as error:
@@ -54,7 +57,20 @@ class ProjectConfigLoader(OmegaConfigLoader):
                 details=list(self._problems()) or [yaml_problem(error)],
                 hint="correct the files above.",
             ) from error
+        if self._missing:
+            raise ConfigurationError(
+                f"The environment {self.env} needs variables that are not set:",
+                details=[f"{name}, such as {name}={one}" for name, one in self._missing.items()],
+                hint="set them where the run is started; no file of the project holds them.",
+            )
         return with_roots(found) if key == _GLOBALS else found
+
+    def _variable(self, name: str, example: str) -> str:
+        """An environment variable that must be set."""
+        value = os.environ.get(name, "").strip()
+        if not value:
+            self._missing[name] = example
+        return value
 
     def _file(self, path: str) -> str:
         return str(self._folder / path)

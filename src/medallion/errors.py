@@ -65,6 +65,10 @@ class LockedError(LakeError):
     """Another run holds the lake."""
 
 
+class PublishError(LakeError):
+    """What a run made cannot become current."""
+
+
 class GateError(MedallionError):
     """A gate found something that must not go further."""
 

@@ -21,6 +21,7 @@ def register_pipelines() -> dict[str, Pipeline]:
     from medallion.pipelines.dims.pipeline import create_pipeline as dims
     from medallion.pipelines.enriched.pipeline import create_pipeline as enriched
     from medallion.pipelines.gold.pipeline import create_pipeline as gold
+    from medallion.pipelines.publish.pipeline import create_pipeline as publish
     from medallion.pipelines.reporting.pipeline import create_pipeline as reporting
     from medallion.pipelines.warehouse.pipeline import create_pipeline as warehouse
 
@@ -36,6 +37,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "dims": first + dims(),
         "base_silver": first + gates["dims"] + base_silver(),
         "enriched": first + gates["base_silver"] + enriched(),
+        "publish": gates["enriched"] + publish(),
         "warehouse": gates["enriched"] + warehouse(),
         "gold": gates["enriched"] + warehouse() + gold(),
         "reporting": first + gates["gold"] + reporting(),

@@ -83,8 +83,12 @@ def _served(command: Sequence[str], port: int, path: str, log: Path) -> Iterator
 
 
 @contextmanager
-def credentials(folder: Path) -> Iterator[Path]:
+def credentials(folder: Path, storage_url: str | None = None) -> Iterator[Path]:
     """A service account of nobody, and the server that gives it tokens.
+
+    Args:
+        folder: Where it may write.
+        storage_url: The storage's address: Polars looks for it in the account.
 
     Yields:
         The file for `GOOGLE_APPLICATION_CREDENTIALS`.
@@ -116,6 +120,8 @@ def credentials(folder: Path) -> Iterator[Path]:
         "client_id": "1",
         "token_uri": f"http://127.0.0.1:{server.server_address[1]}/token",
     }
+    if storage_url:
+        account |= {"gcs_base_url": storage_url, "disable_oauth": True}
     file.write_text(json.dumps(account), encoding="utf-8")
     try:
         yield file

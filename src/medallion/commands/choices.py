@@ -67,6 +67,21 @@ def check_environment(env: str | None, conf_source: str | None = None) -> None:
         )
 
 
+def layers_of(env: str | None, conf_source: str | None = None) -> list[str] | None:
+    """The pipelines of a whole run in an environment; None for all that there are.
+
+    Args:
+        env: The environment asked for.
+        conf_source: Another folder, or archive, than the project's `conf`.
+    """
+    source = conf_source or str(HOME / settings.CONF_SOURCE)
+    env = env or os.environ.get("KEDRO_ENV")
+    loader = settings.CONFIG_LOADER_CLASS(source, env=env, **settings.CONFIG_LOADER_ARGS)
+    layers = list(loader["globals"]["layers"])
+    _check_names("layers in globals.yml", "pipeline", layers, _selectable())
+    return None if layers == _selectable() else layers
+
+
 def check_run(options: Mapping[str, Any]) -> None:
     """Checks all that `kedro run` is asked for by name.
 

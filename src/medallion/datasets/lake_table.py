@@ -60,6 +60,8 @@ class LakeTableDataset(AbstractDataset[StagedWrite | FrameWrite, pl.LazyFrame]):
 
     def load(self) -> pl.LazyFrame:
         """Scans the committed partitions; nothing is read yet."""
+        if self._lake.state.source:
+            self._lake.state.source.refresh()
         spec = load_spec(self._spec_path)
         name = self._table.split("/")[1]
         kind = spec.tables[name].kind if name in spec.tables else "event"
@@ -69,13 +71,10 @@ class LakeTableDataset(AbstractDataset[StagedWrite | FrameWrite, pl.LazyFrame]):
             partitions = self._only_newest(partitions)
         extra = sorted({column for m in partitions.values() for column in m.columns})
         schema = lake_schema(spec, self._table, extra)
-        place = self.place
-        files = [
-            f"{place}/{manifest.partition}/{file.path}"
-            for manifest in partitions.values()
-            for file in manifest.files
-        ]
-        return scan_days(files, schema, None if self._table.startswith(f"{KEYS}/") else day)
+        day_column = None if self._table.startswith(f"{KEYS}/") else day
+        here, elsewhere = self._lake.places_of(self._table, partitions)
+        scans = [scan_days(files, schema, day_column) for files in (here, elsewhere) if files]
+        return pl.concat(scans) if scans else scan_days([], schema, day_column)
 
     def save(self, data: StagedWrite | FrameWrite) -> None:
         """Swaps in the new partitions of this table.

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import atexit
 import logging
+import os
+from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +18,7 @@ from kedro.pipeline.node import Node
 
 from medallion import events, foreign
 from medallion.datasets.run_document import RunDocumentDataset
-from medallion.errors import RequestError, UsageError
+from medallion.errors import ConfigurationError, RequestError, StorageError, UsageError
 from medallion.hooks.current import Current
 from medallion.hooks.mending import mend
 from medallion.hooks.startup import spare_viz_events, spare_viz_statistics
@@ -23,17 +26,22 @@ from medallion.lake import bronze_index
 from medallion.lake.forgetting import drop_beyond
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.names import as_run_id
+from medallion.lake.published import Published
 from medallion.lake.store import Lake
+from medallion.lake.working_copy import WorkingCopy
 from medallion.planning.plan import check_forgettable
 from medallion.planning.request import RunRequest, check_transforms, parse_request
 from medallion.runs.folder import RunFolder
+from medallion.runs.lease import living_run
 from medallion.runs.lifecycle import Run, Status
 from medallion.spec import load_spec
 from medallion.storage import open_storage
 from medallion.storage.layout import Layout
+from medallion.storage.mirror import Mirror
 
 logger = logging.getLogger(__name__)
 
+_STAND_INS = ("STORAGE_EMULATOR_HOST", "BIGQUERY_EMULATOR_HOST")
 _WITHOUT_HOOKS = "ParallelRunner"
 
 
@@ -62,6 +70,8 @@ class RunGuard:
         spare_viz_events(context._hook_manager, Path(context.project_path))  # noqa: SLF001
         places = context.config_loader["globals"]
         layout = Layout.of(places)
+        _check_stand_ins(str(places["emulator"]))
+        self._layers = tuple(places["layers"])
         spec = load_spec(places["spec"])
         foreign.know(spec.names)
         self._asked = dict(context.config_loader.runtime_params or {})
@@ -76,6 +86,11 @@ class RunGuard:
         lake = Lake(layout.silver)
         lake.state.release()
         lake.state.remember_in(layout.lake_index)
+        lake.state.source = working_copy(layout)
+        self._mirrors = _mirrors(layout)
+        for mirror in self._mirrors:
+            if mirror.folder != layout.logs:
+                mirror.pull()
         self._current.run = Run(folder, lake, layout.processes, is_shared)
         began = folder.request() or {}
         context.config_loader.runtime_params = {**began, **self._asked, "run_id": run_id}
@@ -120,7 +135,8 @@ class RunGuard:
 
     def _mend(self, catalog: DataCatalog, pipeline: Pipeline) -> None:
         try:
-            mend(catalog, pipeline.all_outputs())
+            if not self._current.run.lake.state.source:
+                mend(catalog, pipeline.all_outputs())
             _forget(catalog)
         except BaseException as error:
             self._end("failed", error)
@@ -158,10 +174,50 @@ class RunGuard:
     def _end(self, status: Status, error: BaseException | None = None) -> None:
         atexit.unregister(self._interrupted)
         self._unlisten()
-        self._current.run.end(status, _steps_of_a_run(), error)
-        self._current.run.lake.state.save()
+        ended = self._current.run.end(status, _steps_of(self._layers), error)
+        state = self._current.run.lake.state
+        state.save()
+        if ended and state.copies:
+            state.copies.prune()
         bronze_index.remember()
-        self._current.run.lake.state.release()
+        state.release()
+        for mirror in self._mirrors:
+            _push(mirror)
+
+
+def working_copy(layout: Layout) -> WorkingCopy | None:
+    """What brings a lake here that is in an object store; None for a lake on a disk."""
+    url = layout.stores.get("silver")
+    if not url:
+        return None
+    lake = Lake(layout.silver)
+    is_in_use = partial(living_run, layout.processes)
+    return WorkingCopy(
+        Published.at(url, layout.published), lake.root, lake.state, lambda: bool(is_in_use())
+    )
+
+
+def _mirrors(layout: Layout) -> list[Mirror]:
+    """The folders that stand for such in an object store: what tells of runs."""
+    return [
+        Mirror(open_storage(url), getattr(layout, name), getattr(layout, name).parent)
+        for name, url in layout.stores.items()
+        if name != "silver"
+    ]
+
+
+def _push(mirror: Mirror) -> None:
+    """Copies what tells of a run to the store; the run itself stands, whatever comes of it."""
+    try:
+        mirror.push()
+    except StorageError as error:
+        logger.warning(
+            "What tells of the run could not be copied to %s: %s It is in %s; the next run of this"
+            " machine copies it.",
+            mirror.storage.root,
+            error.message,
+            mirror.folder,
+        )
 
 
 def _forget(catalog: DataCatalog) -> None:
@@ -190,7 +246,24 @@ def _check_inputs(pipeline: Pipeline, catalog: DataCatalog) -> None:
             dataset.load()
 
 
-def _steps_of_a_run() -> set[str]:
+def _steps_of(layers: Iterable[str]) -> set[str]:
+    """The steps of a whole run."""
     from kedro.framework.project import pipelines
 
-    return {node.name for node in pipelines["__default__"].nodes}
+    return {node.name for layer in layers for node in pipelines[layer].nodes}
+
+
+def _check_stand_ins(wanted: str) -> None:
+    """Whether a stand-in of Google Cloud is used where it is meant, and nowhere else."""
+    named = [name for name in _STAND_INS if os.environ.get(name)]
+    if named and wanted == "refused":
+        raise ConfigurationError(
+            f"{' and '.join(named)} would send this run to a stand-in of Google Cloud.",
+            hint="take them out of the environment; --env emulator is meant for it.",
+        )
+    if not named and wanted == "expected":
+        raise ConfigurationError(
+            f"{_STAND_INS[0]} is not set: this environment is meant for a stand-in.",
+            hint=f"start one, then set {_STAND_INS[0]}=http://127.0.0.1:4443; `make demo-cloud`"
+            " does both.",
+        )

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from fsspec.core import url_to_fs
@@ -20,6 +21,7 @@ from fsspec.implementations.local import LocalFileSystem
 from medallion.errors import LakeError
 from medallion.foreign import disclosed
 from medallion.lake.bronze_index import MANIFEST, KnownManifests
+from medallion.lake.bronze_mirror import BronzeMirror
 from medallion.lake.delivery import ManifestError, read_manifest
 from medallion.lake.names import MISSING, is_day, is_hidden, is_utf8, partition_value, printable
 from medallion.lake.scans import literal_path
@@ -34,6 +36,7 @@ AMBIGUOUS = "AMBIGUOUS"
 # The type of a column with columns inside it begins so; what is inside follows in brackets.
 NESTED = "NESTED"
 _BYTE_ORDER_MARK = "\ufeff"
+_IN_A_STORE, _MIRRORS = "gs://", "mirrors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,11 +198,13 @@ class BronzeInventory:
         root: Where Bronze is.
         tables: Partitions per table, in the order of their values.
         findings: Oddities found while listing.
+        mirror: What brings the files here, if Bronze is not on this machine.
     """
 
     root: str
     tables: Mapping[str, tuple[Listed, ...]]
     findings: tuple[Finding, ...]
+    mirror: BronzeMirror | None = None
 
     def days(self) -> list[date]:
         """All ingest days that any event table has, ascending."""
@@ -213,6 +218,8 @@ class BronzeInventory:
         Returns:
             The opened partitions per table, and what does not agree.
         """
+        if self.mirror:
+            self.mirror.fetch([one.folder for one in partitions])
         footers, findings = _read_footers(partitions)
         opened: dict[str, list[BronzePartition]] = defaultdict(list)
         for listed in partitions:
@@ -230,11 +237,21 @@ def list_bronze(root: str, spec: Spec, cache: Storage | None = None) -> BronzeIn
     Args:
         root: A folder or a `gs://` prefix.
         spec: The tables to look for.
-        cache: Where to remember manifests, so that each is read once while it stays as it is.
+        cache: Where to remember manifests, so that each is read once while it stays as it is. For
+            a `gs://` prefix there must be one, because its files are read from there.
 
     Raises:
         LakeError: There is no such folder, or it holds no table of the spec.
+        StorageError: It is in an object store that cannot be read.
     """
+    if cache and root.startswith(_IN_A_STORE):
+        mirror = BronzeMirror.of(root, Path(cache.root) / _MIRRORS)
+        mirror.look()
+        try:
+            found = list_bronze(str(mirror.folder), spec, cache)
+        except LakeError as error:
+            raise LakeError(f"{root} holds no Bronze table.", hint=error.hint) from error
+        return replace(found, mirror=mirror)
     fs, folders = _root_folders(root)
     on_disk = cache if isinstance(fs, LocalFileSystem) else None
     tables: dict[str, tuple[Listed, ...]] = {}

@@ -7,6 +7,8 @@ is only ever itself, and only the folder that holds a file names its partition.
 
 from __future__ import annotations
 
+import json
+import os
 import re
 from collections.abc import Iterable, Sequence
 from functools import partial
@@ -98,6 +100,33 @@ def read_days(
     return _with_day(file_list(paths), day, columns, union_by_name=union_by_name, kind=kind)
 
 
+def read_sources(
+    copies: Sequence[object],
+    files: Sequence[object],
+    day: str,
+    columns: Sequence[str] = ("*",),
+    *,
+    union_by_name: bool = False,
+) -> str:
+    """SQL of a SELECT over files that hold their day themselves, and such as lie in its folder.
+
+    Args:
+        copies: Files in which the day is a column.
+        files: Files in folders `<day>=...`.
+        day: The partition column, which comes last.
+        columns: Expressions over the other columns of the files.
+        union_by_name: Whether the files may differ in their columns.
+    """
+    selects = []
+    if copies:
+        chosen = [f"* exclude ({day})" if column == "*" else column for column in columns]
+        relation = _read(file_list(copies), union_by_name=union_by_name)
+        selects.append(f"select {', '.join(chosen)}, {day} from {relation}")
+    if files:
+        selects.append(read_days(files, day, columns, union_by_name=union_by_name))
+    return " union all by name ".join(selects)
+
+
 def read_table(
     folder: Path, day: str, columns: Sequence[str], *, only: str = "*", union_by_name: bool = False
 ) -> str:
@@ -132,6 +161,7 @@ def scan_days(paths: Sequence[str], schema: pl.Schema, day: str | None) -> pl.La
     scan = partial(
         pl.scan_parquet,
         list(paths),
+        storage_options=_access(paths[0]),
         glob=False,
         schema=schema,
         missing_columns="insert",
@@ -146,6 +176,16 @@ def scan_days(paths: Sequence[str], schema: pl.Schema, day: str | None) -> pl.La
     scanned = scan(hive_partitioning=False, include_file_paths=FILE_COLUMN)
     found = pl.col(FILE_COLUMN).replace_strict(list(values), list(values.values()))
     return scanned.with_columns(found.str.to_date("%Y-%m-%d").alias(day)).drop(FILE_COLUMN)
+
+
+def _access(path: str) -> dict[str, str] | None:
+    """How Polars reaches an object store: a service account has to be named to it."""
+    account = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
+    if account is None or not path.startswith("gs://"):
+        return None
+    content = json.loads(Path(account).read_text(encoding="utf-8"))
+    is_account = content.get("type") == "service_account"
+    return {"google_service_account": account} if is_account else None
 
 
 def _value(path: str) -> str:

@@ -56,6 +56,19 @@ class FrameWrite:
 
 
 @dataclass(frozen=True)
+class PublishRequest:
+    """That what a run has committed shall be what everybody reads.
+
+    Attributes:
+        run_id: The run.
+        told: What tells of it beside the code: fingerprints of spec and parameters.
+    """
+
+    run_id: str
+    told: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class BuiltTable:
     """A table that stands in the warehouse.
 

@@ -96,7 +96,7 @@ class Lease:
             strangers = () if note else _living(self._locks, but=self._run_id)
             if strangers:
                 raise _occupied(strangers, self._storage.root)
-            self._show_life()
+            self._mine = self._mine or show_life(self._locks, self._run_id)
             since = note.since if note and not other else self._now().isoformat(timespec="seconds")
             self._write(since)
         return other
@@ -146,9 +146,7 @@ class Lease:
                 self._storage.delete(LEASE)
             else:
                 self._write(note.since, hold=hold)
-        path = Path(self._mine.lock_file)
-        self._mine.release()
-        path.unlink(missing_ok=True)
+        end_life(self._mine)
         self._mine = None
 
     def _write(self, since: str, *, hold: bool = True) -> None:
@@ -161,13 +159,6 @@ class Lease:
             os.getpid(),
         )
         self._storage.write(LEASE, (json.dumps(asdict(note), indent=2) + "\n").encode())
-
-    def _show_life(self) -> None:
-        if self._mine is None:
-            self._locks.mkdir(parents=True, exist_ok=True)
-            name = f"{self._run_id}{_OF}{socket.gethostname()}-{os.getpid()}{_LOCK}"
-            self._mine = FileLock(self._locks / name)
-            self._mine.acquire(timeout=0)
 
     def _holds(self, note: LeaseNote) -> bool:
         return is_alive(self._locks, note.run_id) or self._now() < datetime.fromisoformat(
@@ -194,6 +185,21 @@ def read_lease(storage: Storage) -> LeaseNote | None:
     except ValueError:
         return None
     return note if is_whole else None
+
+
+def show_life(locks: Path, run_id: str) -> FileLock:
+    """Shows that this process takes part in a run, for as long as it lives."""
+    locks.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(locks / f"{run_id}{_OF}{socket.gethostname()}-{os.getpid()}{_LOCK}")
+    lock.acquire(timeout=0)
+    return lock
+
+
+def end_life(lock: FileLock) -> None:
+    """Shows it no longer."""
+    path = Path(lock.lock_file)
+    lock.release()
+    path.unlink(missing_ok=True)
 
 
 def is_alive(locks: Path, run_id: str) -> bool:

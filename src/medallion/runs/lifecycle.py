@@ -23,6 +23,7 @@ from medallion.errors import LockedError
 from medallion.lake.store import Lake
 from medallion.runs.folder import RunFolder, unfinished
 from medallion.runs.lease import Lease, is_alive, living_run, read_lease
+from medallion.runs.store_lease import StoreLease, living, read_note
 
 _CLOSING = "closing"
 Status = Literal["succeeded", "failed", "interrupted", "killed", "closed"]
@@ -55,7 +56,7 @@ class Run:
     on_end: list[EndListener] = field(default_factory=list)
     on_dead: list[Callable[[RunFolder], None]] = field(default_factory=list)
     on_leave: list[Callable[[], None]] = field(default_factory=list)
-    _lease: Lease | None = None
+    _lease: Lease | StoreLease | None = None
     _steps: dict[str, FileLock] = field(default_factory=dict)
     _mutex: Lock = field(default_factory=Lock)
 
@@ -73,7 +74,7 @@ class Run:
             RequestError: The run has ended, or was asked for something else when it began.
         """
         minutes = self.minutes if self.is_shared else 0
-        lease = Lease(self.lake.storage, self.locks, self.folder.run_id, minutes=minutes)
+        lease = _lease(self.lake, self.locks, self.folder.run_id, minutes)
         lease.acquire()
         self._lease = lease
         try:
@@ -83,6 +84,8 @@ class Run:
             for listener in self.on_begin:
                 listener()
             completed = self.lake.recover(living=self.folder.run_id)
+            if self.lake.state.source:
+                self.lake.state.source.begin(self.folder.run_id)
             self._bury()
         except BaseException:
             # Whoever is refused by a run that has ended must not hold the lake in its name.
@@ -188,8 +191,15 @@ class Run:
         return self.locks / f"{self.folder.run_id}~~{step}.step"
 
 
+def _lease(lake: Lake, locks: Path, run_id: str, minutes: float = 0) -> Lease | StoreLease:
+    """The lease on a lake, where the lake is."""
+    if lake.state.source:
+        return StoreLease(lake.state.source.storage, locks, run_id, minutes)
+    return Lease(lake.storage, locks, run_id, minutes=minutes)
+
+
 @contextmanager
-def alone(lake: Lake, locks: Path, name: str) -> Iterator[None]:
+def alone(lake: Lake, locks: Path, name: str) -> Iterator[str]:
     """Keeps runs away for as long as a command looks at the lake, or changes it.
 
     Args:
@@ -199,12 +209,16 @@ def alone(lake: Lake, locks: Path, name: str) -> Iterator[None]:
 
     Raises:
         LockedError: A run holds the lake.
+
+    Yields:
+        What the lease says.
     """
-    lease = Lease(lake.storage, locks, f"{name}-{os.getpid()}")
+    own = f"{name}-{os.getpid()}"
+    lease = _lease(lake, locks, own)
     lease.acquire()
     try:
         lake.recover()
-        yield
+        yield own
     finally:
         lease.release(ended=True)
 
@@ -216,6 +230,9 @@ def holder(lake: Lake, locks: Path) -> str:
         lake: The lake.
         locks: A folder on this machine for the locks of living processes.
     """
+    if lake.state.source:
+        held, _ = read_note(lake.state.source.storage)
+        return held.run_id if held and living(held, datetime.now(UTC)) else ""
     note = read_lease(lake.storage)
     if note is None:
         return living_run(locks)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -19,6 +20,9 @@ from medallion.project import WORK
 
 #: What is written, each below a root of its own.
 ROOTS = ("silver", "warehouse", "metrics", "reports", "logs", "runs", "cache", "dbt")
+#: Of these, what can be in an object store.
+IN_A_STORE = ("silver", "metrics", "reports", "logs", "runs")
+_GOOGLE, _STORE = "gs://", "_store"
 #: The report of each gate, for people.
 REPORTS = {
     "bronze": "BRONZE_QUALITY.md",
@@ -63,7 +67,9 @@ def root_path(root: str, project: Path) -> str:
 def with_roots(places: Mapping[str, Any]) -> dict[str, Any]:
     """Globals in which every root is an absolute path.
 
-    A root that is empty, or not there, is the folder of its name below `data_root`.
+    A root that is empty, or not there, is the folder of its name below `data_root`. Of one in an
+    object store, the root is a folder of the cache in which a run works, and `silver_store`, or
+    what it is of, is the URL.
 
     Args:
         places: What `globals.yml` says, of all environments in use.
@@ -77,6 +83,12 @@ def with_roots(places: Mapping[str, Any]) -> dict[str, Any]:
         f"{name}_root": root_path(str(places.get(f"{name}_root") or f"{data}/{name}"), WORK)
         for name in ROOTS
     }
+    stores = {f"{name}{_STORE}": places.get(f"{name}{_STORE}") for name in IN_A_STORE}
+    for name in IN_A_STORE:
+        if roots[f"{name}_root"].startswith(_GOOGLE):
+            stores[f"{name}{_STORE}"] = url = roots[f"{name}_root"].rstrip("/")
+            copy = f"{roots['cache_root']}/stores/{sha256(url.encode()).hexdigest()[:16]}"
+            roots[f"{name}_root"] = f"{copy}/{name}"
     found = {f"{_BRONZE}_root": bronze, f"{_DATA}_root": data, **roots}
     for key, root in found.items():
         if {"{", "}"} & {*root}:
@@ -84,7 +96,7 @@ def with_roots(places: Mapping[str, Any]) -> dict[str, Any]:
                 f"{key} is {root}: Kedro's catalog takes what stands in braces for a pattern.",
                 hint="point it at a folder without braces above it; a symbolic link will do.",
             )
-    return {**places, **found}
+    return {**places, **found, **{key: url for key, url in stores.items() if url}}
 
 
 @dataclass(frozen=True)
@@ -102,6 +114,7 @@ class Layout:
         runs: A folder for each run.
         cache: What may be deleted at any time: it is made again.
         dbt: What dbt keeps for itself.
+        stores: Roots that are copies of what is in an object store, and its URL.
     """
 
     bronze: str
@@ -114,6 +127,7 @@ class Layout:
     runs: Path
     cache: Path
     dbt: Path
+    stores: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, places: Mapping[str, Any]) -> Layout:
@@ -131,7 +145,8 @@ class Layout:
             if root.is_relative_to(complete[f"{_BRONZE}_root"]):
                 raise _within_bronze(name, complete)
         data = Path(complete[f"{_DATA}_root"])
-        return cls(bronze=complete[f"{_BRONZE}_root"], data=data, **written)
+        stores = {n: complete[f"{n}{_STORE}"] for n in IN_A_STORE if f"{n}{_STORE}" in complete}
+        return cls(bronze=complete[f"{_BRONZE}_root"], data=data, stores=stores, **written)
 
     @classmethod
     def from_environment(cls) -> Layout:
@@ -163,6 +178,11 @@ class Layout:
     def processes(self) -> Path:
         """The locks of living processes and of steps at work."""
         return self.runs / "_processes"
+
+    @property
+    def published(self) -> Path:
+        """What was read of a lake in an object store and never changes there."""
+        return self.cache / "published"
 
     @property
     def lake_index(self) -> Path:
@@ -299,5 +319,6 @@ def _not_here(name: str, places: Mapping[str, Any]) -> ConfigurationError:
     named = _DATA if root == f"{data}/{name}" else name
     return ConfigurationError(
         f"The {named} root {places[f'{named}_root']} is not a folder of this machine.",
-        hint=f"set {variable_of(named)} to a local folder; only Bronze can lie elsewhere.",
+        hint=f"set {variable_of(named)} to a local folder; at gs:// can be Bronze,"
+        f" {', '.join(IN_A_STORE)}.",
     )

@@ -1,0 +1,139 @@
+"""`kedro lake history`, `rollback`, `gc`: the states of a lake that is in an object store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+from kedro.framework.session import KedroSession
+from rich.console import Console
+from rich.table import Table
+
+from medallion import terminal
+from medallion.commands.people import ForPeople
+from medallion.errors import RequestError
+from medallion.lake.names import as_run_id
+
+if TYPE_CHECKING:
+    from medallion.lake.published import Published
+
+_env = click.option("--env", "-e", default=None, help="Configuration environment.")
+_AT_A_TIME = 20
+
+
+@click.command("history", cls=ForPeople)
+@click.option("--limit", default=_AT_A_TIME, show_default=True, type=click.IntRange(1, 100_000))
+@_env
+def history(limit: int, env: str | None) -> None:
+    """List the states of the lake, the newest first; `*` is what everybody reads now."""
+    from medallion.lake import history as lake_history
+
+    with _published(env) as (published, _):
+        states = lake_history.history(published)
+    console = terminal.out()
+    if not states:
+        console.print("Nothing has been published yet; `kedro run` publishes the first state.")
+        return
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in ("", "run", "written (UTC)", "partitions", "rows", ""):
+        right = column in ("partitions", "rows")
+        table.add_column(column, justify="right" if right else "left", no_wrap=True)
+    for one in states[:limit]:
+        counts = one.manifest.tables.values()
+        table.add_row(
+            "*" if one.is_current else "",
+            one.run_id,
+            f"{one.written:%Y-%m-%d %H:%M:%S}",
+            f"{sum(table.partitions for table in counts):,}",
+            f"{one.rows:,}",
+            "" if one.is_reachable else "not current",
+        )
+    console.print(table)
+    if len(states) > limit:
+        console.print(f"{len(states) - limit:,} older states; ask for more with --limit.")
+
+
+@click.command("rollback", cls=ForPeople)
+@click.option("--to", "run_id", default=None, metavar="RUN", help="The state of this run.")
+@_env
+def rollback(run_id: str | None, env: str | None) -> None:
+    """Let everybody read an earlier state again: the one before, or that of a run.
+
+    Only the pointer moves, so a rollback takes no time, and so does going forward again. The next
+    run begins with that state, and does again what has been taken back, unless Bronze or the code
+    that was the reason is put right first.
+    """
+    from medallion.lake import history as lake_history
+
+    with _published(env) as (published, alone):
+        states = lake_history.history(published)
+        state = lake_history.find_state(states, as_run_id(run_id) if run_id else None)
+        if state.is_current:
+            _console().print(f"Run {state.run_id} is current already.")
+            return
+        with alone:
+            lake_history.roll_back(published, state)
+    _console().print(
+        f"Run {state.run_id} is current:"
+        f" {state.rows:,} rows in {len(state.manifest.tables)} tables."
+    )
+
+
+@click.command("gc", cls=ForPeople)
+@click.option("--keep-days", default=30, show_default=True, type=click.IntRange(1, 36_500))
+@click.option("--keep-runs", default=10, show_default=True, type=click.IntRange(1, 100_000))
+@click.option("--delete", is_flag=True, help="Delete what is listed without it.")
+@_env
+def gc(*, keep_days: int, keep_runs: int, delete: bool, env: str | None) -> None:
+    """Show, or delete, what no state names that is kept, and no run that is at work.
+
+    A state is kept if it is current, younger than --keep-days, or one of the last --keep-runs.
+    Without --delete nothing is changed.
+    """
+    from medallion.lake import history as lake_history
+
+    with _published(env) as (published, alone), alone as own:
+        found = lake_history.find_garbage(
+            published,
+            keep_days=keep_days,
+            keep_runs=keep_runs,
+            living=[own],
+            now=datetime.now(UTC),
+        )
+        if delete:
+            lake_history.delete(published, found)
+    said = "were deleted" if delete else "would be deleted; --delete does it"
+    console = _console()
+    console.print(f"{len(found.entries):,} objects ({found.bytes:,} bytes) {said}.")
+    console.print(f"{len(found.kept):,} states are kept, {len(found.dropped):,} go.")
+    if delete:
+        console.print("Where the bucket has soft delete, its bytes are paid for until that ends.")
+
+
+@contextmanager
+def _published(env: str | None) -> Iterator[tuple[Published, Any]]:
+    """The published lake, and what keeps runs away while it is changed."""
+    from medallion.lake.published import Published
+    from medallion.lake.store import Lake
+    from medallion.runs.lifecycle import alone
+    from medallion.storage.layout import Layout
+
+    session = KedroSession.create(env=env)
+    with session:
+        layout = Layout.of(session.load_context().config_loader["globals"])
+        url = layout.stores.get("silver")
+        if url is None:
+            raise RequestError(
+                f"The lake at {layout.silver} is on a disk: what its folders hold is current.",
+                hint="name an environment whose lake is in an object store, such as --env prod;"
+                " `kedro runs list` shows what runs have done here.",
+            )
+        lake = Lake(layout.silver)
+        yield Published.at(url, layout.published), alone(lake, layout.processes, "lake-state")
+
+
+def _console() -> Console:
+    return terminal.out(soft_wrap=True)

@@ -1,0 +1,1 @@
+"""What a run made becomes what everybody reads."""
