@@ -241,8 +241,10 @@ def test_a_swap_whose_answer_was_lost_is_won(
             return version
 
         def swap(self, key: str, data: bytes, version: str) -> str:
-            storage.swap(key, data, version)
-            raise ChangedError("It was changed meanwhile.")
+            now = storage.swap(key, data, version)
+            if key == POINTER:
+                raise ChangedError("It was changed meanwhile.")
+            return now
 
     if not first:
         publish(machine("first"), "r0", ONE)
@@ -319,17 +321,36 @@ def test_going_back_and_forward_is_a_swap_of_the_pointer(
     assert machine("last").reads() == TWO
 
 
+@pytest.mark.parametrize("verb", ["create", "swap"])
+def test_a_store_that_ignores_preconditions_is_refused_before_anything_is_done(
+    verb: str, machine: Callable[..., Machine], storage: LocalStorage
+) -> None:
+    class Lying(Watched):
+        def __getattr__(self, asked: str) -> Any:
+            if asked == verb:
+                return lambda key, data, *_: storage.write(key, data)
+            return super().__getattr__(asked)
+
+    with pytest.raises(StorageError, match="does not keep what publishing rests on"):
+        publish(machine("a", Lying(storage)), "r1", ONE)
+    assert list(storage.listed()) == []
+
+
 def test_a_state_that_is_not_there_is_told(machine: Callable[..., Machine]) -> None:
     published = machine("a").published
     with pytest.raises(LakeError, match=r"_staging/r1/_MANIFEST\.json is not there"):
         published.manifest("_staging/r1/_MANIFEST.json")
 
 
-def test_a_store_that_cannot_be_read_is_no_empty_lake(machine: Callable[..., Machine]) -> None:
+def test_a_store_that_cannot_be_read_is_no_empty_lake(
+    machine: Callable[..., Machine], storage: LocalStorage
+) -> None:
     class Refusing(Watched):
         def read(self, key: str) -> Any:
-            raise StorageError(f"{key} is refused to these credentials.")
+            if key == POINTER:
+                raise StorageError(f"{key} is refused to these credentials.")
+            return storage.read(key)
 
-    reader = machine("a", Refusing(LocalStorage("nowhere")))
+    reader = machine("a", Refusing(storage))
     with pytest.raises(StorageError, match="refused"):
         reader.copy.begin("r1")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from kedro.framework.session import KedroSession
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from medallion import terminal
@@ -19,9 +20,11 @@ from medallion.lake.names import as_run_id
 
 if TYPE_CHECKING:
     from medallion.lake.published import Published
+    from medallion.storage.layout import Layout
 
 _env = click.option("--env", "-e", default=None, help="Configuration environment.")
 _AT_A_TIME = 20
+_COLOURS = {"ok": "green", "warning": "yellow", "failed": "red", "unknown": "dim"}
 
 
 @click.command("history", cls=ForPeople)
@@ -113,26 +116,64 @@ def gc(*, keep_days: int, keep_runs: int, delete: bool, env: str | None) -> None
         console.print("Where the bucket has soft delete, its bytes are paid for until that ends.")
 
 
+@click.command("doctor", cls=ForPeople)
+@_env
+def doctor(env: str | None) -> None:
+    """Look at all that a run in an environment needs of Google Cloud, and say what to do.
+
+    It changes nothing but an object of its own, which it removes.
+    """
+    from medallion.storage.doctor import Doctor
+
+    with _places(env) as (layout, places):
+        patient = Doctor(
+            layout.bronze, layout.stores["silver"], layout.cache, str(places["location"])
+        )
+        found = []
+        for one in patient.diagnoses():
+            found.append(one)
+            colour = _COLOURS[one.verdict]
+            said = f"[{colour}]{one.verdict:<8}[/] {one.about:<18} {escape(one.found)}"
+            _console().print(said)
+            if one.remedy:
+                _console().print(f"         [dim]what to do:[/] {escape(one.remedy)}")
+    failed = sum(one.verdict == "failed" for one in found)
+    if failed:
+        raise RequestError(f"{failed} of {len(found)} looks found something that stops a run.")
+    _console().print(f"All {len(found)} looks found nothing that stops a run.")
+
+
 @contextmanager
-def _published(env: str | None) -> Iterator[tuple[Published, Any]]:
-    """The published lake, and what keeps runs away while it is changed."""
-    from medallion.lake.published import Published
-    from medallion.lake.store import Lake
-    from medallion.runs.lifecycle import alone
+def _places(env: str | None) -> Iterator[tuple[Layout, Mapping[str, Any]]]:
+    """Where things are, in an environment whose lake is in an object store."""
     from medallion.storage.layout import Layout
 
     session = KedroSession.create(env=env)
     with session:
-        layout = Layout.of(session.load_context().config_loader["globals"])
-        url = layout.stores.get("silver")
-        if url is None:
+        places = session._get_config_loader()["globals"]  # noqa: SLF001
+        layout = Layout.of(places)
+        if "silver" not in layout.stores:
             raise RequestError(
                 f"The lake at {layout.silver} is on a disk: what its folders hold is current.",
                 hint="name an environment whose lake is in an object store, such as --env prod;"
                 " `kedro runs list` shows what runs have done here.",
             )
+        yield layout, places
+
+
+@contextmanager
+def _published(env: str | None) -> Iterator[tuple[Published, Any]]:
+    """The published lake, and what keeps runs away while it is changed."""
+    from medallion.hooks.guard import working_copy
+    from medallion.lake.published import Published
+    from medallion.lake.store import Lake
+    from medallion.runs.lifecycle import alone
+
+    with _places(env) as (layout, _):
         lake = Lake(layout.silver)
-        yield Published.at(url, layout.published), alone(lake, layout.processes, "lake-state")
+        lake.state.source = working_copy(layout)
+        published = Published.at(layout.stores["silver"], layout.published)
+        yield published, alone(lake, layout.processes, "lake-state")
 
 
 def _console() -> Console:

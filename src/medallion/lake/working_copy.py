@@ -33,6 +33,7 @@ from medallion.lake.published import (
 from medallion.lake.state import Publication, StateReader
 from medallion.storage import Document, LocalStorage, Storage
 from medallion.storage.layout import LakeLayout
+from medallion.storage.probing import expect_preconditions
 
 logger = logging.getLogger(__name__)
 
@@ -75,6 +76,7 @@ class WorkingCopy:
             LakeError: What is published cannot be read.
         """
         with self._lock:
+            expect_preconditions(self.storage)
             self._read()
             known = self._note.read_or(dict[str, str], {})
             now = {"run_id": run_id, "version": self._version or ""}

@@ -1,0 +1,221 @@
+"""What must be right of Google Cloud before a run can publish, looked at one by one."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from medallion.errors import MedallionError
+from medallion.storage.document import open_storage
+from medallion.storage.probing import expect_preconditions
+
+if TYPE_CHECKING:
+    from google.cloud.storage import Bucket, Client
+
+Verdict = Literal["ok", "warning", "failed", "unknown"]
+# What a run does in the lake's bucket; replacing an object needs the right to delete it.
+_WRITING = (
+    "storage.objects.create",
+    "storage.objects.delete",
+    "storage.objects.get",
+    "storage.objects.list",
+)
+_READING = ("storage.objects.get", "storage.objects.list")
+_MANY_SECONDS = 60
+_FREE_BYTES = 5 * 2**30
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What one look has found.
+
+    Attributes:
+        about: What was looked at.
+        verdict: How it is.
+        found: What was found.
+        remedy: What to do, if it is not as it should be.
+    """
+
+    about: str
+    verdict: Verdict
+    found: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True)
+class Doctor:
+    """Looks at what an environment needs; changes nothing but objects of its own, which go again.
+
+    Attributes:
+        bronze: Where Bronze is.
+        lake: Where the lake is.
+        cache: The folder of the cache.
+        location: Where the buckets should be, such as `europe-west1`.
+    """
+
+    bronze: str
+    lake: str
+    cache: Path
+    location: str
+
+    def diagnoses(self) -> Iterator[Diagnosis]:
+        """What was found, in the order in which it matters."""
+        yield self._credentials()
+        try:
+            client = _client()
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is what was found
+            yield Diagnosis("client", "failed", type(error).__name__, "look at the credentials.")
+            return
+        for about, url, rights in (
+            ("Bronze", self.bronze, _READING),
+            ("lake", self.lake, _WRITING),
+        ):
+            if url.startswith("gs://"):
+                yield from self._bucket(client, about, url, rights)
+        yield _told("preconditions", "kept", lambda: expect_preconditions(open_storage(self.lake)))
+        yield self._clock(client)
+        yield self._disk()
+
+    def _credentials(self) -> Diagnosis:
+        import google.auth
+        from google.auth.exceptions import GoogleAuthError
+
+        try:
+            found, project = google.auth.default()
+        except (GoogleAuthError, OSError, ValueError) as error:
+            return Diagnosis(
+                "credentials",
+                "failed",
+                type(error).__name__,
+                "run `gcloud auth application-default login`, or let"
+                " GOOGLE_APPLICATION_CREDENTIALS name a service account's file.",
+            )
+        who = getattr(found, "service_account_email", "") or type(found).__module__
+        return Diagnosis("credentials", "ok", f"{who}, project {project or 'not named'}")
+
+    def _bucket(
+        self, client: Client, about: str, url: str, rights: Iterable[str]
+    ) -> Iterator[Diagnosis]:
+        name = url.removeprefix("gs://").partition("/")[0]
+        try:
+            bucket = client.get_bucket(name, timeout=(10, 60))
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is what was found
+            yield Diagnosis(
+                f"{about} bucket",
+                "failed",
+                f"{name} cannot be seen ({type(error).__name__})",
+                "look at its name in the environment's variables, and whether the credentials"
+                " may see it (roles/storage.bucketViewer).",
+            )
+            return
+        yield Diagnosis(f"{about} bucket", "ok", name)
+        yield _rights(bucket, about, tuple(rights))
+        yield self._place(bucket, about)
+        if about == "lake":
+            yield _retention(bucket)
+            yield _soft_delete(bucket)
+
+    def _place(self, bucket: Bucket, about: str) -> Diagnosis:
+        where = str(bucket.location or "unknown")
+        if where.lower() == self.location.lower():
+            return Diagnosis(f"{about} location", "ok", where)
+        if about != "lake":
+            return Diagnosis(
+                f"{about} location",
+                "warning",
+                f"{where}, not {self.location}",
+                "reading it costs what traffic between regions costs.",
+            )
+        return Diagnosis(
+            f"{about} location",
+            "failed",
+            f"{where}, not {self.location}",
+            "BigQuery loads only from buckets of its own location: set the location variable to"
+            f" {where}, or use a bucket in {self.location}.",
+        )
+
+    def _clock(self, client: Client) -> Diagnosis:
+        answer = client._http.get(f"{client._connection.API_BASE_URL}/", timeout=10)  # noqa: SLF001
+        told = answer.headers.get("Date")
+        if not told:
+            return Diagnosis("clock", "unknown", "the store does not tell the time")
+        off = abs((datetime.now(UTC) - parsedate_to_datetime(told)).total_seconds())
+        if off <= _MANY_SECONDS:
+            return Diagnosis("clock", "ok", f"{off:.0f} s off the store's")
+        return Diagnosis(
+            "clock",
+            "failed",
+            f"{off:,.0f} s off the store's",
+            "set it by NTP: leases and tokens count by it.",
+        )
+
+    def _disk(self) -> Diagnosis:
+        folder = next(one for one in (self.cache, *self.cache.parents) if one.exists())
+        free = shutil.disk_usage(folder).free
+        said = f"{free / 2**30:,.1f} GiB free for {self.cache}"
+        if free >= _FREE_BYTES:
+            return Diagnosis("disk", "ok", said)
+        return Diagnosis(
+            "disk", "warning", said, "point MEDALLION_CACHE_ROOT at a larger disk, or clear it."
+        )
+
+
+def _client() -> Client:
+    from google.cloud.storage import Client as GoogleClient
+
+    return GoogleClient()
+
+
+def _rights(bucket: Bucket, about: str, rights: tuple[str, ...]) -> Diagnosis:
+    try:
+        held = bucket.test_iam_permissions(list(rights), timeout=(10, 60))
+    except Exception as error:  # noqa: BLE001 - stand-ins do not know the call
+        return Diagnosis(f"{about} rights", "unknown", f"not told ({type(error).__name__})")
+    if lacking := sorted({*rights} - {*held}):
+        return Diagnosis(
+            f"{about} rights",
+            "failed",
+            f"{', '.join(lacking)} not granted",
+            "grant roles/storage.objectUser on the lake's bucket (replacing the pointer needs the"
+            " right to delete), roles/storage.objectViewer on Bronze's.",
+        )
+    return Diagnosis(f"{about} rights", "ok", ", ".join(rights))
+
+
+def _retention(bucket: Bucket) -> Diagnosis:
+    period, is_held = bucket.retention_period, bucket.default_event_based_hold
+    if not period and not is_held:
+        return Diagnosis("lake retention", "ok", "no rule keeps objects")
+    return Diagnosis(
+        "lake retention",
+        "failed",
+        "a default hold" if is_held else f"objects are kept for {period:,} s",
+        "take the rule off the lake's bucket, or use another bucket: pointer and lease are"
+        " replaced, and `kedro lake gc` deletes.",
+    )
+
+
+def _soft_delete(bucket: Bucket) -> Diagnosis:
+    policy: Any = getattr(bucket, "soft_delete_policy", None)
+    seconds = int(getattr(policy, "retention_duration_seconds", None) or 0)
+    if not seconds:
+        return Diagnosis("lake soft delete", "ok", "off, or not told")
+    return Diagnosis(
+        "lake soft delete",
+        "warning",
+        f"deleted bytes are paid for {seconds / 86_400:.0f} days",
+        "states can be gone back to without it: set it to 0 to save the bytes.",
+    )
+
+
+def _told(about: str, good: str, look: Callable[[], None]) -> Diagnosis:
+    try:
+        look()
+    except MedallionError as error:
+        return Diagnosis(about, "failed", error.message, error.hint)
+    return Diagnosis(about, "ok", good)
