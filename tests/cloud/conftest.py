@@ -1,0 +1,115 @@
+"""A cloud on this machine: genuine clients, a stand-in of the store, a network between them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+
+from tests.conftest import PROJECT
+from tests.standins.google import credentials, storage
+from tests.standins.proxy import Network, network
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """Buckets, and how to reach them.
+
+    Attributes:
+        network: Between the clients and the store.
+        environment: The variables that a run needs.
+        bronze: The bucket of Bronze.
+        lake: The bucket of the lake.
+    """
+
+    network: Network
+    environment: dict[str, str]
+    bronze: str
+    lake: str
+
+    def deliver(self, folder: Path) -> None:
+        """Puts a Bronze folder into its bucket."""
+        bucket = self._client().bucket(self.bronze)
+        files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+
+        def send(path: Path) -> None:
+            name = f"bronze/{path.relative_to(folder).as_posix()}"
+            bucket.blob(name).upload_from_filename(str(path))
+
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(send, files))
+
+    def withdraw(self, part: str) -> None:
+        """Takes back what was delivered, where the name holds this part."""
+        client = self._client()
+        for blob in client.list_blobs(self.bronze):
+            if part in blob.name:
+                blob.delete()
+
+    def objects(self) -> dict[str, int]:
+        """The generation of every object of the lake, but the lease, by name."""
+        found = self._client().list_blobs(self.lake, prefix="silver/")
+        return {one.name: one.generation for one in found if not one.name.endswith("_LEASE.json")}
+
+    def current(self) -> str | None:
+        """The run whose state is current."""
+        blob = self._client().bucket(self.lake).get_blob("silver/_latest.json")
+        return str(json.loads(blob.download_as_bytes())["run_id"]) if blob else None
+
+    def kedro(self, machine: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """A command on a machine of which only this folder is kept."""
+        return subprocess.run(
+            self.command(*arguments),
+            cwd=PROJECT,
+            env=self.on(machine),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def command(self, *arguments: str) -> list[str]:
+        """A command in the environment of the stand-in."""
+        return [sys.executable, "-m", "kedro", *arguments, "--env", "emulator"]
+
+    def on(self, machine: Path) -> dict[str, str]:
+        """The variables of a process on a machine."""
+        own = {"MEDALLION_DATA_ROOT": str(machine), "COLUMNS": "200"}
+        return {**os.environ, **self.environment, **own}
+
+    def _client(self) -> Any:
+        from google.cloud.storage import Client
+
+        with mock.patch.dict(os.environ, self.environment):
+            return Client()
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    folder = tmp_path_factory.mktemp("cloud")
+    with (
+        storage(folder) as url,
+        network(url) as net,
+        credentials(folder, net.url) as account,
+    ):
+        bronze, lake = (f"{name}-{uuid.uuid4().hex}" for name in ("raw", "lake"))
+        environment = {
+            "STORAGE_EMULATOR_HOST": net.url,
+            "GOOGLE_APPLICATION_CREDENTIALS": str(account),
+            "NO_GCE_CHECK": "true",
+            "MEDALLION_EMULATOR_BRONZE": f"gs://{bronze}/bronze",
+            "MEDALLION_EMULATOR_LAKE": f"gs://{lake}",
+        }
+        made = Cloud(net, environment, bronze, lake)
+        for name in (bronze, lake):
+            made._client().create_bucket(name)
+        yield made
