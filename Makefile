@@ -14,7 +14,7 @@ export KEDRO_DISABLE_TELEMETRY := 1
 export DO_NOT_TRACK := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
-.PHONY: help setup demo standins test test-faults test-3.13 coverage check format bench viz clean
+.PHONY: help setup demo demo-cloud standins test test-faults test-3.13 coverage check format bench bench-cloud viz clean
 
 help: ## List the commands
 	@grep -hE '^[a-z0-9.-]+:.*## ' $(MAKEFILE_LIST) | \
@@ -38,6 +38,9 @@ demo: setup ## A week of sample Bronze, with defects in it, to Gold in a local D
 		$(RUN) kedro bronze generate --days 7 --orders-per-day 300 --seed 1 --defects \
 			--output data/bronze; fi
 	$(RUN) kedro run
+
+demo-cloud: setup standins ## The same on Google Cloud, played by stand-ins on this machine: publish, roll back
+	$(RUN) python -m tests.standins.demo_cloud
 
 standins: .standins/.synced ## Make the environment of the stand-ins for Google Cloud that tests use
 
@@ -72,6 +75,9 @@ format: setup ## Format the code
 
 bench: setup ## Time the whole pipeline on 0.1 M, 1 M and 10 M rows beside a plain script
 	$(RUN) python benchmarks/run.py $(ARGS)
+
+bench-cloud: setup standins ## Count and time what publishing to a bucket costs, on a stand-in
+	$(RUN) python benchmarks/cloud.py $(ARGS)
 
 viz: setup ## Open the graph in the browser (kedro-viz)
 	$(RUN) kedro viz run

@@ -11,6 +11,7 @@ from kedro.framework.session import KedroSession
 from rich.console import Console
 
 from medallion import terminal
+from medallion.commands.choices import layers_of
 from medallion.commands.parameters import params_option
 from medallion.commands.people import ForPeople
 from medallion.errors import LakeError
@@ -37,6 +38,9 @@ def verify(env: str | None) -> None:
         catalog = context.catalog
         lake = catalog.load("lake")
         with alone(lake.lake, _locks(context), "verify"):
+            if lake.lake.state.source:
+                for table in lake.lake.state.tables():
+                    lake.lake.files(table)
             result = verify_lake(lake, catalog.load("warehouse.file").damage(thorough=True))
             problems = [*result.problems, *changed_reports(lake)]
     if problems:
@@ -75,7 +79,7 @@ def forget(days: tuple[str, ...], env: str | None, params: dict[str, Any]) -> No
         catalog = context.catalog
         lake, spec = catalog.load("lake"), catalog.load("spec")
         check_forgettable(asked, spec, catalog.load("bronze.inventory"), lake)
-        session.run(runner=SequentialRunner())
+        session.run(runner=SequentialRunner(), pipeline_names=layers_of(env))
     _console().print(f"{_listed(asked)}: no longer in the lake.")
 
 

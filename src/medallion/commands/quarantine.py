@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from medallion import terminal
+from medallion.commands.choices import layers_of
 from medallion.commands.parameters import params_option
 from medallion.commands.people import ForPeople
 from medallion.errors import UsageError
@@ -160,7 +161,8 @@ def replay(
         catalog = session.load_context().catalog
         request = catalog.load("params:run")
         bronze, lake = catalog.load("bronze.inventory"), catalog.load("lake")
-        run = partial(session.run, runner=SequentialRunner())
+        layers = layers_of(env)
+        run = partial(session.run, runner=SequentialRunner(), pipeline_names=layers)
         replay_rows(run, request, bronze, lake, _console())
 
 

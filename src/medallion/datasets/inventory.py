@@ -37,6 +37,8 @@ class LakeInventoryDataset(ReadOnlyDataset[LakeInventory]):
 
     def load(self) -> LakeInventory:
         """A view of the lake's manifests."""
+        if self._lake.state.source:
+            self._lake.state.source.refresh()
         return LakeInventory(self._lake, load_spec(self._spec_path), self._layout)
 
     def _describe(self) -> dict[str, Any]:

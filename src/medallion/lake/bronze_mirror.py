@@ -16,7 +16,6 @@ from typing import Self
 
 from medallion.errors import StorageError
 from medallion.lake.bronze_index import MANIFEST
-from medallion.lake.names import is_hidden
 from medallion.lake.published import in_parallel
 from medallion.storage import Entry, LocalStorage, Storage, open_storage
 from medallion.storage.filesystem import check_key
@@ -122,9 +121,8 @@ def _is_name(entry: Entry) -> bool:
 
 
 def _is_small(key: str) -> bool:
-    """Whether an object says something of a partition and is no data."""
-    name = key.rpartition("/")[2]
-    return name == MANIFEST or (is_hidden(name) and not name.endswith(".parquet"))
+    """Whether an object is read before anybody asks for its partition."""
+    return key.rpartition("/")[2] == MANIFEST
 
 
 def _drop_empty(root: Path, folders: Collection[str]) -> None:

@@ -168,12 +168,8 @@ def reading() -> Iterator[duckdb.DuckDBPyConnection]:
 
 def select_rows(lake: LakeInventory, table: str, selection: Selection) -> str:
     """The SQL of the rows asked for, with their partition day; nothing if no file holds any."""
-    files = [
-        lake.lake.places.table(f"quarantine/{table}") / manifest.partition / file.path
-        for manifest in selected_partitions(lake, table, selection).values()
-        for file in manifest.files
-        if file.rows
-    ]
+    selected = selected_partitions(lake, table, selection).values()
+    files = lake.lake.files(f"quarantine/{table}", {one.value for one in selected if one.rows})
     if not files:
         return ""
     rows = read_days(files, day_column(lake.spec, table), union_by_name=True)

@@ -193,7 +193,7 @@ def gate(request: RunRequest, quality: Mapping[str, object], lake: LakeInventory
     """
     result = GateResult.from_json(quality)
     report = lake.layout.quality_report(result.layer)
-    return decide(result, request.quality.mode, str(report))
+    return decide(result, request.quality.mode, lake.layout.shown(report))
 
 
 def _recorded(layer: str, measures: Mapping[str, Sequence[Json]]) -> Iterable[Failure]:

@@ -109,8 +109,9 @@ def _title(record: RunRecord) -> str:
 
 def _places(record: RunRecord, around: Surroundings) -> Iterable[str]:
     quarantined = sum(row["quarantined"] for rows in record.receipts.values() for row in rows)
-    yield str(around.layout.run_page(around.file_name))
-    if quarantined:
-        yield f"{around.layout.quarantine}/"
+    layout = around.layout
+    yield layout.shown(layout.run_page(around.file_name))
+    if quarantined and "silver" not in layout.stores:
+        yield f"{layout.quarantine}/"
     if record.receipts.get("gold"):
         yield f"{around.layout.warehouse_file} (schema gold)"

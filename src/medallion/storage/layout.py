@@ -239,6 +239,14 @@ class Layout:
         """The log file of a run, by its id as a file is named by it."""
         return self.logs / f"{run}.jsonl"
 
+    def shown(self, path: Path) -> str:
+        """A path for people: of a copy, where the original is."""
+        for name, url in self.stores.items():
+            root: Path = getattr(self, name)
+            if path.is_relative_to(root):
+                return f"{url}/{path.relative_to(root).as_posix()}"
+        return str(path)
+
     def name_of(self, path: Path) -> str:
         """A path by its root's name, wherever the root is: `silver/base/orders`.
 

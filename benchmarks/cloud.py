@@ -1,0 +1,206 @@
+"""What publishing to a bucket costs, measured against a stand-in on this machine.
+
+`make bench-cloud`. Counts what a real store would charge for (calls, bytes) and times what can be
+timed without one; a real network adds its own latency to every call.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from history import link_days
+from processes import HERE, PROJECT, START, fresh, generate, kedro, roots
+
+sys.path.insert(0, str(PROJECT))
+from tests.standins.google import credentials, storage
+from tests.standins.proxy import Network, network
+
+MILLION_DAYS, MILLION_ORDERS = 30, 709
+LAYERS = ("--pipelines", "bronze,dims,base_silver,enriched,publish")
+_FILES, _FILE_BYTES = 400, 20_000
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """A store, and the variables of the environment `emulator`."""
+
+    net: Network
+    environment: Mapping[str, str]
+
+    def deliver(self, bronze: Path) -> None:
+        """Copies a Bronze folder into its bucket."""
+        from google.cloud.storage import Client
+
+        bucket = Client().bucket("raw")
+
+        def send(path: Path) -> None:
+            name = f"bronze/{path.relative_to(bronze).as_posix()}"
+            bucket.blob(name).upload_from_filename(str(path))
+
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(send, (path for path in bronze.rglob("*") if path.is_file())))
+
+    def run(self, machine: Path) -> dict[str, Any]:
+        """A run on a machine; with the calls and bytes that it took."""
+        machine.mkdir(parents=True, exist_ok=True)
+        self.net.forget()
+        environment = {**self.environment, "MEDALLION_DATA_ROOT": str(machine)}
+        taken = kedro(environment, machine.with_suffix(".log"), "run", "--env", "emulator")
+        data = [one for one in self.net.requests if ".parquet" in one.path and one.changes]
+        calls = [
+            one
+            for one in self.net.requests
+            if ".parquet" in one.path and "/lake" in one.path and "alt=media" not in one.path
+        ]
+        return {
+            **taken,
+            "calls": len(self.net.requests),
+            "bytes_read": self.net.bytes_read,
+            "uploads": len(data),
+            "calls_per_upload": round(len(calls) / len(data), 2) if data else 0,
+        }
+
+
+@contextmanager
+def cloud(folder: Path, *, counted: bool) -> Iterator[Cloud]:
+    """A store with two empty buckets; whoever counts its calls slows them down."""
+    with storage(fresh(folder)) as server, network(server) as net, ExitStack() as stack:
+        url = net.url if counted else server
+        account = stack.enter_context(credentials(folder, url))
+        environment = {
+            "STORAGE_EMULATOR_HOST": url,
+            "GOOGLE_APPLICATION_CREDENTIALS": str(account),
+            "NO_GCE_CHECK": "true",
+            "MEDALLION_EMULATOR_BRONZE": "gs://raw/bronze",
+            "MEDALLION_EMULATOR_LAKE": "gs://lake",
+        }
+        os.environ |= environment
+        from google.cloud.storage import Client
+
+        for name in ("raw", "lake"):
+            Client().create_bucket(name)
+        yield Cloud(net, environment)
+
+
+def million(place: Path, console: Console) -> dict[str, Any]:
+    """1 M rows by the laptop and by a worker with an empty disk."""
+    console.print("1 M rows on a disk ...", highlight=False)
+    bronze = place / "million"
+    generate(bronze, MILLION_DAYS, MILLION_ORDERS)
+    laptop = place / "laptop"
+    laptop.mkdir()
+    on_disk = kedro(roots(bronze, laptop), place / "laptop.log", "run", *LAYERS)
+    with cloud(place / "store-million", counted=False) as made:
+        made.deliver(bronze)
+        console.print("1 M rows in a bucket ...", highlight=False)
+        return {"laptop": on_disk, "cloud": made.run(place / "worker-million")}
+
+
+def one_day(place: Path, days: int, console: Console) -> dict[str, Any]:
+    """A new day on top of a history: from an empty disk, and on the machine that made it."""
+    console.print(f"{days} days of history in a bucket ...", highlight=False)
+    bronze, delivered = place / "history", place / "delivered"
+    generate(bronze, days + 1, 40)
+    last = START + timedelta(days=days)
+    link_days(bronze, delivered, START, last - timedelta(days=1))
+    with cloud(place / "store-history", counted=True) as made:
+        made.deliver(delivered)
+        history = made.run(place / "worker-1")
+        link_days(bronze, delivered, last, last)
+        made.deliver(delivered)
+        console.print("One more day, from an empty disk ...", highlight=False)
+        empty = made.run(place / "worker-2")
+        nothing = made.run(place / "worker-3")
+        lake = sum(path.stat().st_size for path in _copy(place / "worker-1").rglob("*.parquet"))
+    return {"history": history, "empty": empty, "nothing": nothing, "lake_bytes": lake}
+
+
+def uploads(place: Path) -> dict[int, float]:
+    """Files a second with one worker and with eight."""
+    from medallion.lake import published
+
+    files = fresh(place / "files")
+    paths = [files / f"{number}.bin" for number in range(_FILES)]
+    for path in paths:
+        path.write_bytes(os.urandom(_FILE_BYTES))
+    rates = {}
+    with cloud(place / "store-files", counted=False):
+        from medallion.storage import open_storage
+
+        store = open_storage("gs://lake")
+        for workers in (1, 8):
+            published.WORKERS = workers
+            began = time.perf_counter()
+            published.in_parallel(
+                lambda path, workers=workers: store.upload(path, f"{workers}/{path.name}"), paths
+            )
+            rates[workers] = round(_FILES / (time.perf_counter() - began), 1)
+    return rates
+
+
+def _copy(machine: Path) -> Path:
+    (copy,) = machine.glob("cache/stores/*/silver")
+    return copy
+
+
+def to_markdown(found: Mapping[str, Any]) -> list[str]:
+    """The measurements as the README has them."""
+    laptop, worker = found["million"]["laptop"], found["million"]["cloud"]
+    day, nothing = found["day"]["empty"], found["day"]["nothing"]
+    beside = f"{worker['seconds']:.1f} s / {laptop['seconds']:.1f} s"
+    ratio = worker["seconds"] / laptop["seconds"]
+    read, held = day["bytes_read"] / 1e6, found["day"]["lake_bytes"] / 1e6
+    history = f"one day on {found['days']} days, empty disk"
+    rows = {
+        "calls for each published file": (day["calls_per_upload"], "≤ 3"),
+        "files uploaded a second, 1 worker": (found["uploads"][1], ""),
+        "files uploaded a second, 8 workers": (found["uploads"][8], ""),
+        "1 M rows to published Silver, beside the laptop's Silver (wall)": (
+            f"{beside} = {ratio:.2f}",
+            "≤ 1.3",
+        ),
+        f"{history}: bytes read": (f"{read:.1f} MB (the lake holds {held:.1f} MB)", ""),
+        f"{history}: calls": (f"{day['calls']:,}", ""),
+        "nothing to do, empty disk: bytes read": (f"{nothing['bytes_read'] / 1e6:.1f} MB", ""),
+    }
+    lines = [f"| {what} | {measured} | {bound} |" for what, (measured, bound) in rows.items()]
+    return ["| what | measured | bound |", "|---|---:|---:|", *lines]
+
+
+def main() -> None:
+    """Measures, prints, and keeps the results."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--days", type=int, default=300, help="days of history (300)")
+    options = parser.parse_args()
+    console = Console()
+    with tempfile.TemporaryDirectory(prefix="medallion-bench-cloud-") as scratch:
+        place = Path(scratch)
+        found = {
+            "days": options.days,
+            "uploads": uploads(place),
+            "million": million(place, console),
+            "day": one_day(place, options.days, console),
+        }
+    lines = to_markdown(found)
+    stem = HERE / "results" / f"cloud-{date.today().isoformat()}"  # noqa: DTZ011
+    stem.with_suffix(".json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    stem.with_suffix(".md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
+
+
+if __name__ == "__main__":
+    main()
