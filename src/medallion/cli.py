@@ -16,7 +16,7 @@ from medallion.commands.choices import check_run, layers_of
 from medallion.commands.lake import forget, verify
 from medallion.commands.parameters import params_option, with_params
 from medallion.commands.people import ForPeople
-from medallion.commands.published import doctor, gc, history, rollback
+from medallion.commands.published import diff, doctor, gc, history, rollback
 from medallion.commands.quality import quality
 from medallion.commands.quarantine import quarantine
 from medallion.commands.runs import runs
@@ -61,7 +61,7 @@ def lake() -> None:
     """Look at the lake and at what a run would do."""
 
 
-for command in (verify, forget, history, rollback, gc, doctor):
+for command in (verify, forget, history, rollback, diff, gc, doctor):
     lake.add_command(command)
 
 

@@ -336,6 +336,18 @@ def test_a_store_that_ignores_preconditions_is_refused_before_anything_is_done(
     assert list(storage.listed()) == []
 
 
+def test_an_earlier_state_can_be_read_while_another_is_current(
+    machine: Callable[..., Machine],
+) -> None:
+    for run_id, content in (("r1", ONE), ("r2", TWO)):
+        publish(machine("a"), run_id, content)
+    reader = machine("reader")
+    reader.copy.as_of = "r1"
+    assert reader.reads() == ONE
+    reader.copy.as_of = None
+    assert reader.reads() == TWO
+
+
 def test_a_state_that_is_not_there_is_told(machine: Callable[..., Machine]) -> None:
     published = machine("a").published
     with pytest.raises(LakeError, match=r"_staging/r1/_MANIFEST\.json is not there"):

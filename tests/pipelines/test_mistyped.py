@@ -46,7 +46,8 @@ def refused(result: Result) -> str:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--env", "prod"], ["no environment 'prod'", "base", "local"]),
+        (["--env", "live"], ["no environment 'live'", "base", "dev", "emulator", "prod"]),
+        (["--env", "prd"], ["did you mean prod?"]),
         (["--env", "../conf"], ["no environment"]),
         (["--env", "locl"], ["did you mean local?"]),
         (["--pipelines", "silver"], ["did you mean base_silver?", "warehouse"]),
@@ -130,7 +131,7 @@ def test_a_folder_without_configuration_is_refused(typed: CliRunner, tmp_path: P
 def test_a_root_that_cannot_be_opened_is_a_sentence(
     typed: CliRunner, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, said: str
 ) -> None:
-    monkeypatch.setitem(sys.modules, "gcsfs", None)
+    monkeypatch.setitem(sys.modules, "google.cloud.storage", None)
     monkeypatch.setenv(variable, value)
     result = typed.invoke(cli, ["lake", "plan"])
     assert result.exit_code == 1, result.output

@@ -30,7 +30,7 @@ def test_one_day_a_window_or_everything_pending() -> None:
         ({"ingest_dt": "2025-10-01", "start": "2025-10-01"}, "not both"),
         ({"start": "2025-10-01"}, "needs both start and end"),
         ({"start": "2025-10-02", "end": "2025-10-01"}, "after its end"),
-        ({"strat": "2025-10-02"}, "allowed are end, engine, forget, ingest_dt"),
+        ({"strat": "2025-10-02"}, "allowed are as_of, end, engine, forget, ingest_dt"),
         ({"quality": {"mode": "relaxed"}}, r"quality.mode='relaxed'"),
         ({"snapshots": "first"}, r"snapshots='first'"),
         ({"engine": {"memory_limit": "lots; drop table x"}}, "engine.memory_limit"),

@@ -16,7 +16,7 @@ from kedro.framework.startup import bootstrap_project
 import medallion
 from medallion.errors import ConfigurationError
 from medallion.spec import Spec
-from medallion.storage.layout import ROOTS, Layout, variable_of, with_roots
+from medallion.storage.layout import IN_A_STORE, ROOTS, Layout, variable_of, with_roots
 from tests.conftest import PROJECT
 from tests.running import Shop, two_light_days
 
@@ -108,11 +108,28 @@ def test_a_relative_root_starts_at_the_project() -> None:
     assert with_roots({"logs_root": "my logs"})["logs_root"] == str(PROJECT / "my logs")
 
 
-@pytest.mark.parametrize("name", [*ROOTS, "data"])
+@pytest.mark.parametrize("name", [*(one for one in ROOTS if one not in IN_A_STORE), "data"])
 def test_a_root_that_is_no_folder_is_refused_by_its_name(name: str) -> None:
     with pytest.raises(ConfigurationError, match=f"The {name} root gs://shop") as refused:
         Layout.of({f"{name}_root": "gs://shop"})
     assert variable_of(name) in refused.value.hint
+
+
+@pytest.mark.parametrize("name", IN_A_STORE)
+def test_of_a_root_in_a_store_a_copy_is_kept_in_the_cache(name: str) -> None:
+    layout = Layout.of({"data_root": "/shop", f"{name}_root": "gs://shop/lake/"})
+    assert layout.stores == {name: "gs://shop/lake"}
+    copy: Path = getattr(layout, name)
+    assert copy.is_relative_to("/shop/cache/stores")
+    assert layout.shown(copy / "a" / "b.json") == "gs://shop/lake/a/b.json"
+    assert layout.shown(Path("/shop/x")) == "/shop/x"
+    again = with_roots(with_roots({"data_root": "/shop", f"{name}_root": "gs://shop/lake/"}))
+    assert Layout.of(again) == layout
+
+
+def test_two_stores_have_two_copies() -> None:
+    first, second = (Layout.of({"silver_root": f"gs://shop-{name}/lake"}) for name in "ab")
+    assert first.silver != second.silver
 
 
 def test_a_path_is_named_by_its_root_wherever_that_is() -> None:

@@ -85,6 +85,46 @@ def rollback(run_id: str | None, env: str | None) -> None:
     )
 
 
+@click.command("diff", cls=ForPeople)
+@click.argument("one", metavar="RUN")
+@click.argument("other", metavar="RUN")
+@_env
+def diff(one: str, other: str, env: str | None) -> None:
+    """Show what differs between the states of two runs: the cause first, then rows by table.
+
+    Only partitions that differ are read. Rows are told apart by the key that the spec declares.
+    """
+    from medallion.lake import history as lake_history
+    from medallion.lake.comparing import causes, differences
+    from medallion.spec import load_spec
+
+    console = _console()
+    with _published(env) as (published, _), _places(env) as (_, places):
+        states = lake_history.history(published)
+        before = lake_history.find_state(states, as_run_id(one)).manifest
+        after = lake_history.find_state(states, as_run_id(other)).manifest
+        found = causes(published, before, after)
+        console.print("[bold]What was other:[/bold]" if found else "Neither Bronze nor code, spec")
+        for cause in found:
+            console.print(f"  {escape(cause)}")
+        if not found:
+            console.print("or parameters were other; what differs was made for another reason.")
+        table = Table(box=None, pad_edge=False, header_style="dim")
+        for column in ("table", "partitions", "added", "removed", "changed", "such as"):
+            right = column not in ("table", "such as")
+            table.add_column(column, justify="right" if right else "left", overflow="fold")
+        for one_table in differences(published, before, after, load_spec(str(places["spec"]))):
+            table.add_row(
+                one_table.table,
+                f"{len(one_table.partitions):,}",
+                f"{one_table.added:,}",
+                f"{one_table.removed:,}",
+                f"{one_table.changed:,}",
+                escape("; ".join(f"{kind} {some[0]}" for kind, some in one_table.samples.items())),
+            )
+    console.print(table if table.row_count else "The two states hold the same rows.")
+
+
 @click.command("gc", cls=ForPeople)
 @click.option("--keep-days", default=30, show_default=True, type=click.IntRange(1, 36_500))
 @click.option("--keep-runs", default=10, show_default=True, type=click.IntRange(1, 100_000))

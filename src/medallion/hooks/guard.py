@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from kedro.io import DataCatalog
 from kedro.io.core import generate_timestamp
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
+from pydantic import ValidationError
 
 from medallion import events, foreign
 from medallion.datasets.run_document import RunDocumentDataset
@@ -36,8 +37,10 @@ from medallion.runs.lease import living_run
 from medallion.runs.lifecycle import Run, Status
 from medallion.spec import load_spec
 from medallion.storage import open_storage
+from medallion.storage.eviction import evict
 from medallion.storage.layout import Layout
 from medallion.storage.mirror import Mirror
+from medallion.storage.patience import Patience, be_patient
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +74,9 @@ class RunGuard:
         places = context.config_loader["globals"]
         layout = Layout.of(places)
         _check_stand_ins(str(places["emulator"]))
+        be_patient(_patience_of(places))
         self._layers = tuple(places["layers"])
+        self._layout, self._most_bytes = layout, int(float(places["cache_gib"]) * 2**30)
         spec = load_spec(places["spec"])
         foreign.know(spec.names)
         self._asked = dict(context.config_loader.runtime_params or {})
@@ -86,7 +91,13 @@ class RunGuard:
         lake = Lake(layout.silver)
         lake.state.release()
         lake.state.remember_in(layout.lake_index)
-        lake.state.source = working_copy(layout)
+        lake.state.source = working_copy(layout, request.as_of)
+        self._as_of = request.as_of
+        if self._as_of and not lake.state.source:
+            raise RequestError(
+                f"The lake at {layout.silver} is on a disk: it can only be read as it is now.",
+                hint="leave as_of out, or name an environment whose lake is in an object store.",
+            )
         self._mirrors = _mirrors(layout)
         for mirror in self._mirrors:
             if mirror.folder != layout.logs:
@@ -116,6 +127,11 @@ class RunGuard:
                 f"{_WITHOUT_HOOKS} does not run hooks in its workers, so a run under it would "
                 "leave no record.",
                 hint="use the SequentialRunner or the ThreadRunner.",
+            )
+        if self._as_of:
+            raise RequestError(
+                f"A run cannot begin as of {self._as_of}: it goes on from what is current.",
+                hint="`kedro lake rollback --to RUN` makes another state current.",
             )
         _check_inputs(pipeline, catalog)
         catalog.load("suites")
@@ -183,17 +199,29 @@ class RunGuard:
         state.release()
         for mirror in self._mirrors:
             _push(mirror)
+        if ended and self._layout.stores:
+            evict([self._layout.bronze_cache], self._most_bytes // 2, empty=True)
+            evict([self._layout.silver], self._most_bytes // 2)
 
 
-def working_copy(layout: Layout) -> WorkingCopy | None:
-    """What brings a lake here that is in an object store; None for a lake on a disk."""
+def working_copy(layout: Layout, as_of: str | None = None) -> WorkingCopy | None:
+    """What brings a lake here that is in an object store; None for a lake on a disk.
+
+    Args:
+        layout: Where things are.
+        as_of: The run whose state is read; the current one if None.
+    """
     url = layout.stores.get("silver")
     if not url:
         return None
     lake = Lake(layout.silver)
     is_in_use = partial(living_run, layout.processes)
     return WorkingCopy(
-        Published.at(url, layout.published), lake.root, lake.state, lambda: bool(is_in_use())
+        Published.at(url, layout.published),
+        lake.root,
+        lake.state,
+        lambda: bool(is_in_use()),
+        as_of,
     )
 
 
@@ -251,6 +279,18 @@ def _steps_of(layers: Iterable[str]) -> set[str]:
     from kedro.framework.project import pipelines
 
     return {node.name for layer in layers for node in pipelines[layer].nodes}
+
+
+def _patience_of(places: Mapping[str, Any]) -> Patience:
+    """How long a passing failure of a store is waited for."""
+    try:
+        return Patience.model_validate(places["retries"])
+    except ValidationError as error:
+        raise ConfigurationError(
+            "globals.yml: retries says something that cannot be:",
+            details=[f"{one['loc'][0]}: {one['msg']}" for one in error.errors(include_url=False)],
+            hint=f"it takes {', '.join(Patience.model_fields)}, in seconds.",
+        ) from error
 
 
 def _check_stand_ins(wanted: str) -> None:

@@ -273,6 +273,13 @@ class Published:
                 hint="run again; if it stays so, `kedro lake rollback` names an earlier state.",
             ) from error
 
+    def bent(self, key: str) -> LakeError:
+        """What is said of a file that has other bytes than its manifest says."""
+        return LakeError(
+            f"{self._named(key)} is not what its manifest describes: its checksum is another one.",
+            hint="`kedro lake history` lists the states, `kedro lake rollback` goes to one.",
+        )
+
     def _named(self, key: str) -> str:
         return f"{self.storage.root}/{key}"
 

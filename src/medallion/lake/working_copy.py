@@ -17,6 +17,7 @@ from threading import RLock
 from typing import Any
 
 from medallion.errors import ExistsError, LakeError
+from medallion.lake.history import find_state, history
 from medallion.lake.manifest import PartitionManifest, file_hash, write_manifest
 from medallion.lake.published import (
     STAGING,
@@ -49,12 +50,14 @@ class WorkingCopy:
         root: Its folder.
         state: What stands in it.
         is_in_use: Whether a run of this machine is at work in the folder.
+        as_of: The run whose state is shown to who only reads; the current one if None.
     """
 
     published: Published
     root: Path
     state: StateReader
     is_in_use: Callable[[], bool]
+    as_of: str | None = None
     _is_shown: bool = False
     _began: StateManifest | None = None
     _began_with: Pointer | None = None
@@ -99,6 +102,9 @@ class WorkingCopy:
     def _read(self) -> None:
         """Reads which partitions are published."""
         self._began_with, self._version = self.published.pointer()
+        if self.as_of:
+            state = find_state(history(self.published), self.as_of)
+            self._began_with = Pointer(run_id=state.run_id, manifest=state.key)
         pointer = self._began_with
         self._began = self.published.manifest(pointer.manifest) if pointer else None
         references = self._began.tables if self._began else {}
@@ -165,7 +171,8 @@ class WorkingCopy:
 
     def described(self) -> dict[str, Any]:
         """See `Source.described`."""
-        pointer, _ = self.published.pointer()
+        self._read()
+        pointer = self._began_with
         if pointer is None:
             return {}
         state = self.published.manifest(pointer.manifest)
@@ -237,11 +244,7 @@ class WorkingCopy:
         self.published.storage.download(key, path)
         if file_hash(path) != sha256:
             path.unlink()
-            raise LakeError(
-                f"{self.published.storage.root}/{key} is not what its manifest describes: its"
-                " checksum is another one.",
-                hint="`kedro lake history` lists the states, `kedro lake rollback` goes to one.",
-            )
+            raise self.published.bent(key)
 
     def _changed(self) -> dict[str, Collection[str]]:
         """The partitions that were written or removed since the run began, by table."""

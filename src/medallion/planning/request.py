@@ -83,9 +83,11 @@ class RunRequest(_Model):
         quality: How gates answer.
         engine: What DuckDB may use.
         transforms: Parameters of transforms that differ from the spec for this run.
+        as_of: The run whose published state is read; for notebooks, not for runs.
     """
 
     run_id: str = "none"
+    as_of: str | None = None
     ingest_dt: date | None = None
     start: date | None = None
     end: date | None = None
@@ -96,12 +98,14 @@ class RunRequest(_Model):
     engine: Engine = Engine()
     transforms: Mapping[str, Mapping[str, int | float]] = Field(default_factory=dict)
 
-    @field_validator("run_id", mode="before")
+    @field_validator("run_id", "as_of", mode="before")
     @classmethod
-    def _run_id(cls, value: object) -> object:
+    def _run_id(cls, value: object, info: Any) -> object:
+        if value is None and info.field_name == "as_of":
+            return value
         if not isinstance(value, str):
             raise UsageError(
-                f"run_id {value!r} is no text.",
+                f"{info.field_name} {value!r} is no text.",
                 hint="a run's id is its name: in a file or in Python, write it in quotes.",
             )
         return as_run_id(value)

@@ -22,12 +22,13 @@ from typing import TYPE_CHECKING, Any
 
 from medallion.errors import AbsentError, ChangedError, ExistsError, StorageError
 from medallion.storage.filesystem import Entry, Stored, check_key, drafted
+from medallion.storage.patience import patience, tell
 
 if TYPE_CHECKING:
     from google.cloud.storage import Blob, Client
 
-# Seconds: to connect, to wait for an answer, and in which a passing failure is repeated.
-_CONNECT, _ANSWER, _PATIENCE = 10.0, 60.0, 120.0
+# Seconds: to connect, and to wait for an answer.
+_CONNECT, _ANSWER = 10.0, 60.0
 _CHUNK = 1 << 20
 _WRITER = "medallion-writer"
 _LISTED = "items(name,size,generation,updated),prefixes,nextPageToken"
@@ -263,13 +264,37 @@ def _crc32c(chunks: Iterable[bytes]) -> str:
 
 
 def _client() -> Client:
-    from google.cloud.storage import Client
-
-    return Client()
+    try:
+        from google.auth.exceptions import GoogleAuthError
+        from google.cloud.storage import Client
+    except ImportError as error:
+        raise StorageError(
+            "Google's clients are not installed.",
+            hint="install the extra gcp: `uv sync --extra gcp`, or `pip install '.[gcp]'` in the"
+            " project's folder.",
+        ) from error
+    try:
+        return Client()
+    except (GoogleAuthError, OSError) as error:
+        raise StorageError(
+            f"There are no credentials for Google Cloud ({type(error).__name__}).",
+            hint="run `gcloud auth application-default login`, or let"
+            " GOOGLE_APPLICATION_CREDENTIALS name a service account's file.",
+        ) from error
 
 
 def _patience() -> dict[str, Any]:
     """Timeouts and repetitions of one call, in seconds."""
+    from google.api_core.retry import Retry
     from google.cloud.storage.retry import DEFAULT_RETRY
 
-    return {"timeout": (_CONNECT, _ANSWER), "retry": DEFAULT_RETRY.with_timeout(_PATIENCE)}
+    asked = patience()
+    retry = Retry(
+        predicate=DEFAULT_RETRY._predicate,  # noqa: SLF001 - what Google's client takes to pass
+        initial=asked.delay,
+        maximum=asked.cap,
+        multiplier=asked.factor,
+        timeout=asked.total,
+        on_error=tell,
+    )
+    return {"timeout": (_CONNECT, _ANSWER), "retry": retry}

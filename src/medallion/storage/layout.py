@@ -85,7 +85,7 @@ def with_roots(places: Mapping[str, Any]) -> dict[str, Any]:
     }
     stores = {f"{name}{_STORE}": places.get(f"{name}{_STORE}") for name in IN_A_STORE}
     for name in IN_A_STORE:
-        if roots[f"{name}_root"].startswith(_GOOGLE):
+        if roots[f"{name}_root"].startswith(_GOOGLE) and "://" not in roots["cache_root"]:
             stores[f"{name}{_STORE}"] = url = roots[f"{name}_root"].rstrip("/")
             copy = f"{roots['cache_root']}/stores/{sha256(url.encode()).hexdigest()[:16]}"
             roots[f"{name}_root"] = f"{copy}/{name}"
@@ -178,6 +178,11 @@ class Layout:
     def processes(self) -> Path:
         """The locks of living processes and of steps at work."""
         return self.runs / "_processes"
+
+    @property
+    def bronze_cache(self) -> Path:
+        """What was read of Bronze: its manifests, and its files if it is in an object store."""
+        return self.cache / "bronze"
 
     @property
     def published(self) -> Path:
