@@ -126,11 +126,15 @@ def test_a_strict_gate_publishes_nothing(cloud: Cloud, spec: Spec, tmp_path: Pat
     for table in spec.events:
         shutil.copytree(bad / table, tmp_path / "delivered" / table)
     cloud.deliver(tmp_path / "delivered")
+    current = cloud.current()
     try:
         told = cloud.kedro(tmp_path / "machine", "run")
         assert told.returncode == 1
         assert "gate stopped the run" in told.stderr
         assert cloud.objects() == before
+        asked = ("runs", "why", "base_silver.orders", "2025-10-03")
+        why = cloud.kedro(tmp_path / "machine", *asked)
+        assert f"was written by {current}" in why.stdout, why.stderr
     finally:
         cloud.withdraw("ingest_dt=2025-10-04")
 

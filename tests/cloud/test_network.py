@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from unittest import mock
 
@@ -31,7 +32,7 @@ def _quick(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def client(cloud: Cloud) -> Iterator[Client]:
-    with mock.patch.dict(os.environ, cloud.environment), Client() as made:
+    with mock.patch.dict(os.environ, cloud.environment), closing(Client()) as made:
         yield made
 
 
@@ -61,16 +62,16 @@ def test_the_calls_of_a_publication_do_not_depend_on_history(cloud: Cloud, write
     assert counts[0] == counts[1]
 
 
-@pytest.mark.parametrize("accident", ["lost", 429, 503])
+@pytest.mark.parametrize(("accident", "every"), [("lost", 1), (503, 4)])
 def test_whichever_call_fails_once_the_state_is_published_once(
-    accident: Accident, cloud: Cloud, writer: Writer
+    accident: Accident, every: int, cloud: Cloud, writer: Writer
 ) -> None:
     first = writer("count", f"count-{accident}")
     publish(first, "r1", ONE)
     cloud.network.forget()
     publish(first, "r2", TWO)
     calls = len(cloud.network.requests)
-    for number in range(1, calls + 1):
+    for number in range(1, calls + 1, every):
         prefix = f"{accident}-{number}"
         machine = writer(prefix, prefix)
         publish(machine, "r1", ONE)
@@ -84,6 +85,24 @@ def test_whichever_call_fails_once_the_state_is_published_once(
         cloud.network.forget()
         assert (done.run_id, done.is_new) == ("r2", True)
         assert writer(f"{prefix}-reader", prefix).reads() == TWO
+
+
+def test_a_pointer_that_is_changed_too_often_is_waited_for(cloud: Cloud, writer: Writer) -> None:
+    machine = writer("a", "busy")
+    publish(machine, "r1", ONE)
+    cloud.network.forget()
+    refused: list[Request] = []
+
+    def busy(request: Request) -> Accident:
+        if request.changes and request.path.endswith("_latest.json") and len(refused) < 3:
+            refused.append(request)
+            return 429
+        return None
+
+    cloud.network.accident = busy
+    assert publish(machine, "r2", TWO).is_new
+    assert len(refused) == 3
+    assert writer("b", "busy").reads() == TWO
 
 
 def test_a_store_that_does_not_recover_is_told_and_nothing_is_published(

@@ -169,13 +169,27 @@ def why(table: str, day: str, env: str | None) -> None:
     value = None if layer == "gold" else str(as_day(day))
     console = terminal.out()
     with _trail(env) as (trail, _):
-        found = list(islice(trail.writers(layer, as_identifier(name, "table"), value), 2))
+        wrote = trail.writers(layer, as_identifier(name, "table"), value, _published_runs(layer))
+        found = list(islice(wrote, 2))
     if not found:
         raise RequestError(
             f"No run has left a record of writing {table} of {day}.",
             hint="`kedro runs list` shows the runs there are.",
         )
     _tell(console, table, day, found)
+
+
+def _published_runs(layer: str) -> set[str] | None:
+    """The runs whose state is or was current; None where what a run commits is current at once."""
+    from medallion.lake.history import history
+    from medallion.lake.published import Published
+    from medallion.settings import current
+
+    layout = current.layout
+    if layer == "gold" or "silver" not in layout.stores:
+        return None
+    published = Published.at(layout.stores["silver"], layout.published)
+    return {state.run_id for state in history(published) if state.is_reachable}
 
 
 def _tell(console: Console, table: str, day: str, found: list[dict[str, Any]]) -> None:

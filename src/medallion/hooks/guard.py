@@ -76,7 +76,8 @@ class RunGuard:
         _check_stand_ins(str(places["emulator"]))
         be_patient(_patience_of(places))
         self._layers = tuple(places["layers"])
-        self._layout, self._most_bytes = layout, int(float(places["cache_gib"]) * 2**30)
+        self._current.layout = layout
+        self._most_bytes = int(float(places["cache_gib"]) * 2**30)
         spec = load_spec(places["spec"])
         foreign.know(spec.names)
         self._asked = dict(context.config_loader.runtime_params or {})
@@ -199,9 +200,10 @@ class RunGuard:
         state.release()
         for mirror in self._mirrors:
             _push(mirror)
-        if ended and self._layout.stores:
-            evict([self._layout.bronze_cache], self._most_bytes // 2, empty=True)
-            evict([self._layout.silver], self._most_bytes // 2)
+        layout = self._current.layout
+        if ended and layout.stores:
+            evict([layout.bronze_cache], self._most_bytes // 2, empty=True)
+            evict([layout.silver], self._most_bytes // 2)
 
 
 def working_copy(layout: Layout, as_of: str | None = None) -> WorkingCopy | None:
