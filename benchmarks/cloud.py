@@ -131,7 +131,7 @@ def one_day(place: Path, days: int, console: Console) -> dict[str, Any]:
 
 def uploads(place: Path) -> dict[int, float]:
     """Files a second with one worker and with eight."""
-    from medallion.lake import published
+    from medallion.storage import parallel
 
     files = fresh(place / "files")
     paths = [files / f"{number}.bin" for number in range(_FILES)]
@@ -143,9 +143,9 @@ def uploads(place: Path) -> dict[int, float]:
 
         store = open_storage("gs://lake")
         for workers in (1, 8):
-            published.WORKERS = workers
+            parallel.WORKERS = workers
             began = time.perf_counter()
-            published.in_parallel(
+            parallel.in_parallel(
                 lambda path, workers=workers: store.upload(path, f"{workers}/{path.name}"), paths
             )
             rates[workers] = round(_FILES / (time.perf_counter() - began), 1)

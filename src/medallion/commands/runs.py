@@ -22,6 +22,7 @@ from medallion.runs.audit.trail import KILLED, STARTED
 
 if TYPE_CHECKING:
     from medallion.runs.audit.trail import AuditTrail
+    from medallion.storage.layout import Layout
 
 _ENV = click.option("--env", "-e", default=None, help="Configuration environment.")
 _COLOURS = {
@@ -46,7 +47,7 @@ def runs() -> None:
 def list_runs(limit: int, env: str | None) -> None:
     """List the runs, the newest first."""
     console = terminal.out()
-    with _trail(env) as (trail, holder):
+    with _trail(env) as (trail, holder, _):
         found = trail.runs()
     if not found:
         console.print("No run has left a record yet; `kedro run` makes the first one.")
@@ -65,7 +66,7 @@ def list_runs(limit: int, env: str | None) -> None:
 def show(run_id: str, env: str | None) -> None:
     """Show one run: verdict, window, tables, gates, code."""
     console = terminal.out()
-    with _trail(env) as (trail, holder):
+    with _trail(env) as (trail, holder, _):
         run = trail.run(as_run_id(run_id))
         if run["status"] == STARTED:
             run["steps"] = _steps_so_far(run["run_id"])
@@ -142,7 +143,7 @@ def close(run_id: str, env: str | None) -> None:
 def diff(first: str, second: str, env: str | None) -> None:
     """Show what differs between two runs: configuration, code, rows, verdicts, time."""
     console = terminal.out()
-    with _trail(env) as (trail, _):
+    with _trail(env) as (trail, _, _):
         one, other = (_flat(trail.run(as_run_id(name))) for name in (first, second))
     table = _table("what", escape(first), escape(second))
     for name in sorted({*one, *other}):
@@ -168,8 +169,9 @@ def why(table: str, day: str, env: str | None) -> None:
         )
     value = None if layer == "gold" else str(as_day(day))
     console = terminal.out()
-    with _trail(env) as (trail, _):
-        wrote = trail.writers(layer, as_identifier(name, "table"), value, _published_runs(layer))
+    with _trail(env) as (trail, _, layout):
+        only = _published_runs(layout) if layer != "gold" else None
+        wrote = trail.writers(layer, as_identifier(name, "table"), value, only)
         found = list(islice(wrote, 2))
     if not found:
         raise RequestError(
@@ -179,14 +181,12 @@ def why(table: str, day: str, env: str | None) -> None:
     _tell(console, table, day, found)
 
 
-def _published_runs(layer: str) -> set[str] | None:
+def _published_runs(layout: Layout) -> set[str] | None:
     """The runs whose state is or was current; None where what a run commits is current at once."""
     from medallion.lake.history import history
     from medallion.lake.published import Published
-    from medallion.settings import current
 
-    layout = current.layout
-    if layer == "gold" or "silver" not in layout.stores:
+    if "silver" not in layout.stores:
         return None
     published = Published.at(layout.stores["silver"], layout.published)
     return {state.run_id for state in history(published) if state.is_reachable}
@@ -234,8 +234,8 @@ _TOLD = (
 
 
 @contextmanager
-def _trail(env: str | None) -> Iterator[tuple[AuditTrail, str]]:
-    """The trail, and the run that holds the lake now, if one does."""
+def _trail(env: str | None) -> Iterator[tuple[AuditTrail, str, Layout]]:
+    """The trail, the run that holds the lake now, if one does, and where things are."""
     from medallion.lake.store import Lake
     from medallion.runs.lifecycle import holder
     from medallion.storage.layout import Layout
@@ -245,7 +245,7 @@ def _trail(env: str | None) -> Iterator[tuple[AuditTrail, str]]:
         context = session.load_context()
         layout = Layout.of(context.config_loader["globals"])
         held = holder(Lake(layout.silver), layout.processes)
-        yield context.catalog.load("audit.trail"), held
+        yield context.catalog.load("audit.trail"), held, layout
 
 
 def _table(*columns: str) -> Table:

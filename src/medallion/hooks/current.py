@@ -12,7 +12,6 @@ from typing import Any
 
 from medallion.runs.folder import RunFolder
 from medallion.runs.lifecycle import EndListener, Run
-from medallion.storage.layout import Layout
 
 
 @dataclass
@@ -35,18 +34,6 @@ class Current:
     on_end: list[EndListener] = field(default_factory=list)
     on_leave: list[Callable[[], None]] = field(default_factory=list)
     _run: Run | None = None
-    _layout: Layout | None = None
-
-    @property
-    def layout(self) -> Layout:
-        """Where things are, of the configuration that was read last."""
-        if self._layout is None:
-            raise RuntimeError("no configuration has been read")
-        return self._layout
-
-    @layout.setter
-    def layout(self, layout: Layout) -> None:
-        self._layout = layout
 
     def check(self, run_params: dict[str, Any], catalog: Any) -> None:
         """Takes in the configuration, before the run takes the lake.

@@ -6,7 +6,6 @@ import atexit
 import logging
 import os
 from collections.abc import Iterable, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +75,7 @@ class RunGuard:
         _check_stand_ins(str(places["emulator"]))
         be_patient(_patience_of(places))
         self._layers = tuple(places["layers"])
-        self._current.layout = layout
+        self._layout = layout
         self._most_bytes = int(float(places["cache_gib"]) * 2**30)
         spec = load_spec(places["spec"])
         foreign.know(spec.names)
@@ -200,10 +199,9 @@ class RunGuard:
         state.release()
         for mirror in self._mirrors:
             _push(mirror)
-        layout = self._current.layout
-        if ended and layout.stores:
-            evict([layout.bronze_cache], self._most_bytes // 2, empty=True)
-            evict([layout.silver], self._most_bytes // 2)
+        if ended and self._layout.stores:
+            evict([self._layout.bronze_cache], self._most_bytes // 2, empty=True)
+            evict([self._layout.silver], self._most_bytes // 2)
 
 
 def working_copy(layout: Layout, as_of: str | None = None) -> WorkingCopy | None:
@@ -217,12 +215,11 @@ def working_copy(layout: Layout, as_of: str | None = None) -> WorkingCopy | None
     if not url:
         return None
     lake = Lake(layout.silver)
-    is_in_use = partial(living_run, layout.processes)
     return WorkingCopy(
         Published.at(url, layout.published),
         lake.root,
         lake.state,
-        lambda: bool(is_in_use()),
+        lambda: bool(living_run(layout.processes)),
         as_of,
     )
 

@@ -16,10 +16,10 @@ from typing import Self
 
 from medallion.errors import StorageError
 from medallion.lake.bronze_index import MANIFEST
-from medallion.lake.published import in_parallel
 from medallion.storage import Entry, LocalStorage, Storage, open_storage
 from medallion.storage.filesystem import check_key
 from medallion.storage.index import Index
+from medallion.storage.parallel import in_parallel
 
 _INDEX = "index.json"
 _FOLDER = "bronze"

@@ -8,17 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from medallion.lake.manifest import file_hash
 from medallion.lake.published import (
     Piece,
     Published,
     PublishedPartition,
     StateManifest,
-    in_parallel,
 )
 from medallion.lake.scans import read_days
 from medallion.spec import INGESTION_DAY, SNAPSHOT_DAY, Spec
 from medallion.sql import literal
+from medallion.storage.parallel import in_parallel
 
 if TYPE_CHECKING:
     import duckdb
@@ -122,20 +121,12 @@ def _fetched(
 ) -> str:
     """SQL of the rows of some partitions; empty if there are none."""
     wanted = [
-        (top / name / file.path, key, file.sha256)
+        (key, top / name / file.path, file.sha256)
         for name in names
         if name in side
         for file, key in zip(side[name].manifest.files, side[name].objects, strict=True)
     ]
-
-    def bring(one: tuple[Path, str, str]) -> Path:
-        path, key, sha256 = one
-        published.storage.download(key, path)
-        if file_hash(path) != sha256:
-            raise published.bent(key)
-        return path
-
-    paths = in_parallel(bring, wanted)
+    paths = in_parallel(lambda one: published.bring(*one), wanted)
     day = names[0].partition("=")[0]
     kind = "date" if day in _DAYS else "varchar"
     return read_days(paths, day, union_by_name=True, kind=kind) if paths else ""

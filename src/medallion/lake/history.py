@@ -13,10 +13,10 @@ from medallion.lake.published import (
     Pointer,
     Published,
     StateManifest,
-    in_parallel,
     referenced,
 )
 from medallion.storage import Entry
+from medallion.storage.parallel import in_parallel
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ def find_garbage(
         entry
         for entry in published.storage.listed(f"{STAGING}/")
         if entry.key not in named
-        and not entry.key.startswith(prefixes or ("\0",))
+        and not entry.key.startswith(prefixes)
         and entry.changed_ns < since.timestamp() * 1e9
     ]
     dropped = tuple(one for one in states if one not in kept)

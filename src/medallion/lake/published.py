@@ -10,8 +10,7 @@ run began with.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,16 +19,14 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from medallion.errors import AbsentError, ChangedError, ExistsError, LakeError, PublishError
-from medallion.lake.manifest import PartitionManifest
+from medallion.lake.manifest import PartitionManifest, file_hash
 from medallion.lake.names import as_run_id, is_run_id
 from medallion.storage import LocalStorage, Storage, open_storage
+from medallion.storage.parallel import in_parallel
 
 POINTER = "_latest.json"
 STAGING = "_staging"
 MANIFEST = "_MANIFEST.json"
-# How many objects are on their way at a time.
-WORKERS = 8
-_T = TypeVar("_T")
 _S = TypeVar("_S")
 
 
@@ -216,8 +213,11 @@ class Published:
             return key
         raise PublishError(f"{self._named(folder)} holds manifests that this run has not written.")
 
-    def point(self, pointer: Pointer, version: str | None) -> None:
+    def point(self, pointer: Pointer, version: str | None) -> str:
         """Makes a state current, if what was current is still that.
+
+        Returns:
+            The pointer's new version.
 
         Args:
             pointer: The state.
@@ -229,14 +229,13 @@ class Published:
         data = encoded(pointer)
         try:
             if version is None:
-                self.storage.create(POINTER, data)
-            else:
-                self.storage.swap(POINTER, data, version)
+                return self.storage.create(POINTER, data)
+            return self.storage.swap(POINTER, data, version)
         except (ChangedError, ExistsError) as error:
             # The answer of a swap that succeeded may have been lost, and its repetition refused.
-            current, _ = self.pointer()
-            if current == pointer:
-                return
+            current, now = self.pointer()
+            if current == pointer and now is not None:
+                return now
             raise PublishError(
                 f"Run {pointer.run_id} is not published: run"
                 f" {current.run_id if current else 'nobody'} was, meanwhile.",
@@ -273,9 +272,22 @@ class Published:
                 hint="run again; if it stays so, `kedro lake rollback` names an earlier state.",
             ) from error
 
-    def bent(self, key: str) -> LakeError:
-        """What is said of a file that has other bytes than its manifest says."""
-        return LakeError(
+    def bring(self, key: str, path: Path, sha256: str) -> Path:
+        """Downloads a file of data.
+
+        Args:
+            key: The object that holds it.
+            path: Where to.
+            sha256: Of its bytes, as its manifest says.
+
+        Raises:
+            LakeError: It has other bytes.
+        """
+        self.storage.download(key, path)
+        if file_hash(path) == sha256:
+            return path
+        path.unlink()
+        raise LakeError(
             f"{self._named(key)} is not what its manifest describes: its checksum is another one.",
             hint="`kedro lake history` lists the states, `kedro lake rollback` goes to one.",
         )
@@ -287,12 +299,6 @@ class Published:
 def encoded(model: BaseModel) -> bytes:
     """A document as bytes, the same for the same content."""
     return (model.model_dump_json(indent=1) + "\n").encode()
-
-
-def in_parallel(call: Callable[[_T], _S], items: Iterable[_T]) -> list[_S]:
-    """Calls a function for each item, several at a time; the first failure ends it."""
-    with ThreadPoolExecutor(WORKERS) as pool:
-        return list(pool.map(call, items))
 
 
 def referenced(published: Published, state: StateManifest) -> Iterator[str]:

@@ -18,7 +18,7 @@ from typing import Any
 
 from medallion.errors import ExistsError, LakeError
 from medallion.lake.history import find_state, history
-from medallion.lake.manifest import PartitionManifest, file_hash, write_manifest
+from medallion.lake.manifest import PartitionManifest, write_manifest
 from medallion.lake.published import (
     STAGING,
     Piece,
@@ -29,11 +29,11 @@ from medallion.lake.published import (
     Reference,
     StateManifest,
     encoded,
-    in_parallel,
 )
 from medallion.lake.state import Publication, StateReader
 from medallion.storage import Document, LocalStorage, Storage
 from medallion.storage.layout import LakeLayout
+from medallion.storage.parallel import in_parallel
 from medallion.storage.probing import expect_preconditions
 
 logger = logging.getLogger(__name__)
@@ -80,7 +80,7 @@ class WorkingCopy:
         """
         with self._lock:
             expect_preconditions(self.storage)
-            self._read()
+            self._look()
             known = self._note.read_or(dict[str, str], {})
             now = {"run_id": run_id, "version": self._version or ""}
             if known != now:
@@ -91,25 +91,30 @@ class WorkingCopy:
     def refresh(self) -> None:
         """See `Source.refresh`."""
         with self._lock:
-            if not self.is_in_use():
-                before = self._version, self._began_with
-                self._read()
-                if before != (self._version, self._began_with) or not self._is_shown:
-                    self._note.write({})
-                    self._show()
-                    self._is_shown = True
+            if not self.is_in_use() and (self._look() or not self._is_shown):
+                self._note.write({})
+                self._show()
+                self._is_shown = True
 
-    def _read(self) -> None:
-        """Reads which partitions are published."""
-        self._began_with, self._version = self.published.pointer()
-        if self.as_of:
-            state = find_state(history(self.published), self.as_of)
-            self._began_with = Pointer(run_id=state.run_id, manifest=state.key)
-        pointer = self._began_with
+    def _look(self) -> bool:
+        """Reads which partitions are published; whether that is another state than before."""
+        pointer, version = self._current()
+        if (pointer, version) == (self._began_with, self._version):
+            return False
+        self._began_with, self._version = pointer, version
         self._began = self.published.manifest(pointer.manifest) if pointer else None
         references = self._began.tables if self._began else {}
         pieces = in_parallel(self.published.piece, references.values())
         self._tables = {piece.table: piece.partitions for piece in pieces}
+        return True
+
+    def _current(self) -> tuple[Pointer | None, str | None]:
+        """The state that is shown now, and the version of the pointer."""
+        pointer, version = self.published.pointer()
+        if self.as_of:
+            state = find_state(history(self.published), self.as_of)
+            pointer = Pointer(run_id=state.run_id, manifest=state.key)
+        return pointer, version
 
     def _show(self) -> None:
         """Makes the folder say it."""
@@ -127,7 +132,7 @@ class WorkingCopy:
         """
         with self._lock:
             absent = list(self._absent(manifests))
-            in_parallel(self._download, absent)
+            in_parallel(lambda one: self.published.bring(*one), absent)
 
     def publish(self, run_id: str, told: Mapping[str, str | int | None]) -> Publication:
         """Uploads what has changed since the run began, and makes it current.
@@ -149,7 +154,7 @@ class WorkingCopy:
             }
             if self._began_with and not changed and is_same:
                 return Publication(self._began_with.run_id, is_new=False)
-            pieces, uploads = self._staged(run_id, changed)
+            pieces, tables, uploads = self._staged(run_id, changed)
             state = StateManifest(
                 run_id=run_id,
                 previous=self._began_with.manifest if self._began_with else None,
@@ -158,9 +163,9 @@ class WorkingCopy:
                 told=told,
             )
             pointer = Pointer(run_id=run_id, manifest=self.published.keep_manifest(state))
-            self.published.point(pointer, self._version)
+            self._version = self.published.point(pointer, self._version)
             self._began_with, self._began = pointer, state
-            self._version = self.published.pointer()[1]
+            self._tables |= {table: piece.partitions for table, piece in tables.items()}
         return Publication(
             run_id,
             is_new=True,
@@ -171,8 +176,7 @@ class WorkingCopy:
 
     def described(self) -> dict[str, Any]:
         """See `Source.described`."""
-        self._read()
-        pointer = self._began_with
+        pointer, _ = self._current()
         if pointer is None:
             return {}
         state = self.published.manifest(pointer.manifest)
@@ -224,8 +228,8 @@ class WorkingCopy:
         keys = [entry.key for prefix in prefixes for entry in here.listed(prefix)]
         return {key: here.read(key).data for key in keys if key.endswith(".json")}
 
-    def _absent(self, manifests: Iterable[PartitionManifest]) -> Iterator[tuple[Path, str, str]]:
-        """Files that are not in the folder, the objects that hold them, and their checksums."""
+    def _absent(self, manifests: Iterable[PartitionManifest]) -> Iterator[tuple[str, Path, str]]:
+        """The objects of files that are not in the folder, their paths and checksums."""
         for manifest in manifests:
             folder = self.root / manifest.table / manifest.partition
             objects = self._held(manifest)
@@ -237,14 +241,7 @@ class WorkingCopy:
                             f"{path} is not there, and nothing that is published holds it.",
                             hint="run again: a run begins with what is published.",
                         )
-                    yield path, objects[number], file.sha256
-
-    def _download(self, wanted: tuple[Path, str, str]) -> None:
-        path, key, sha256 = wanted
-        self.published.storage.download(key, path)
-        if file_hash(path) != sha256:
-            path.unlink()
-            raise self.published.bent(key)
+                    yield objects[number], path, file.sha256
 
     def _changed(self) -> dict[str, Collection[str]]:
         """The partitions that were written or removed since the run began, by table."""
@@ -259,8 +256,8 @@ class WorkingCopy:
 
     def _staged(
         self, run_id: str, changed: Mapping[str, Collection[str]]
-    ) -> tuple[dict[str, PieceReference], list[tuple[Path, str]]]:
-        """The pieces of all tables, and what was uploaded for those that have changed."""
+    ) -> tuple[dict[str, PieceReference], dict[str, Piece], list[tuple[Path, str]]]:
+        """Where all pieces are, those of tables that have changed, and what was uploaded."""
         uploads: list[tuple[Path, str]] = []
         pieces = dict(self._began.tables) if self._began else {}
         tables: dict[str, Piece] = {}
@@ -277,12 +274,11 @@ class WorkingCopy:
             tables[table] = Piece(table=table, partitions=dict(sorted(partitions.items())))
         in_parallel(self._upload, uploads)
         for table, piece in tables.items():
-            self._tables[table] = piece.partitions
             if piece.partitions:
                 pieces[table] = self._kept_piece(run_id, piece)
             else:
                 pieces.pop(table, None)
-        return dict(sorted(pieces.items())), uploads
+        return dict(sorted(pieces.items())), tables, uploads
 
     def _kept_piece(self, run_id: str, piece: Piece) -> PieceReference:
         data = encoded(piece)

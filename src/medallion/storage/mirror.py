@@ -6,15 +6,13 @@ ended. A machine that has not seen the runs before copies it from there when it 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from medallion.storage.filesystem import LocalStorage, Storage
 from medallion.storage.index import Index, stamp_of
+from medallion.storage.parallel import in_parallel
 
-_WORKERS = 8
 _KNOWN = "mirror.json"
 
 
@@ -47,7 +45,7 @@ class Mirror:
         ]
         for key in known.keys() - listed.keys():
             (self.folder / key).unlink(missing_ok=True)
-        self._each(lambda key: self.storage.download(key, self.folder / key), wanted)
+        in_parallel(lambda key: self.storage.download(key, self.folder / key), wanted)
         versions = {key: entry.version for key, entry in listed.items()}
         self._index.write({key: [v, self._stamp(key)] for key, v in versions.items()})
 
@@ -66,13 +64,9 @@ class Mirror:
             written[key] = self.storage.write(key, (self.folder / key).read_bytes())
 
         try:
-            self._each(send, changed)
+            in_parallel(send, changed)
         finally:
             self._index.write({**known, **{k: [v, stamps[k]] for k, v in written.items()}})
-
-    def _each(self, call: Callable[[str], None], keys: Iterable[str]) -> None:
-        with ThreadPoolExecutor(_WORKERS) as pool:
-            list(pool.map(call, keys))
 
     def _files(self) -> list[str]:
         found = (path for path in sorted(self.folder.rglob("*")) if path.is_file())
