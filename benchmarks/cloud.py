@@ -13,7 +13,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -26,7 +25,7 @@ from history import link_days
 from processes import HERE, PROJECT, START, fresh, generate, kedro, roots
 
 sys.path.insert(0, str(PROJECT))
-from tests.standins.google import credentials, storage
+from tests.standins.google import credentials, deliver, emulator, storage
 from tests.standins.proxy import Network, network
 
 MILLION_DAYS, MILLION_ORDERS = 30, 709
@@ -45,14 +44,7 @@ class Cloud:
         """Copies a Bronze folder into its bucket."""
         from google.cloud.storage import Client
 
-        bucket = Client().bucket("raw")
-
-        def send(path: Path) -> None:
-            name = f"bronze/{path.relative_to(bronze).as_posix()}"
-            bucket.blob(name).upload_from_filename(str(path))
-
-        with ThreadPoolExecutor(8) as pool:
-            list(pool.map(send, (path for path in bronze.rglob("*") if path.is_file())))
+        deliver(bronze, Client().bucket("raw"))
 
     def run(self, machine: Path) -> dict[str, Any]:
         """A run on a machine; with the calls and bytes that it took."""
@@ -81,13 +73,7 @@ def cloud(folder: Path, *, counted: bool) -> Iterator[Cloud]:
     with storage(fresh(folder)) as server, network(server) as net, ExitStack() as stack:
         url = net.url if counted else server
         account = stack.enter_context(credentials(folder, url))
-        environment = {
-            "STORAGE_EMULATOR_HOST": url,
-            "GOOGLE_APPLICATION_CREDENTIALS": str(account),
-            "NO_GCE_CHECK": "true",
-            "MEDALLION_EMULATOR_BRONZE": "gs://raw/bronze",
-            "MEDALLION_EMULATOR_LAKE": "gs://lake",
-        }
+        environment = emulator(url, account, "raw", "lake")
         os.environ |= environment
         from google.cloud.storage import Client
 

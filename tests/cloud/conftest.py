@@ -8,7 +8,6 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from unittest import mock
 import pytest
 
 from tests.conftest import PROJECT
-from tests.standins.google import credentials, storage
+from tests.standins.google import credentials, deliver, emulator, storage
 from tests.standins.proxy import Network, network
 
 
@@ -39,15 +38,7 @@ class Cloud:
 
     def deliver(self, folder: Path) -> None:
         """Puts a Bronze folder into its bucket."""
-        bucket = self._client().bucket(self.bronze)
-        files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-
-        def send(path: Path) -> None:
-            name = f"bronze/{path.relative_to(folder).as_posix()}"
-            bucket.blob(name).upload_from_filename(str(path))
-
-        with ThreadPoolExecutor(8) as pool:
-            list(pool.map(send, files))
+        deliver(folder, self._client().bucket(self.bronze))
 
     def withdraw(self, part: str) -> None:
         """Takes back what was delivered, where the name holds this part."""
@@ -102,14 +93,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
         credentials(folder, net.url) as account,
     ):
         bronze, lake = (f"{name}-{uuid.uuid4().hex}" for name in ("raw", "lake"))
-        environment = {
-            "STORAGE_EMULATOR_HOST": net.url,
-            "GOOGLE_APPLICATION_CREDENTIALS": str(account),
-            "NO_GCE_CHECK": "true",
-            "MEDALLION_EMULATOR_BRONZE": f"gs://{bronze}/bronze",
-            "MEDALLION_EMULATOR_LAKE": f"gs://{lake}",
-        }
-        made = Cloud(net, environment, bronze, lake)
+        made = Cloud(net, emulator(net.url, account, bronze, lake), bronze, lake)
         for name in (bronze, lake):
             made._client().create_bucket(name)
         yield made

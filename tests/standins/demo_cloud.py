@@ -7,14 +7,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from rich.console import Console
 
 from tests.conftest import PROJECT
-from tests.standins.google import credentials, storage
+from tests.standins.google import credentials, deliver, emulator, storage
 
 _ENV = ("--env", "emulator")
 _CONSOLE = Console(width=100, highlight=False, markup=False, soft_wrap=True)
@@ -25,15 +23,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="medallion-cloud-") as scratch:
         folder = Path(scratch)
         with storage(folder) as url, credentials(folder, url) as account:
-            environment = {
-                "STORAGE_EMULATOR_HOST": url,
-                "GOOGLE_APPLICATION_CREDENTIALS": str(account),
-                "NO_GCE_CHECK": "true",
-                "MEDALLION_EMULATOR_BRONZE": "gs://raw/bronze",
-                "MEDALLION_EMULATOR_LAKE": "gs://lake",
-                "MEDALLION_DATA_ROOT": str(folder / "worker"),
-            }
-            os.environ |= environment
+            os.environ |= emulator(url, account, "raw", "lake")
+            os.environ["MEDALLION_DATA_ROOT"] = str(folder / "worker")
             _show(folder)
     _CONSOLE.print("\nThe stand-ins are stopped, and nothing is left on this machine.")
 
@@ -43,6 +34,7 @@ def _show(folder: Path) -> None:
 
     for name in ("raw", "lake"):
         Client().create_bucket(name)
+    raw = Client().bucket("raw")
     bronze = folder / "bronze"
     sample = ("--days", "5", "--orders-per-day", "200", "--output", str(bronze))
     _run(
@@ -50,12 +42,12 @@ def _show(folder: Path) -> None:
     )
     last = "ingest_dt=2025-10-05"
     _say("Four days of it arrive in gs://raw/bronze")
-    _deliver(bronze, lambda name: last not in name)
+    deliver(bronze, raw, lambda name: last not in name)
     _run("What a run needs of the cloud", "lake", "doctor", *_ENV)
     _run("Bronze to published Silver, on a worker with an empty disk", "run", *_ENV)
     _say("The fifth day arrives; another worker with an empty disk takes it up")
     shutil.rmtree(folder / "worker")
-    _deliver(bronze, lambda name: last in name)
+    deliver(bronze, raw, lambda name: last in name)
     _run("It reads manifests, and of the history only what the day needs", "run", *_ENV)
     _run("The states of the lake", "lake", "history", *_ENV)
     _run("Going back is a swap of the pointer", "lake", "rollback", *_ENV)
@@ -63,21 +55,6 @@ def _show(folder: Path) -> None:
     newest = states.splitlines()[1].split()[0]
     _run("And so is going forward again", "lake", "rollback", "--to", newest, *_ENV)
     _run("", "lake", "history", *_ENV)
-
-
-def _deliver(bronze: Path, is_wanted: Callable[[str], bool]) -> None:
-    from google.cloud.storage import Client
-
-    bucket = Client().bucket("raw")
-    files = [path for path in sorted(bronze.rglob("*")) if path.is_file()]
-    wanted = [path for path in files if is_wanted(path.as_posix())]
-
-    def send(path: Path) -> None:
-        name = f"bronze/{path.relative_to(bronze).as_posix()}"
-        bucket.blob(name).upload_from_filename(str(path))
-
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(send, wanted))
 
 
 def _run(what: str, *arguments: str) -> str:

@@ -7,7 +7,8 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -129,6 +130,42 @@ def credentials(folder: Path, storage_url: str | None = None) -> Iterator[Path]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def emulator(url: str, account: Path, bronze: str, lake: str) -> dict[str, str]:
+    """The variables of the environment `emulator`.
+
+    Args:
+        url: The storage's address.
+        account: The file of the credentials.
+        bronze: The bucket of Bronze.
+        lake: The bucket of the lake.
+    """
+    return {
+        "STORAGE_EMULATOR_HOST": url,
+        "GOOGLE_APPLICATION_CREDENTIALS": str(account),
+        "NO_GCE_CHECK": "true",
+        "MEDALLION_EMULATOR_BRONZE": f"gs://{bronze}/bronze",
+        "MEDALLION_EMULATOR_LAKE": f"gs://{lake}",
+    }
+
+
+def deliver(folder: Path, bucket: Any, is_wanted: Callable[[str], bool] = lambda _: True) -> None:
+    """Puts the files of a Bronze folder into a bucket of the genuine client.
+
+    Args:
+        folder: The folder.
+        bucket: The bucket.
+        is_wanted: Whether a file is delivered, by its path below the folder.
+    """
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    names = [path.relative_to(folder).as_posix() for path in files]
+
+    def send(name: str) -> None:
+        bucket.blob(f"bronze/{name}").upload_from_filename(str(folder / name))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(send, filter(is_wanted, names)))
 
 
 def _throw_away_key() -> str:
