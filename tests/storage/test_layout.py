@@ -127,6 +127,12 @@ def test_of_a_root_in_a_store_a_copy_is_kept_in_the_cache(name: str) -> None:
     assert Layout.of(again) == layout
 
 
+def test_a_root_without_a_store_is_shown_as_a_folder() -> None:
+    layout = Layout.of({"data_root": "/shop", "reports_store": None})
+    assert layout.stores == {}
+    assert layout.shown(layout.quality_report("gold")) == "/shop/reports/GOLD_QUALITY.md"
+
+
 def test_two_stores_have_two_copies() -> None:
     first, second = (Layout.of({"silver_root": f"gs://shop-{name}/lake"}) for name in "ab")
     assert first.silver != second.silver

@@ -145,7 +145,7 @@ class Layout:
             if root.is_relative_to(complete[f"{_BRONZE}_root"]):
                 raise _within_bronze(name, complete)
         data = Path(complete[f"{_DATA}_root"])
-        stores = {n: complete[f"{n}{_STORE}"] for n in IN_A_STORE if f"{n}{_STORE}" in complete}
+        stores = {n: str(url) for n in IN_A_STORE if (url := complete.get(f"{n}{_STORE}"))}
         return cls(bronze=complete[f"{_BRONZE}_root"], data=data, stores=stores, **written)
 
     @classmethod
