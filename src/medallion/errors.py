@@ -83,6 +83,10 @@ class DbtError(MedallionError):
     models: Mapping[str, str] = MappingProxyType({})
 
 
+class WarehouseError(MedallionError):
+    """The warehouse cannot hold, or does not hold, what it should."""
+
+
 class ConfigurationError(MedallionError):
     """A configuration file says something that cannot be."""
 

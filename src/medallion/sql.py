@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 
 
@@ -33,3 +34,17 @@ def no_rows(columns: Mapping[str, str]) -> str:
     """
     nulls = ", ".join(f"cast(null as {kind}) as {name}" for name, kind in columns.items())
     return f"select {nulls} where false"
+
+
+def google_name(name: str) -> str:
+    """A name as GoogleSQL writes it, each part in backticks.
+
+    >>> google_name("shop.silver.orders")
+    '`shop`.`silver`.`orders`'
+    """
+    return ".".join(f"`{part}`" for part in name.replace("`", "").split("."))
+
+
+def google_text(value: str) -> str:
+    """A text as GoogleSQL writes it: in double quotes, with the escapes of JSON."""
+    return json.dumps(value, ensure_ascii=False)

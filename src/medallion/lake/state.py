@@ -14,7 +14,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from threading import RLock
 from types import MappingProxyType
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from pydantic import ValidationError
 
@@ -29,6 +29,9 @@ from medallion.lake.manifest import (
 from medallion.lake.names import is_hidden
 from medallion.storage import LocalStorage, Storage
 from medallion.storage.index import Index, Stamp, is_at_rest, stamp_of
+
+if TYPE_CHECKING:
+    from medallion.lake.published import Published
 
 LAYERS = ("base", "quarantine", "dims", "keys", "enriched")
 # Rises when the index is written in another way.
@@ -131,6 +134,10 @@ class Source(Protocol):
     @property
     def storage(self) -> Storage:
         """Where the lake is."""
+
+    @property
+    def published(self) -> Published:
+        """The lake as everybody reads it."""
 
     def begin(self, run_id: str) -> None:
         """Makes the folder say what is published, for a run that begins or goes on."""

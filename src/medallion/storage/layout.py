@@ -33,6 +33,8 @@ REPORTS = {
 }
 _DATA = "data"
 _BRONZE = "bronze"
+_WAREHOUSE = "warehouse"
+_FILE = "medallion.duckdb"
 _FILE_URL = re.compile(r"file:(?://(?:localhost)?)?(/.*)", re.IGNORECASE)
 
 
@@ -96,7 +98,14 @@ def with_roots(places: Mapping[str, Any]) -> dict[str, Any]:
                 f"{key} is {root}: Kedro's catalog takes what stands in braces for a pattern.",
                 hint="point it at a folder without braces above it; a symbolic link will do.",
             )
-    return {**places, **found, **{key: url for key, url in stores.items() if url}}
+    held = {_WAREHOUSE: _with_file(places.get(_WAREHOUSE), roots[f"{_WAREHOUSE}_root"])}
+    return {**places, **found, **held, **{key: url for key, url in stores.items() if url}}
+
+
+def _with_file(warehouse: Any, root: str) -> dict[str, Any]:
+    """How the warehouse is reached; DuckDB's file is below the warehouse's root."""
+    said = dict(warehouse or {"backend": "duckdb"})
+    return {**said, "database": f"{root}/{_FILE}"} if said.get("backend") == "duckdb" else said
 
 
 @dataclass(frozen=True)
@@ -197,7 +206,7 @@ class Layout:
     @property
     def warehouse_file(self) -> Path:
         """The DuckDB file."""
-        return self.warehouse / "medallion.duckdb"
+        return self.warehouse / _FILE
 
     @property
     def quarantine(self) -> Path:

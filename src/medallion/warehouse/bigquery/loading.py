@@ -1,0 +1,132 @@
+"""Lets BigQuery hold what is published: survey, plan, note, load, count, note.
+
+What is about to be done is noted before the first job, and what came of it behind the last. So at
+any instant the table of loads tells what stands, or which job to ask about it, and a run that
+goes on where another was killed loads nothing twice and leaves nothing out.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from medallion.warehouse.bigquery.calls import BigQuery
+from medallion.warehouse.bigquery.failures import CallError, for_people
+from medallion.warehouse.bigquery.ledger import LOADS, Entry
+from medallion.warehouse.bigquery.planning import CHANGES_OF_A_DAY, TablePlan
+from medallion.warehouse.bigquery.shapes import Shape
+from medallion.warehouse.bigquery.surveying import Survey, Surveyor
+from medallion.warehouse.bigquery.tables import Tables
+from medallion.warehouse.bigquery.wanted import PublishedState
+from medallion.warehouse.bigquery.working import Work
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Loader:
+    """Loads what is published into BigQuery.
+
+    Attributes:
+        calls: How BigQuery is reached.
+        shapes: The tables.
+    """
+
+    calls: BigQuery
+    shapes: Mapping[str, Shape]
+
+    def load(self, state: PublishedState) -> tuple[str, ...]:
+        """Lets BigQuery hold a state, and returns the names of what it shows.
+
+        Raises:
+            WarehouseError: Something is not loaded; what is, stays, and the next run goes on.
+        """
+        with told(f"Run {state.run_id} is not loaded into BigQuery"):
+            made = self._tables.prepare(self.shapes.values())
+            survey = self._surveyor.settle(self._surveyor.survey(state, made))
+            plans = self._surveyor.plans(survey)
+            for line in plan_lines(plans, survey, len(self.shapes)):
+                logger.info(line)
+            work = self._work(survey, plans)
+        work.expect_all_done()
+        views = (shape.newest for shape in self.shapes.values() if shape.newest)
+        return tuple(sorted({*self.shapes, *views}))
+
+    def newest_run(self) -> str:
+        """The run whose state was loaded last; empty if none was."""
+        if not self._tables.made([LOADS]):
+            return ""
+        rows = self._surveyor.ledger.newest().rows.values()
+        newest = max(rows, key=lambda one: one.number, default=None)
+        return newest.run_id if newest else ""
+
+    def _work(self, survey: Survey, plans: list[TablePlan]) -> Work:
+        ledger, number = self._surveyor.ledger, survey.newest.number
+        work = Work(self.calls, self._surveyor.jobs, survey, plans)
+        ledger.add([*survey.settled, *_numbered(work.planned, number + 1)])
+        work.do()
+        work.then("its description is not as it should be", self._describe)
+        work.then("the view of its newest day is not right", lambda one: self._show(one, survey))
+        ledger.add(_numbered(work.outcomes, number + 2))
+        return work
+
+    def _describe(self, plan: TablePlan) -> None:
+        """Says again what tables and columns mean, where a load has dropped it."""
+        self._tables.prepare_table(plan.shape)
+
+    def _show(self, plan: TablePlan, survey: Survey) -> None:
+        if plan.shape.newest:
+            newest = max(survey.wanted[plan.shape.name], default=None)
+            self._tables.show_newest(plan.shape, newest)
+
+    @property
+    def _surveyor(self) -> Surveyor:
+        return Surveyor(self.calls, self.shapes)
+
+    @property
+    def _tables(self) -> Tables:
+        return Tables(self.calls)
+
+
+@contextmanager
+def told(what: str) -> Iterator[None]:
+    """Turns what BigQuery refuses into an error for people.
+
+    Args:
+        what: What is not done then.
+
+    Raises:
+        WarehouseError: BigQuery has refused something.
+    """
+    try:
+        yield
+    except CallError as error:
+        raise for_people(what, error) from error
+
+
+def plan_lines(plans: Iterable[TablePlan], survey: Survey, tables: int) -> Iterator[str]:
+    """What will be done, for people: jobs, partitions, and what they take of the quotas."""
+    changing = [plan for plan in plans if plan.why]
+    if not changing:
+        yield f"Nothing to load: BigQuery holds what run {survey.state.run_id} has published."
+        return
+    jobs = sum(len(plan.all_loads) for plan in changing)
+    rows = sum(plan.rows for plan in changing)
+    loaded = sum(len(load.partitions) for plan in changing for load in plan.all_loads)
+    emptied = sum(len(plan.emptied) for plan in changing)
+    yield (
+        f"To load of run {survey.state.run_id}: {loaded:,} partitions ({rows:,} rows) of"
+        f" {len(changing)} of {tables} tables by {jobs:,} jobs; to empty: {emptied:,} partitions."
+    )
+    for plan in changing:
+        count = len(plan.all_loads)
+        yield (
+            f"  {plan.shape.name}: {plan.reasons}; {count:,} {'job' if count == 1 else 'jobs'},"
+            f" {plan.quota:.2%} of the {CHANGES_OF_A_DAY:,} changes of partitions a day"
+        )
+
+
+def _numbered(entries: Iterable[Entry], number: int) -> list[Entry]:
+    return [replace(one, number=number) for one in entries]
