@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from medallion.errors import WarehouseError
-from medallion.storage.patience import patience, trying
+from medallion.storage.patience import trying
 from medallion.warehouse.bigquery.failures import CallError, Kind, translated
 from medallion.warehouse.bigquery.jobs import Job, Work, failure
 from medallion.warehouse.bigquery.ledger import Addition, columns
@@ -80,22 +80,19 @@ class BigQuery:
         BigQuery refuses it if it would read more than is allowed.
         """
         from google.cloud.bigquery import QueryJobConfig
-        from google.cloud.bigquery.retry import DEFAULT_RETRY
 
         config = QueryJobConfig(
             maximum_bytes_billed=self.settings.maximum_bytes_billed, labels=LABELS
         )
-        retry = DEFAULT_RETRY.with_timeout(patience().total)
-        with translated():
+        once: dict[str, Any] = {"retry": None, "job_retry": None}
+
+        def asked() -> list[dict[str, Any]]:
             job = self.client.query(
-                sql,
-                job_config=config,
-                location=self.settings.location,
-                retry=retry,
-                timeout=_ANSWER,
+                sql, config, location=self.settings.location, timeout=_ANSWER, **once
             )
-            rows = job.result(retry=retry, timeout=self.settings.job_seconds)
-            return [dict(row) for row in rows]
+            return [dict(row) for row in job.result(timeout=_ANSWER, **once)]
+
+        return self._again("A query", asked)
 
     def dataset(self, name: str) -> Dataset | None:
         """A dataset of the project; None if it is not there."""
