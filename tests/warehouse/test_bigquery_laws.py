@@ -125,6 +125,30 @@ def test_a_kill_at_any_change_neither_loads_twice_nor_leaves_anything_out(
         expect_to_get_there(before, after, prepare)
 
 
+@pytest.mark.parametrize("looks", [0, 1], ids=["done at once", "still running"])
+@pytest.mark.parametrize("accident", ["killed", "killed after"])
+def test_what_a_killed_run_has_loaded_is_known_also_if_another_state_is_published_then(
+    accident: Accident, looks: int
+) -> None:
+    for asked in requests_of("first", "second"):
+        if asked.changes:
+            house = like("first")
+            house.server.looks = looks
+            house.server.accident = at(asked.number, accident)
+            with pytest.raises(Killed):
+                house.load(SECOND)
+            house.server.forget()
+            house.load(FIRST)
+            assert house.is_as(FIRST), asked
+
+
+def test_a_content_that_comes_back_is_loaded_again() -> None:
+    house = like("first")
+    for state in (SECOND, FIRST, SECOND, FIRST):
+        house.load(state)
+        assert house.is_as(state)
+
+
 @pytest.mark.parametrize("accident", PASSING, ids=str)
 def test_what_passes_at_any_request_is_tried_again_in_the_same_run(accident: Accident) -> None:
     for asked in requests_of("first", "second"):
@@ -143,7 +167,7 @@ def test_after_any_history_of_states_and_accidents_bigquery_holds_what_is_publis
 ) -> None:
     house = House(workers=data.draw(st.sampled_from([1, 3]), "workers"))
     for number in range(data.draw(st.integers(1, 4), "runs")):
-        days = st.dictionaries(st.integers(1, 4), st.sampled_from("ab"), max_size=4)
+        days = st.dictionaries(st.integers(1, 4), st.sampled_from(["a", "a2"]), max_size=4)
         state = published(f"r{number}", orders=data.draw(days), carts=data.draw(days))
         house.server.looks = data.draw(st.integers(0, 2), "looks")
         house.server.accident = at(
