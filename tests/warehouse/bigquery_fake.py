@@ -29,6 +29,7 @@ PROJECT, LOCATION = "shop-test", "europe-west1"
 Accident = Literal["answer lost", "lost", "killed", "killed after"] | tuple[int, str | None] | None
 _ROWS = re.compile(r"-(\d+)rows\.parquet$")
 _DAY = re.compile(r"/\w+=(\d{4}-\d{2}-\d{2})/")
+_LINES = re.MULTILINE
 _MILLISECONDS = 1_764_000_000_000
 
 
@@ -89,9 +90,10 @@ class FakeBigQuery:
         accident: What happens to a request.
         outcome: Why a load that was accepted fails; None if it does not.
         rows_of: The rows that a load reports, if not those of its files.
-        looks: How often a job is looked at before it is done.
+        looks: How often a load is looked at before it is done.
+        is_slow: Which loads are.
+        after: Changes a table behind a load.
         asked: The requests that have come.
-        forgets: What a `$day` load drops of a table, besides the rows.
     """
 
     accident: Callable[[Asked], Accident] = lambda _: None
@@ -99,6 +101,7 @@ class FakeBigQuery:
     rows_of: Callable[[dict[str, Any], int], int] = lambda _, rows: rows
     after: Callable[[Table], None] = lambda _: None
     looks: int = 0
+    is_slow: Callable[[dict[str, Any]], bool] = bool
     asked: list[Asked] = field(default_factory=list)
     jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
     datasets: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -230,7 +233,7 @@ class FakeBigQuery:
             "_data": data,
         }
         self.jobs[job_id] = job
-        self._waiting[job_id] = self.looks if _load_of(job) else 0
+        self._waiting[job_id] = self.looks if self.is_slow(_load_of(job)) else 0
         self._go_on(job_id)
         return 200, _told(job)
 
@@ -270,7 +273,9 @@ class FakeBigQuery:
             return len(added)
         uris: list[str] = load["sourceUris"]
         prefix, _, _ = load["hivePartitioningOptions"]["sourceUriPrefix"].partition("{")
-        assert all(uri.startswith(prefix) and uri.count("/") == prefix.count("/") + 1 for uri in uris)
+        assert all(
+            uri.startswith(prefix) and uri.count("/") == prefix.count("/") + 1 for uri in uris
+        )
         days = {day_of(uri) for uri in uris}
         assert not decorator or days == {_day(decorator)}
         match load["writeDisposition"], decorator:
@@ -303,7 +308,9 @@ class FakeBigQuery:
                 for day, uris in table.partitions.items()
                 if uris and (day in days or " between " in sql)
             ]
-            job["_results"] = _results(job, [("counted_day", "DATE"), ("counted", "INTEGER")], counted)
+            job["_results"] = _results(
+                job, [("counted_day", "DATE"), ("counted", "INTEGER")], counted
+            )
         else:
             job["_results"] = _results(job, *self._computed(sql))
         return 0
@@ -314,10 +321,12 @@ class FakeBigQuery:
         if tree.args["kind"] == "TABLE" and name in self.tables:
             return
         dataset, _, table = name.partition(".")
-        columns = re.findall(r"^  `(\w+)`(?: (\w+))? options \(description = (\".*\")\)", sql, re.M)
-        partition = re.search(r"^partition by `(\w+)`", sql, re.M)
-        cluster = re.search(r"^cluster by (.*)$", sql, re.M)
-        options = re.search(r'^options \(description = (".*?(?<!\\)"), labels', sql, re.M)
+        columns = re.findall(
+            r"^  `(\w+)`(?: (\w+))? options \(description = (\".*\")\)", sql, re.MULTILINE
+        )
+        partition = re.search(r"^partition by `(\w+)`", sql, re.MULTILINE)
+        cluster = re.search(r"^cluster by (.*)$", sql, re.MULTILINE)
+        options = re.search(r'^options \(description = (".*?(?<!\\)"), labels', sql, re.MULTILINE)
         resource: dict[str, Any] = {
             "tableReference": {"projectId": PROJECT, "datasetId": dataset, "tableId": table},
             "creationTime": self.now(),

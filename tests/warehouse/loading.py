@@ -81,21 +81,26 @@ class House:
     """A BigQuery, and the loader of one process."""
 
     workers: int = 1
+    job_seconds: float = 60
     tables: tuple[Shape, ...] = (ORDERS, CARTS)
     server: FakeBigQuery = field(default_factory=FakeBigQuery)
     slept: list[float] = field(default_factory=list)
 
     @property
     def loader(self) -> Loader:
+        return Loader(self.calls, {one.name: one for one in self.tables})
+
+    @property
+    def calls(self) -> BigQuery:
         settings = BigQuerySettings(
             backend="bigquery",
             project=PROJECT,
             location=LOCATION,
             datasets="shop",
             workers=self.workers,
+            job_seconds=self.job_seconds,
         )
-        calls = BigQuery(settings, self.server.client, self.slept.append)
-        return Loader(calls, {one.name: one for one in self.tables})
+        return BigQuery(settings, self.server.client, self.slept.append)
 
     def load(self, state: State) -> tuple[str, ...]:
         return self.loader.load(cast("PublishedState", state))
@@ -115,4 +120,3 @@ class House:
     def rows_noted(self) -> list[dict[str, Any]]:
         """The rows of the table of loads."""
         return self.server.tables["shop_audit.loads"].rows
-

@@ -12,9 +12,9 @@ def test_a_table_of_new_days_is_loaded_by_one_job() -> None:
     assert house.load(TWO_DAYS) == ("base_silver.carts", "base_silver.orders")
     assert house.is_as(TWO_DAYS)
     assert len(house.server.loads) == 2
-    assert {
-        job["configuration"]["load"]["writeDisposition"] for job in house.server.loads
-    } == {"WRITE_TRUNCATE_DATA"}
+    assert {job["configuration"]["load"]["writeDisposition"] for job in house.server.loads} == {
+        "WRITE_TRUNCATE_DATA"
+    }
 
 
 def test_what_stands_is_not_loaded_again() -> None:

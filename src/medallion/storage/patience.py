@@ -80,7 +80,9 @@ def trying(
     asked = patience()
     return Retrying(
         retry=retry_if_exception(is_passing),
-        wait=wait_exponential_jitter(asked.delay, asked.cap, asked.factor, jitter=asked.delay),
+        wait=wait_exponential_jitter(
+            multiplier=asked.delay, max=asked.cap, exp_base=asked.factor, jitter=asked.delay
+        ),
         stop=stop_after_delay(asked.total),
         sleep=sleep,
         before_sleep=told,

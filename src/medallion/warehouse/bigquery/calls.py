@@ -100,7 +100,7 @@ class BigQuery:
             lambda: self.client.get_dataset(f"{self.settings.project}.{name}", **_ONCE)
         )
 
-    def create_dataset(self, name: str, description: str) -> Dataset:
+    def create_dataset(self, name: str, description: str) -> None:
         """Makes a dataset in the project's location, unless it is there."""
         from google.cloud.bigquery import Dataset as NewDataset
 
@@ -108,10 +108,14 @@ class BigQuery:
         wanted.location = self.settings.location
         wanted.description = description
         wanted.labels = LABELS
-        return self._again(
-            f"Making the dataset {name}",
-            lambda: self.client.create_dataset(wanted, exists_ok=True, **_ONCE),
-        )
+        try:
+            # With `exists_ok` the client (3.47) looks at the dataset without a timeout.
+            self._again(
+                f"Making the dataset {name}", lambda: self.client.create_dataset(wanted, **_ONCE)
+            )
+        except CallError as error:
+            if error.kind is not Kind.TAKEN:
+                raise
 
     def table(self, table: str) -> Table | None:
         """A table; None if it is not there."""

@@ -87,7 +87,12 @@ class Tables:
 
     def _expect_dataset(self, schema: str) -> None:
         name = self.settings.dataset(schema)
-        found = self.calls.dataset(name) or self.calls.create_dataset(name, _DATASETS[schema])
+        found = self.calls.dataset(name)
+        if found is None:
+            self.calls.create_dataset(name, _DATASETS[schema])
+            found = self.calls.dataset(name)
+        if found is None:
+            raise _not_made(name)
         expect_dataset(found, self.settings)
 
     def _loads(self) -> Table:
@@ -117,10 +122,12 @@ class Tables:
             found = self.calls.table(name)
             logger.info("Made the table %s.", name)
         if found is None:
-            raise WarehouseError(
-                f"{name} is not there, although BigQuery has made it.", hint="run again."
-            )
+            raise _not_made(name)
         return found
+
+
+def _not_made(name: str) -> WarehouseError:
+    return WarehouseError(f"{name} is not there, although BigQuery has made it.", hint="run again.")
 
 
 def expect_dataset(dataset: Dataset, settings: BigQuerySettings) -> None:
