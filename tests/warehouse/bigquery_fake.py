@@ -88,7 +88,7 @@ class FakeBigQuery:
 
     Attributes:
         accident: What happens to a request.
-        outcome: Why a load that was accepted fails; None if it does not.
+        outcome: Why a load that was accepted fails, and its words; None if it does not.
         rows_of: The rows that a load reports, if not those of its files.
         looks: How often a load is looked at before it is done.
         is_slow: Which loads are.
@@ -97,7 +97,7 @@ class FakeBigQuery:
     """
 
     accident: Callable[[Asked], Accident] = lambda _: None
-    outcome: Callable[[dict[str, Any]], str | None] = lambda _: None
+    outcome: Callable[[dict[str, Any]], str | tuple[str, str] | None] = lambda _: None
     rows_of: Callable[[dict[str, Any], int], int] = lambda _, rows: rows
     after: Callable[[Table], None] = lambda _: None
     looks: int = 0
@@ -252,9 +252,10 @@ class FakeBigQuery:
             self._waiting[job_id] -= 1
             return
         load = _load_of(job)
-        reason = self.outcome(load) if load.get("sourceUris") else None
-        if reason:
-            said = {"reason": reason, "message": f"It failed: {reason}"}
+        failed = self.outcome(load) if load.get("sourceUris") else None
+        if failed:
+            reason, message = failed if isinstance(failed, tuple) else (failed, "It failed")
+            said = {"reason": reason, "message": message}
             job["status"] = {"state": "DONE", "errorResult": said, "errors": [said]}
         else:
             rows = self._load(load, job["_data"]) if load else self._query(job)
@@ -336,7 +337,7 @@ class FakeBigQuery:
                 "fields": [
                     {
                         "name": column,
-                        "type": kind or "STRING",
+                        "type": kind,
                         "mode": "NULLABLE",
                         "description": json.loads(said),
                     }
@@ -349,7 +350,10 @@ class FakeBigQuery:
         if cluster:
             resource["clustering"] = {"fields": re.findall(r"\w+", cluster[1])}
         if tree.args["kind"] == "VIEW":
-            resource["view"] = {"query": sql.split("\nas ", 1)[1], "useLegacySql": False}
+            query = sql.split("\nas ", 1)[1]
+            names = re.findall(r"`(\w+)`", query.split(" from ", 1)[0])
+            resource["view"] = {"query": query, "useLegacySql": False}
+            resource["schema"] = {"fields": [{"name": name, "type": "STRING"} for name in names]}
         self.tables[name] = Table(resource)
 
     def _computed(self, sql: str) -> tuple[list[tuple[str, str]], list[tuple[Any, ...]]]:

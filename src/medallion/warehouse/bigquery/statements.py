@@ -29,7 +29,7 @@ def create_table(table: str, shape: Shape) -> str:
     return "\n".join(
         [
             f"create table if not exists {google_name(table)} (",
-            _columns(shape.columns, typed=True),
+            _columns(shape.columns),
             ")",
             f"partition by {google_name(shape.day.name)}",
             *_cluster(shape.cluster_by),
@@ -43,7 +43,7 @@ def create_loads(table: str) -> str:
     return "\n".join(
         [
             f"create table if not exists {google_name(table)} (",
-            _columns(columns(), typed=True),
+            _columns(columns()),
             ")",
             *_cluster(("table_name", "day")),
             _options(_LOADS_TELL),
@@ -62,9 +62,7 @@ def create_view(view: str, table: str, shape: Shape, newest: date | None) -> str
     """
     return "\n".join(
         [
-            f"create or replace view {google_name(view)} (",
-            _columns(shape.columns, typed=False),
-            ")",
+            f"create or replace view {google_name(view)}",
             _options(newest_tells(shape, newest)),
             f"as {newest_rows(table, shape, newest)}",
         ]
@@ -120,9 +118,9 @@ def all_statements(settings: BigQuerySettings, shapes: Iterable[Shape]) -> dict[
     return found
 
 
-def _columns(fields: Iterable[Field], *, typed: bool) -> str:
+def _columns(fields: Iterable[Field]) -> str:
     return ",\n".join(
-        f"  {google_name(field.name)}{f' {field.kind}' if typed else ''}"
+        f"  {google_name(field.name)} {field.kind}"
         f" options (description = {google_text(field.description)})"
         for field in fields
     )

@@ -75,14 +75,13 @@ class Tables:
     def show_newest(self, shape: Shape, newest: date | None) -> None:
         """Lets the view of the newest day show that day."""
         view, table = (self.settings.table(name) for name in (shape.newest, shape.name))
-        found = self.calls.table(view)
         tells = statements.newest_tells(shape, newest)
-        if found is None:
-            self.calls.query(statements.create_view(view, table, shape, newest))
-        elif found.description != tells or _names(found.schema) != _names(shape.columns):
+        found = self._made_if_absent(view, statements.create_view(view, table, shape, newest))
+        wanted = schema_fields(shape.columns)
+        if found.description != tells or _said(found.schema) != _said(wanted):
             found.view_query = statements.newest_rows(table, shape, newest)
             found.description = tells
-            found.schema = schema_fields(shape.columns)
+            found.schema = wanted
             self.calls.update(found, ["view_query", "description", "schema"])
 
     def _expect_dataset(self, schema: str) -> None:
@@ -120,7 +119,7 @@ class Tables:
         if found is None:
             self.calls.query(statement)
             found = self.calls.table(name)
-            logger.info("Made the table %s.", name)
+            logger.info("Made %s.", name)
         if found is None:
             raise _not_made(name)
         return found
@@ -172,7 +171,7 @@ def _expect_partitions(table: Table, shape: Shape) -> None:
 def _expect_types(table: Table, shape: Shape) -> None:
     """That the columns are those of the spec; such as are absent are added."""
     wanted = kinds(shape.columns)
-    held = {field.name: _kind(field) for field in table.schema}
+    held = kinds_held(table)
     expect_same(
         _named(table),
         {name: held.get(name, kind) for name, kind in {**wanted, **held}.items()},
@@ -181,6 +180,11 @@ def _expect_types(table: Table, shape: Shape) -> None:
         "a type cannot be changed in place: move the table away; the next run makes it anew and"
         " loads all its days.",
     )
+
+
+def kinds_held(table: Table) -> dict[str, str]:
+    """The type of each column that a table has, in GoogleSQL."""
+    return {field.name: _kind(field) for field in table.schema}
 
 
 def _changes(table: Table, shape: Shape) -> Iterable[tuple[str, Any]]:
@@ -215,8 +219,8 @@ def _kind(field: SchemaField) -> str:
     return kind if field.mode == "NULLABLE" else f"{kind} {field.mode}"
 
 
-def _names(fields: Iterable[Any]) -> list[str]:
-    return [field.name for field in fields]
+def _said(fields: Iterable[SchemaField]) -> list[tuple[str, str]]:
+    return [(field.name, field.description or "") for field in fields]
 
 
 def _made(table: Table) -> int:

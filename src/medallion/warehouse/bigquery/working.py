@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
 from threading import Event as Flag
@@ -23,8 +24,9 @@ from medallion.warehouse.bigquery.jobs import Done, Jobs
 from medallion.warehouse.bigquery.ledger import Entry, Event
 from medallion.warehouse.bigquery.pacing import Pace
 from medallion.warehouse.bigquery.planning import Load, TablePlan
-from medallion.warehouse.bigquery.shapes import Shape
+from medallion.warehouse.bigquery.shapes import Shape, kinds, side_by_side
 from medallion.warehouse.bigquery.surveying import OTHER_ROWS, Survey
+from medallion.warehouse.bigquery.tables import kinds_held
 
 logger = logging.getLogger(__name__)
 
@@ -157,12 +159,25 @@ class Work:
             if error.attempt or not error.passes:
                 number = error.attempt or load.attempt - 1
                 self._keep(self._of(load, "failed", number, reason=error.reason))
-            self._fail(load.shape.name, for_people(f"{load.what} is not loaded", error))
+            self._fail(load.shape.name, self._explained(load, error))
         except MedallionError as error:
             # The job may still run: the next run asks what became of it.
             self._fail(load.shape.name, error)
         else:
             self._took(load, done)
+
+    def _explained(self, load: Load, error: CallError) -> WarehouseError:
+        """Why a load failed; if it was for a schema, with the table's beside the files'."""
+        told = for_people(f"{load.what} is not loaded", error)
+        if "schema" not in error.message.lower():
+            return told
+        with suppress(CallError):
+            table = self.calls.table(self.calls.settings.table(load.shape.name))
+            held = kinds_held(table) if table else {}
+            loaded = kinds((*load.schema, load.shape.day))
+            told.details = side_by_side(held, loaded, ("table", "load"))
+            told.shown_details = len(told.details)
+        return told
 
     def _took(self, load: Load, done: Done) -> None:
         """Keeps that a job was done; if its rows are not the manifest's, nobody knows what is."""
