@@ -16,7 +16,7 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
-from medallion.errors import ExistsError, LakeError
+from medallion.errors import ExistsError, LakeError, PublishError
 from medallion.lake.history import find_state, history
 from medallion.lake.manifest import PartitionManifest, write_manifest
 from medallion.lake.published import (
@@ -142,7 +142,7 @@ class WorkingCopy:
             told: What the run was.
 
         Raises:
-            PublishError: Another run has published meanwhile.
+            PublishError: Another run has published meanwhile, or a partition cannot be read.
             StorageError: Something cannot be uploaded; nothing has changed then.
         """
         with self._lock:
@@ -244,11 +244,22 @@ class WorkingCopy:
                     yield objects[number], path, file.sha256
 
     def _changed(self) -> dict[str, Collection[str]]:
-        """The partitions that were written or removed since the run began, by table."""
+        """The partitions that were written or removed since the run began, by table.
+
+        Raises:
+            PublishError: Nobody can read what a partition is; it was not removed.
+        """
         changed: dict[str, Collection[str]] = {}
         for table in sorted({*self.state.tables(), *self._tables}):
             before = self._tables.get(table, {})
-            now = self.state.table(table).partitions
+            standing = self.state.table(table)
+            now = standing.partitions
+            if standing.unreadable:
+                raise PublishError(
+                    f"{self.root / table / standing.unreadable[0]} has no readable manifest;"
+                    " nothing is published.",
+                    hint="run again: a run begins with what is published.",
+                )
             written = {n for n, one in now.items() if n not in before or before[n].manifest != one}
             if names := sorted(written | (before.keys() - now.keys())):
                 changed[table] = names
