@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -15,7 +16,7 @@ from rich.table import Table
 
 from medallion import terminal
 from medallion.commands.people import ForPeople
-from medallion.errors import RequestError
+from medallion.errors import MedallionError, RequestError
 from medallion.lake.names import as_run_id
 
 if TYPE_CHECKING:
@@ -61,14 +62,25 @@ def history(limit: int, env: str | None) -> None:
 
 @click.command("rollback", cls=ForPeople)
 @click.option("--to", "run_id", default=None, metavar="RUN", help="The state of this run.")
+@click.option(
+    "--reload/--no-reload",
+    default=None,
+    help="Whether to load what differs into the warehouse; asked on a terminal.",
+)
 @_env
-def rollback(run_id: str | None, env: str | None) -> None:
+def rollback(run_id: str | None, *, reload: bool | None, env: str | None) -> None:
     """Let everybody read an earlier state again: the one before, or that of a run.
 
     Only the pointer moves, so a rollback takes no time, and so does going forward again. The next
     run begins with that state, and does again what has been taken back, unless Bronze or the code
-    that was the reason is put right first.
+    that was the reason is put right first. A warehouse that holds tables of its own, BigQuery, is
+    compared with that state, and loaded where it differs if you want it to.
     """
+    _roll_back(run_id, env)
+    _offer_reload(env, reload=reload)
+
+
+def _roll_back(run_id: str | None, env: str | None) -> None:
     from medallion.lake import history as lake_history
 
     with _published(env) as (published, alone):
@@ -83,6 +95,38 @@ def rollback(run_id: str | None, env: str | None) -> None:
         f"Run {state.run_id} is current:"
         f" {state.rows:,} rows in {len(state.manifest.tables)} tables."
     )
+
+
+def _offer_reload(env: str | None, *, reload: bool | None) -> None:
+    """Loads what differs into the warehouse of an environment, if it has one that is loaded."""
+    from medallion.commands.warehouse import pending_line
+    from medallion.hooks.guard import patience_of
+    from medallion.lake.published import Published
+    from medallion.spec import load_spec
+    from medallion.storage.patience import be_patient
+    from medallion.warehouse.bigquery.warehouse import BigQueryWarehouse
+
+    with _places(env) as (layout, places):
+        if "warehouse" not in places["layers"] or places["warehouse"]["backend"] != "bigquery":
+            return
+        be_patient(patience_of(places))
+        opened, spec = BigQueryWarehouse(places["warehouse"]), load_spec(str(places["spec"]))
+        published = Published.at(layout.stores["silver"], layout.published)
+        try:
+            tables = opened.status(published, spec)
+        except MedallionError as error:
+            # The lake was rolled back all the same.
+            _console().print(f"[yellow]note[/yellow] {escape(str(error))}")
+            return
+        _console().print(pending_line(tables))
+        pending = any(one.pending for one in tables)
+        if reload is None and pending and sys.stdin.isatty():
+            reload = click.confirm("Load them now?", default=True)
+        if not (reload and pending):
+            return
+        with _published(env) as (_, alone), alone:
+            opened.load(published, spec)
+        _console().print("The warehouse holds this state; Gold follows with the next run.")
 
 
 @click.command("diff", cls=ForPeople)

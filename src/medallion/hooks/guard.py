@@ -73,7 +73,7 @@ class RunGuard:
         places = context.config_loader["globals"]
         layout = Layout.of(places)
         _check_stand_ins(str(places["emulator"]))
-        be_patient(_patience_of(places))
+        be_patient(patience_of(places))
         self._layers = tuple(places["layers"])
         self._layout = layout
         self._most_bytes = int(float(places["cache_gib"]) * 2**30)
@@ -280,8 +280,12 @@ def _steps_of(layers: Iterable[str]) -> set[str]:
     return {node.name for layer in layers for node in pipelines[layer].nodes}
 
 
-def _patience_of(places: Mapping[str, Any]) -> Patience:
-    """How long a passing failure of a store is waited for."""
+def patience_of(places: Mapping[str, Any]) -> Patience:
+    """How long a passing failure of a store is waited for.
+
+    Raises:
+        ConfigurationError: `retries` in `globals.yml` says something that cannot be.
+    """
     try:
         return Patience.model_validate(places["retries"])
     except ValidationError as error:

@@ -1,0 +1,157 @@
+"""`kedro warehouse`: what is loaded of what is published, and loading what is not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+from kedro.framework.session import KedroSession
+from rich.markup import escape
+from rich.table import Table
+
+from medallion import terminal
+from medallion.commands.people import ForPeople
+from medallion.errors import RequestError
+from medallion.runs.lifecycle import alone
+from medallion.storage.layout import Layout
+from medallion.warehouse import Warehouse
+from medallion.warehouse.bigquery.warehouse import BigQueryWarehouse
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from contextlib import AbstractContextManager
+
+    from medallion.lake.published import Published
+    from medallion.spec import Spec
+    from medallion.warehouse.bigquery.status import TableStatus
+
+_env = click.option("--env", "-e", default=None, help="Configuration environment.")
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A warehouse that is loaded, and what it is loaded from.
+
+    Attributes:
+        warehouse: The warehouse.
+        published: The lake as everybody reads it.
+        spec: The tables.
+        alone: Keeps runs away while it is loaded.
+    """
+
+    warehouse: BigQueryWarehouse
+    published: Published
+    spec: Spec
+    alone: AbstractContextManager[str]
+
+
+@click.group()
+def warehouse() -> None:
+    """Look at what the warehouse holds, and load what it lacks."""
+
+
+@warehouse.command("status", cls=ForPeople)
+@_env
+def status(env: str | None) -> None:
+    """Show for each table what is loaded, from which run, and what is pending and why.
+
+    It changes nothing. A partition is pending if it is not known to stand in the warehouse as it is
+    published.
+    """
+    with _opened(env) as (opened, found):
+        if found:
+            show_status(found.warehouse.status(found.published, found.spec))
+            return
+        _console().print(f"{_shows(opened)}, and nothing is pending.")
+        if damage := opened.damage():
+            _console().print(f"[yellow]note[/yellow] It {damage}; the next run makes it anew.")
+
+
+@warehouse.command("load", cls=ForPeople)
+@_env
+def load(env: str | None) -> None:
+    """Load what is published and pending, without a run; what stands already stays as it is."""
+    with _opened(env) as (opened, found):
+        if found is None:
+            raise RequestError(
+                f"{_shows(opened)}.",
+                hint="name an environment whose warehouse is BigQuery, such as --env prod.",
+            )
+        with found.alone:
+            names = found.warehouse.load(found.published, found.spec)
+        _console().print(
+            f"The warehouse holds what is published: {len(names)} tables and views."
+            if names
+            else "Nothing has been published yet; `kedro run` publishes the first state."
+        )
+
+
+def show_status(tables: Sequence[TableStatus]) -> None:
+    """Prints a line for each table, and what is pending in all."""
+    if not tables:
+        _console().print("Nothing has been published yet; `kedro run` publishes the first state.")
+        return
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in ("table", "partitions", "rows", "loaded (UTC)", "from run", "pending", "why"):
+        right = column in ("partitions", "rows", "pending")
+        table.add_column(column, justify="right" if right else "left", overflow="fold")
+    for one in tables:
+        table.add_row(
+            one.name,
+            f"{one.partitions:,}",
+            f"{one.rows:,}",
+            f"{one.ended:%Y-%m-%d %H:%M:%S}" if one.ended else "",
+            escape(one.run_id),
+            f"[yellow]{one.pending:,}[/yellow]" if one.pending else "",
+            escape(one.why),
+        )
+    terminal.out().print(table)
+    _console().print(pending_line(tables))
+
+
+def pending_line(tables: Sequence[TableStatus]) -> str:
+    """What is pending in all, and what loads it."""
+    pending = [one for one in tables if one.pending]
+    unknown = sum(bool(one.why and not one.pending) for one in tables)
+    if unknown:
+        return f"Of {unknown} tables nobody can tell what is published."
+    if not pending:
+        return "The warehouse holds what is published."
+    count = sum(one.pending for one in pending)
+    return (
+        f"{_counted(count, 'partition')} of {_counted(len(pending), 'table')} differ from what is"
+        " published; the next run loads them, and so does `kedro warehouse load`."
+    )
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+@contextmanager
+def _opened(env: str | None) -> Iterator[tuple[Warehouse, Loaded | None]]:
+    """The warehouse of an environment, and what it is loaded from, if it is loaded."""
+    session = KedroSession.create(env=env)
+    with session:
+        context: Any = session.load_context()
+        catalog = context.catalog
+        opened, lake = catalog.load("warehouse.file"), catalog.load("lake").lake
+        source = lake.state.source
+        if source is None or not isinstance(opened, BigQueryWarehouse):
+            yield opened, None
+            return
+        locks = Layout.of(context.config_loader["globals"]).processes
+        own = alone(lake, locks, "warehouse-load")
+        yield opened, Loaded(opened, source.published, catalog.load("spec"), own)
+
+
+def _shows(warehouse: Warehouse) -> str:
+    place = warehouse.relation("").rstrip("/")
+    return f"The warehouse {place} shows the lake as it stands, by views: nothing is loaded into it"
+
+
+def _console() -> Any:
+    return terminal.out(soft_wrap=True)
