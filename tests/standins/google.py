@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +23,8 @@ from tests.conftest import PROJECT
 
 PYTHON = PROJECT / ".standins" / "bin" / "python"
 _SERVER = Path(__file__).with_name("bigquery_server.py")
-_SECONDS_TO_START = 60
+_KEEPER = Path(__file__).with_name("keeper.py")
+_SECONDS_TO_START = 120
 
 
 @contextmanager
@@ -67,19 +69,26 @@ def storage(folder: Path) -> Iterator[str]:
 
 @contextmanager
 def _served(command: Sequence[str], port: int, path: str, log: Path) -> Iterator[str]:
-    """A server of a process of its own, once it answers.
+    """A server of a process of its own, once it answers. It does not outlive this process.
 
     Yields:
         Its address.
     """
     with log.open("wb") as output:
-        server = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+        server = subprocess.Popen(
+            [sys.executable, "-IS", str(_KEEPER), *command],
+            cwd=PROJECT,
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
     url = f"http://127.0.0.1:{port}"
     try:
         _wait_for(f"{url}{path}", server, log)
         yield url
     finally:
-        server.terminate()
+        assert server.stdin
+        server.stdin.close()
         server.wait(10)
 
 
