@@ -22,24 +22,24 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from tests.conftest import PROJECT
 
 PYTHON = PROJECT / ".standins" / "bin" / "python"
-_SERVER = Path(__file__).with_name("bigquery_server.py")
 _KEEPER = Path(__file__).with_name("keeper.py")
 _SECONDS_TO_START = 120
 
 
 @contextmanager
-def bigquery(folder: Path) -> Iterator[str]:
+def bigquery(folder: Path, storage_url: str = "") -> Iterator[str]:
     """A BigQuery that is empty, for the time of a test.
 
     Args:
         folder: Where it may write.
+        storage_url: The address of the storage that it loads from.
 
     Yields:
         Its address.
     """
     assert PYTHON.is_file(), "BigQuery's stand-in is not installed: run `make standins`"
     port = _free_port()
-    command = [str(PYTHON), str(_SERVER), str(port), str(folder)]
+    command = [str(PYTHON), "-m", "tests.standins.bigquery", str(port), str(folder), storage_url]
     with _served(command, port, "/bigquery/v2/projects", folder / "bigquery.log") as url:
         yield url
 
@@ -141,7 +141,9 @@ def credentials(folder: Path, storage_url: str | None = None) -> Iterator[Path]:
         server.server_close()
 
 
-def emulator(url: str, account: Path, bronze: str, lake: str) -> dict[str, str]:
+def emulator(
+    url: str, account: Path, bronze: str, lake: str, bigquery_url: str | None = None
+) -> dict[str, str]:
     """The variables of the environment `emulator`.
 
     Args:
@@ -149,8 +151,10 @@ def emulator(url: str, account: Path, bronze: str, lake: str) -> dict[str, str]:
         account: The file of the credentials.
         bronze: The bucket of Bronze.
         lake: The bucket of the lake.
+        bigquery_url: BigQuery's address, if there is one.
     """
-    return {
+    warehouse = {"BIGQUERY_EMULATOR_HOST": bigquery_url} if bigquery_url else {}
+    return warehouse | {
         "STORAGE_EMULATOR_HOST": url,
         "GOOGLE_APPLICATION_CREDENTIALS": str(account),
         "NO_GCE_CHECK": "true",
