@@ -70,7 +70,8 @@ def trying(
         Retrying,
         retry_if_exception,
         stop_after_delay,
-        wait_exponential_jitter,
+        wait_exponential,
+        wait_random,
     )
 
     def told(state: RetryCallState) -> None:
@@ -80,9 +81,9 @@ def trying(
     asked = patience()
     return Retrying(
         retry=retry_if_exception(is_passing),
-        wait=wait_exponential_jitter(
-            multiplier=asked.delay, max=asked.cap, exp_base=asked.factor, jitter=asked.delay
-        ),
+        wait=wait_exponential(multiplier=asked.delay, exp_base=asked.factor, max=asked.cap)
+        # Those who were refused together do not come back together.
+        + wait_random(0, asked.delay),
         stop=stop_after_delay(asked.total),
         sleep=sleep,
         before_sleep=told,

@@ -8,6 +8,7 @@ goes on where another was killed loads nothing twice and leaves nothing out.
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -70,6 +71,8 @@ class Loader:
         work.then("its description is not as it should be", self._describe)
         work.then("the view of its newest day is not right", lambda one: self._show(one, survey))
         ledger.add(_numbered(work.outcomes, number + 2))
+        if said := done_line(work):
+            logger.info(said)
         return work
 
     def _describe(self, plan: TablePlan) -> None:
@@ -109,23 +112,36 @@ def told(what: str) -> Iterator[None]:
 def plan_lines(plans: Iterable[TablePlan], survey: Survey, tables: int) -> Iterator[str]:
     """What will be done, for people: jobs, partitions, and what they take of the quotas."""
     changing = [plan for plan in plans if plan.why]
+    run = survey.state.run_id
     if not changing:
-        yield f"Nothing to load: BigQuery holds what run {survey.state.run_id} has published."
+        yield f"Nothing to load: BigQuery holds what run {run} has published."
         return
-    jobs = sum(len(plan.all_loads) for plan in changing)
-    rows = sum(plan.rows for plan in changing)
-    loaded = sum(len(load.partitions) for plan in changing for load in plan.all_loads)
+    loads = [load for plan in changing for load in plan.all_loads]
     emptied = sum(len(plan.emptied) for plan in changing)
     yield (
-        f"To load of run {survey.state.run_id}: {loaded:,} partitions ({rows:,} rows) of"
-        f" {len(changing)} of {tables} tables by {jobs:,} jobs; to empty: {emptied:,} partitions."
+        f"To load into BigQuery, of run {run}: {sum(len(one.partitions) for one in loads):,}"
+        f" partitions ({sum(one.rows for one in loads):,} rows) by {len(loads):,} jobs, in"
+        f" {len(changing)} of {tables} tables; to empty: {emptied:,} partitions. Of each table"
+        f" BigQuery takes {CHANGES_OF_A_DAY:,} changes of partitions a day:"
     )
     for plan in changing:
-        count = len(plan.all_loads)
+        jobs = len(plan.all_loads)
         yield (
-            f"  {plan.shape.name}: {plan.reasons}; {count:,} {'job' if count == 1 else 'jobs'},"
-            f" {plan.quota:.2%} of the {CHANGES_OF_A_DAY:,} changes of partitions a day"
+            f"  {plan.shape.name}: {plan.reasons}; {jobs:,} {'job' if jobs == 1 else 'jobs'};"
+            f" {len(plan.why):,} changes ({plan.quota:.2%} of a day's)"
         )
+
+
+def done_line(work: Work) -> str:
+    """What was done, for people; empty if nothing was."""
+    outcomes = Counter(one.event for one in work.outcomes if one.day)
+    rows = sum(one.row_count for one in work.outcomes if one.event == "loaded")
+    if not (outcomes["loaded"] or outcomes["emptied"]):
+        return ""
+    return (
+        f"Loaded into BigQuery: {outcomes['loaded']:,} partitions ({rows:,} rows) in"
+        f" {work.seconds:.1f} s; emptied: {outcomes['emptied']:,}."
+    )
 
 
 def _numbered(entries: Iterable[Entry], number: int) -> list[Entry]:

@@ -119,7 +119,7 @@ class Tables:
         if found is None:
             self.calls.query(statement)
             found = self.calls.table(name)
-            logger.info("Made %s.", name)
+            logger.debug("Made %s.", name)
         if found is None:
             raise _not_made(name)
         return found

@@ -65,6 +65,11 @@ class Work:
         self._began = time.perf_counter()
 
     @property
+    def seconds(self) -> float:
+        """How long it has taken until now."""
+        return time.perf_counter() - self._began
+
+    @property
     def planned(self) -> Iterator[Entry]:
         """A row for each partition that will be changed."""
         for plan in self.plans:
@@ -204,10 +209,9 @@ class Work:
             if self._left[name]:
                 return
         (plan,) = (plan for plan in self.plans if plan.shape.name == name)
-        seconds = time.perf_counter() - self._began
         events.announce(
             events.Progress(
-                layer="warehouse", item=name, done=True, rows=plan.rows, seconds=seconds
+                layer="warehouse", item=name, done=True, rows=plan.rows, seconds=self.seconds
             )
         )
 

@@ -1,0 +1,278 @@
+"""Published Silver in BigQuery, by the genuine client against a stand-in: all of it, once."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import signal
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import polars as pl
+import pytest
+from google.cloud.bigquery import Client, LoadJob
+from polars.testing import assert_frame_equal
+
+from medallion.sample import SampleRequest, generate
+from medallion.spec import Spec
+from medallion.warehouse.bigquery.shapes import Shape, shapes
+from tests.cloud.conftest import Cloud
+from tests.conftest import PROJECT
+from tests.standins.job_accidents import FailingJobs, looked_at, submitted
+from tests.standins.proxy import Accident, Request
+
+Loaded = tuple[str, str]
+
+
+@pytest.fixture(scope="module")
+def bronze(tmp_path_factory: pytest.TempPathFactory, spec: Spec, cloud: Cloud) -> Path:
+    """Three clean days, in a folder and in the bucket."""
+    root = tmp_path_factory.mktemp("delivered") / "bronze"
+    request = SampleRequest(
+        output=root, start=date(2025, 10, 1), days=3, orders_per_day=30, seed=3, mess="light"
+    )
+    generate(request, spec=spec)
+    cloud.deliver(root)
+    return root
+
+
+@pytest.fixture(scope="module")
+def client(cloud: Cloud) -> Iterator[Client]:
+    with mock.patch.dict(os.environ, cloud.environment):
+        opened = Client(project="emulator", location="US-CENTRAL1")
+    with opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory, bronze: Path, cloud: Cloud) -> Path:
+    """The machine that has published and loaded what was delivered first."""
+    assert bronze.is_dir()
+    folder = tmp_path_factory.mktemp("machine")
+    run(cloud, folder)
+    return folder
+
+
+def run(cloud: Cloud, folder: Path, *arguments: str) -> str:
+    told = cloud.kedro(folder, *(arguments or ("run",)))
+    assert told.returncode == 0, told.stderr
+    return told.stdout + told.stderr
+
+
+def in_silver(folder: Path, shape: Shape) -> pl.DataFrame:
+    """The rows of a table on a machine's disk, with their day."""
+    files = sorted(folder.glob(f"cache/stores/*/silver/{shape.folder}/*/*.parquet"))
+    frames = [
+        pl.read_parquet(path, hive_partitioning=False).with_columns(
+            pl.lit(path.parent.name.partition("=")[2]).str.to_date().alias(shape.day.name)
+        )
+        for path in files
+    ]
+    return pl.concat(frames)
+
+
+def in_bigquery(client: Client, cloud: Cloud, name: str, like: pl.DataFrame) -> pl.DataFrame:
+    """The rows of a table in BigQuery."""
+    where = f"where snapshot_dt > date '2000-01-01'" if name.startswith("dims.") else ""
+    rows = client.query(f"select * from {named(cloud, name)} {where}").result()
+    return pl.DataFrame([dict(row) for row in rows], schema=like.schema)
+
+
+def named(cloud: Cloud, name: str) -> str:
+    dataset, _, table = name.partition(".")
+    return f"`emulator`.`{cloud.environment['MEDALLION_EMULATOR_DATASETS']}_{dataset}`.`{table}`"
+
+
+def expect_equal(client: Client, cloud: Cloud, folder: Path, spec: Spec) -> None:
+    """BigQuery holds what stands in Silver on a machine, cell by cell."""
+    for name, shape in shapes(spec).items():
+        wanted = in_silver(folder, shape)
+        found = in_bigquery(client, cloud, name, wanted)
+        assert_frame_equal(found, wanted, check_row_order=False, check_column_order=False)
+
+
+def loads(client: Client, cloud: Cloud) -> Counter[Loaded]:
+    """How often each file was loaded by a job that succeeded."""
+    mine = cloud.environment["MEDALLION_EMULATOR_DATASETS"]
+    return Counter(
+        (job.destination.dataset_id, uri)
+        for job in client.list_jobs(all_users=True, state_filter="done")
+        if isinstance(job, LoadJob) and job.error_result is None
+        if job.destination.dataset_id.startswith(mine)
+        for uri in job.source_uris or ()
+    )
+
+
+def deliver_again(bronze: Path, table: str, day: str, rows: int) -> None:
+    """The same partition with its first rows alone."""
+    folder = bronze / table / f"ingest_dt={day}"
+    file, manifest = folder / "part-0000.parquet", folder / "_MANIFEST.json"
+    buffer = io.BytesIO()
+    pl.read_parquet(file).head(rows).write_parquet(buffer)
+    file.write_bytes(buffer.getvalue())
+    digest = hashlib.sha256(buffer.getvalue()).hexdigest()
+    said = json.loads(manifest.read_text())
+    said |= {"checksums": [digest], "total_rows": rows}
+    said["files"][0] |= {"checksum": digest, "rows": rows}
+    manifest.write_text(json.dumps(said))
+
+
+def test_bigquery_holds_what_the_laptop_makes_in_tables_as_the_spec_says(
+    machine: Path, client: Client, cloud: Cloud, spec: Spec
+) -> None:
+    expect_equal(client, cloud, machine, spec)
+    assert set(loads(client, cloud).values()) == {1}
+    table = client.get_table(named(cloud, "base_silver.orders").replace("`", ""))
+    assert table.time_partitioning.field == "ingestion_dt"
+    assert table.clustering_fields == ["order_id", "customer_id"]
+    assert table.description == "Accepted orders, one row each."
+    kinds = {one.name: (one.field_type, one.mode, one.description) for one in table.schema}
+    assert kinds["net_total"][:2] == ("NUMERIC", "NULLABLE")
+    assert kinds["order_date"][:2] == ("DATETIME", "NULLABLE")
+    assert kinds["email"][2].endswith("Personal data.")
+
+
+def test_the_newest_snapshot_and_the_audit_trail_can_be_asked_there(
+    machine: Path, client: Client, cloud: Cloud
+) -> None:
+    assert machine.is_dir()
+    ask = "select count(*), min(snapshot_dt), max(snapshot_dt) from"
+    ((count, first, last),) = client.query(f"{ask} {named(cloud, 'dims.customers')}").result()
+    assert count > 0
+    assert (first, last) == (date(2025, 10, 3), date(2025, 10, 3))
+    runs = client.query(f"select distinct run_id from {named(cloud, 'audit.runs')}").result()
+    assert [row.run_id for row in runs] == [cloud.current()]
+
+
+def test_another_machine_with_an_empty_disk_loads_nothing_and_tells_so(
+    machine: Path, client: Client, cloud: Cloud, tmp_path: Path
+) -> None:
+    assert machine.is_dir()
+    before = loads(client, cloud)
+    told = run(cloud, tmp_path)
+    assert "Nothing to load: BigQuery holds what run" in told
+    assert loads(client, cloud) == before
+    status = run(cloud, tmp_path, "warehouse", "status")
+    assert "The warehouse holds what is published." in status
+    assert str(cloud.current()) in status
+
+
+def test_changed_days_are_loaded_once_each_although_answers_are_lost_and_jobs_fail(
+    machine: Path, bronze: Path, client: Client, cloud: Cloud, spec: Spec, tmp_path: Path
+) -> None:
+    assert machine.is_dir()
+    deliver_again(bronze, "shopping_carts", "2025-10-03", 20)
+    # A day of which no row is left.
+    days = sorted(path.name[-10:] for path in (bronze / "returns").glob("ingest_dt=*"))
+    for table in ("returns", "return_items"):
+        deliver_again(bronze, table, days[-1], 0)
+    cloud.deliver(bronze)
+    before = loads(client, cloud)
+    burnt = FailingJobs("rateLimitExceeded", is_meant=lambda job: "$" in str(job))
+    lost = {"submission": 1, "look": 1}
+
+    def accident(request: Request) -> Accident:
+        if lost["submission"] and "sourceUris" in request.body.decode():
+            lost["submission"] -= 1
+            return "lost"
+        if lost["look"] and (looked_at(request) or "").startswith("medallion-"):
+            lost["look"] -= 1
+            return "lost"
+        return burnt(request)
+
+    cloud.warehouse.accident = accident
+    told = run(cloud, tmp_path)
+    cloud.warehouse.forget()
+    assert burnt.failed
+    assert lost == {"submission": 0, "look": 0}
+    assert "rateLimitExceeded" in told
+    expect_equal(client, cloud, tmp_path, spec)
+    new = loads(client, cloud) - before
+    assert new
+    assert set(new.values()) == {1}
+    assert not [uri for _, uri in new if "dt=2025-10-01" in uri]
+    held = client.query(f"select distinct ingestion_dt from {named(cloud, 'base_silver.returns')}")
+    assert days[-1] not in {str(row.ingestion_dt) for row in held.result()}
+
+
+def test_killed_between_two_loads_the_next_run_loads_what_is_left_and_nothing_twice(
+    machine: Path, bronze: Path, client: Client, cloud: Cloud, spec: Spec, tmp_path: Path
+) -> None:
+    assert machine.is_dir()
+    deliver_again(bronze, "cart_items", "2025-10-02", 40)
+    cloud.deliver(bronze)
+    before = loads(client, cloud)
+    process = subprocess.Popen(
+        cloud.command("run"),
+        cwd=PROJECT,
+        env=cloud.on(tmp_path / "victim"),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    begun: list[str] = []
+
+    def kill(request: Request) -> Accident:
+        job_id = submitted(request) or ""
+        if "$" in request.body.decode() and job_id.startswith("medallion-"):
+            begun.append(job_id)
+        if len(begun) > 1:
+            process.send_signal(signal.SIGKILL)
+            return 503
+        return None
+
+    cloud.warehouse.accident = kill
+    process.wait(timeout=600)
+    cloud.warehouse.forget()
+    assert process.returncode == -signal.SIGKILL
+    told = run(cloud, tmp_path / "next")
+    assert "was cut short while it loaded" in told
+    expect_equal(client, cloud, tmp_path / "next", spec)
+    assert set((loads(client, cloud) - before).values()) == {1}
+
+
+def test_going_back_offers_the_reload_and_does_it(
+    machine: Path, client: Client, cloud: Cloud, spec: Spec, tmp_path: Path
+) -> None:
+    assert machine.is_dir()
+    newest = cloud.current()
+    told = run(cloud, tmp_path, "lake", "rollback")
+    assert "differ from what is published" in told
+    assert "changed" in run(cloud, tmp_path, "warehouse", "status")
+    run(cloud, tmp_path, "warehouse", "load")
+    back = run(cloud, tmp_path, "lake", "rollback", "--to", str(newest), "--reload")
+    assert "The warehouse holds this state" in back
+    assert "holds what is published" in run(cloud, tmp_path, "warehouse", "status")
+    run(cloud, tmp_path)
+    expect_equal(client, cloud, tmp_path, spec)
+
+
+def test_what_bigquery_refuses_fails_the_run_with_a_sentence(
+    machine: Path, client: Client, cloud: Cloud, bronze: Path, tmp_path: Path
+) -> None:
+    assert machine.is_dir()
+    deliver_again(bronze, "cart_items", "2025-10-01", 40)
+    cloud.deliver(bronze)
+    cloud.warehouse.accident = FailingJobs(
+        "quotaExceeded",
+        times=99,
+        message="Quota exceeded: Your table exceeded quota for Number of partition modifications"
+        " to a column partitioned table. For more information, see https://cloud.google.com/x",
+        is_meant=lambda job: "$" in str(job),
+    )
+    told: Any = cloud.kedro(tmp_path, "run")
+    cloud.warehouse.forget()
+    assert told.returncode == 1
+    assert (
+        "a quota of BigQuery is used up (Your table exceeded quota for Number of partition"
+        " modifications to a column partitioned table)"
+    ) in " ".join(told.stderr.split())
+    assert "Traceback" not in told.stderr
+    run(cloud, tmp_path / "next")
+    assert client.project == "emulator"
