@@ -36,7 +36,7 @@ def bronze(tmp_path_factory: pytest.TempPathFactory, spec: Spec, cloud: Cloud) -
     """Three clean days, in a folder and in the bucket."""
     root = tmp_path_factory.mktemp("delivered") / "bronze"
     request = SampleRequest(
-        output=root, start=date(2025, 10, 1), days=3, orders_per_day=30, seed=3, mess="light"
+        output=root, start=date(2025, 10, 1), days=3, orders_per_day=40, seed=3, mess="light"
     )
     generate(request, spec=spec)
     cloud.deliver(root)
@@ -80,7 +80,7 @@ def in_silver(folder: Path, shape: Shape) -> pl.DataFrame:
 
 def in_bigquery(client: Client, cloud: Cloud, name: str, like: pl.DataFrame) -> pl.DataFrame:
     """The rows of a table in BigQuery."""
-    where = f"where snapshot_dt > date '2000-01-01'" if name.startswith("dims.") else ""
+    where = "where snapshot_dt > date '2000-01-01'" if name.startswith("dims.") else ""
     rows = client.query(f"select * from {named(cloud, name)} {where}").result()
     return pl.DataFrame([dict(row) for row in rows], schema=like.schema)
 
@@ -110,17 +110,19 @@ def loads(client: Client, cloud: Cloud) -> Counter[Loaded]:
     )
 
 
-def deliver_again(bronze: Path, table: str, day: str, rows: int) -> None:
-    """The same partition with its first rows alone."""
+def deliver_again(bronze: Path, table: str, day: str, *, rows: int | None = None) -> None:
+    """The same partition with its first rows alone; with all but the last if it is not said."""
     folder = bronze / table / f"ingest_dt={day}"
     file, manifest = folder / "part-0000.parquet", folder / "_MANIFEST.json"
+    frame = pl.read_parquet(file)
+    kept = frame.head(frame.height - 1 if rows is None else rows)
     buffer = io.BytesIO()
-    pl.read_parquet(file).head(rows).write_parquet(buffer)
+    kept.write_parquet(buffer)
     file.write_bytes(buffer.getvalue())
     digest = hashlib.sha256(buffer.getvalue()).hexdigest()
     said = json.loads(manifest.read_text())
-    said |= {"checksums": [digest], "total_rows": rows}
-    said["files"][0] |= {"checksum": digest, "rows": rows}
+    said |= {"checksums": [digest], "total_rows": kept.height}
+    said["files"][0] |= {"checksum": digest, "rows": kept.height}
     manifest.write_text(json.dumps(said))
 
 
@@ -168,11 +170,11 @@ def test_changed_days_are_loaded_once_each_although_answers_are_lost_and_jobs_fa
     machine: Path, bronze: Path, client: Client, cloud: Cloud, spec: Spec, tmp_path: Path
 ) -> None:
     assert machine.is_dir()
-    deliver_again(bronze, "shopping_carts", "2025-10-03", 20)
+    deliver_again(bronze, "shopping_carts", "2025-10-03")
     # A day of which no row is left.
     days = sorted(path.name[-10:] for path in (bronze / "returns").glob("ingest_dt=*"))
     for table in ("returns", "return_items"):
-        deliver_again(bronze, table, days[-1], 0)
+        deliver_again(bronze, table, days[-1], rows=0)
     cloud.deliver(bronze)
     before = loads(client, cloud)
     burnt = FailingJobs("rateLimitExceeded", is_meant=lambda job: "$" in str(job))
@@ -206,7 +208,7 @@ def test_killed_between_two_loads_the_next_run_loads_what_is_left_and_nothing_tw
     machine: Path, bronze: Path, client: Client, cloud: Cloud, spec: Spec, tmp_path: Path
 ) -> None:
     assert machine.is_dir()
-    deliver_again(bronze, "cart_items", "2025-10-02", 40)
+    deliver_again(bronze, "cart_items", "2025-10-02")
     cloud.deliver(bronze)
     before = loads(client, cloud)
     process = subprocess.Popen(
@@ -257,7 +259,7 @@ def test_what_bigquery_refuses_fails_the_run_with_a_sentence(
     machine: Path, client: Client, cloud: Cloud, bronze: Path, tmp_path: Path
 ) -> None:
     assert machine.is_dir()
-    deliver_again(bronze, "cart_items", "2025-10-01", 40)
+    deliver_again(bronze, "cart_items", "2025-10-01")
     cloud.deliver(bronze)
     cloud.warehouse.accident = FailingJobs(
         "quotaExceeded",

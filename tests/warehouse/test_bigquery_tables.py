@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -12,6 +12,7 @@ from medallion.spec import Spec
 from medallion.warehouse.bigquery.ledger import LOADS, columns
 from medallion.warehouse.bigquery.shapes import Field, Shape, kinds, shapes
 from medallion.warehouse.bigquery.statements import all_statements
+from medallion.warehouse.bigquery.wanted import PublishedState
 from tests.warehouse.bigquery_fake import LOCATION
 from tests.warehouse.loading import ORDERS, House, day, published
 
@@ -214,6 +215,16 @@ def test_when_the_table_of_loads_is_lost_everything_is_loaded_anew() -> None:
     made.load(changed)
     made.load(STATE)
     assert made.is_as(STATE)
+
+
+def test_a_day_that_somebody_has_changed_is_loaded_again_when_it_is_asked_for() -> None:
+    made = house()
+    made.server.tables[NAME].partitions[day(2)] = []
+    made.load(STATE)
+    assert not made.is_as(STATE)
+    made.loader.load(cast("PublishedState", STATE), [(ORDERS.name, day(2))])
+    assert made.is_as(STATE)
+    assert len([one for one in made.server.asked if one.is_data]) == 1
 
 
 def test_the_newest_snapshot_is_a_view_of_that_day_alone() -> None:

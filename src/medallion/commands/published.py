@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,6 +22,7 @@ from medallion.lake.names import as_run_id
 
 if TYPE_CHECKING:
     from medallion.lake.published import Published
+    from medallion.storage.doctor import Diagnosis
     from medallion.storage.layout import Layout
 
 _env = click.option("--env", "-e", default=None, help="Configuration environment.")
@@ -214,7 +216,7 @@ def doctor(env: str | None) -> None:
             layout.bronze, layout.stores["silver"], layout.cache, str(places["location"])
         )
         found = []
-        for one in patient.diagnoses():
+        for one in chain(patient.diagnoses(), _of_warehouse(places)):
             found.append(one)
             colour = _COLOURS[one.verdict]
             said = f"[{colour}]{one.verdict:<8}[/] {one.about:<18} {escape(one.found)}"
@@ -225,6 +227,16 @@ def doctor(env: str | None) -> None:
     if failed:
         raise RequestError(f"{failed} of {len(found)} looks found something that stops a run.")
     _console().print(f"All {len(found)} looks found nothing that stops a run.")
+
+
+def _of_warehouse(places: Mapping[str, Any]) -> Iterator[Diagnosis]:
+    """What was found of a warehouse that is loaded."""
+    from medallion.warehouse.bigquery.calls import BigQuery
+    from medallion.warehouse.bigquery.doctor import diagnoses
+    from medallion.warehouse.bigquery.settings import parse_settings
+
+    if places["warehouse"]["backend"] == "bigquery":
+        yield from diagnoses(BigQuery(parse_settings(places["warehouse"])))
 
 
 @contextmanager

@@ -14,10 +14,12 @@ from rich.table import Table
 
 from medallion import terminal
 from medallion.commands.people import ForPeople
-from medallion.errors import RequestError
+from medallion.errors import RequestError, UsageError, meant
+from medallion.lake.names import as_day
 from medallion.runs.lifecycle import alone
 from medallion.storage.layout import Layout
 from medallion.warehouse import Warehouse
+from medallion.warehouse.bigquery.shapes import shapes
 from medallion.warehouse.bigquery.warehouse import BigQueryWarehouse
 
 if TYPE_CHECKING:
@@ -71,22 +73,56 @@ def status(env: str | None) -> None:
 
 
 @warehouse.command("load", cls=ForPeople)
+@click.option(
+    "--again",
+    "tables",
+    multiple=True,
+    metavar="TABLE",
+    help="Load days of this table again, such as base_silver.orders; with --day.",
+)
+@click.option("--day", "days", multiple=True, metavar="DAY", help="A day, as YYYY-MM-DD.")
 @_env
-def load(env: str | None) -> None:
-    """Load what is published and pending, without a run; what stands already stays as it is."""
+def load(tables: tuple[str, ...], days: tuple[str, ...], env: str | None) -> None:
+    """Load what is published and pending, without a run; what stands already stays as it is.
+
+    With --again and --day, those partitions are loaded although they are known to stand: after
+    somebody has changed rows in the warehouse.
+    """
+    if bool(tables) != bool(days):
+        raise UsageError(
+            "--again and --day belong together.",
+            hint="name the table and the day: --again base_silver.orders --day 2025-10-15.",
+        )
+    asked = [as_day(day, "--day") for day in days]
     with _opened(env) as (opened, found):
         if found is None:
             raise RequestError(
                 f"{_shows(opened)}.",
                 hint="name an environment whose warehouse is BigQuery, such as --env prod.",
             )
+        again = [(_named(table, found.spec), day) for table in tables for day in asked]
         with found.alone:
-            names = found.warehouse.load(found.published, found.spec)
+            names = found.warehouse.load(found.published, found.spec, again)
         _console().print(
             f"The warehouse holds what is published: {len(names)} tables and views."
             if names
             else "Nothing has been published yet; `kedro run` publishes the first state."
         )
+
+
+def _named(table: str, spec: Spec) -> str:
+    """A table that is loaded, by its name.
+
+    Raises:
+        UsageError: There is none of this name.
+    """
+    known = shapes(spec)
+    if table not in known:
+        raise UsageError(
+            f"--again {table}: no such table is loaded.",
+            hint=f"{meant(table, known)}there are {', '.join(known)}.",
+        )
+    return table
 
 
 def show_status(tables: Sequence[TableStatus]) -> None:

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import date
 
 from medallion.warehouse.bigquery.calls import BigQuery
 from medallion.warehouse.bigquery.failures import CallError, for_people
@@ -38,14 +39,21 @@ class Loader:
     calls: BigQuery
     shapes: Mapping[str, Shape]
 
-    def load(self, state: PublishedState) -> tuple[str, ...]:
+    def load(
+        self, state: PublishedState, again: Iterable[tuple[str, date]] = ()
+    ) -> tuple[str, ...]:
         """Lets BigQuery hold a state, and returns the names of what it shows.
+
+        Args:
+            state: What is published.
+            again: Partitions that are loaded although they are known to stand, by table and day.
 
         Raises:
             WarehouseError: Something is not loaded; what is, stays, and the next run goes on.
         """
         with told(f"Run {state.run_id} is not loaded into BigQuery"):
             made = self._tables.prepare(self.shapes.values())
+            self._doubt(state, made, list(again))
             survey = self._surveyor.settle(self._surveyor.survey(state, made))
             plans = self._surveyor.plans(survey)
             for line in plan_lines(plans, survey, len(self.shapes)):
@@ -54,6 +62,27 @@ class Loader:
         work.expect_all_done()
         views = (shape.newest for shape in self.shapes.values() if shape.newest)
         return tuple(sorted({*self.shapes, *views}))
+
+    def _doubt(
+        self, state: PublishedState, made: Mapping[str, int], again: list[tuple[str, date]]
+    ) -> None:
+        """Notes that nobody knows what stands in some partitions."""
+        ledger = self._surveyor.ledger
+        number = ledger.newest().number + 1 if again else 0
+        ledger.add(
+            [
+                Entry(
+                    number=number,
+                    event="unknown",
+                    table_name=table,
+                    day=day,
+                    run_id=state.run_id,
+                    made_in=made[table],
+                    reason="somebody has asked to load it again",
+                )
+                for table, day in again
+            ]
+        )
 
     def newest_run(self) -> str:
         """The run whose state was loaded last; empty if none was."""

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_DATASETS = {
+#: The datasets that are loaded, and what they hold.
+DATASETS = {
     "base_silver": "Accepted rows of the shop's events, typed and cleaned, by day.",
     "dims": "Snapshots of customers and products.",
     "enriched": "What is computed from the shop's events, by day.",
@@ -88,7 +89,7 @@ class Tables:
         name = self.settings.dataset(schema)
         found = self.calls.dataset(name)
         if found is None:
-            self.calls.create_dataset(name, _DATASETS[schema])
+            self.calls.create_dataset(name, DATASETS[schema])
             found = self.calls.dataset(name)
         if found is None:
             raise _not_made(name)

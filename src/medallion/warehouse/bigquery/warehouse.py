@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from medallion.errors import UsageError
@@ -57,14 +58,21 @@ class BigQueryWarehouse:
             )
         return self.load(source.published, publication.spec)
 
-    def load(self, published: Published, spec: Spec) -> tuple[str, ...]:
+    def load(
+        self, published: Published, spec: Spec, again: Iterable[tuple[str, date]] = ()
+    ) -> tuple[str, ...]:
         """Loads what is current in a lake; returns the names of what BigQuery shows.
+
+        Args:
+            published: The lake.
+            spec: Its tables.
+            again: Partitions that are loaded although they are known to stand, by table and day.
 
         Raises:
             WarehouseError: Something is not loaded.
         """
         state = PublishedState.current(published)
-        return Loader(self._calls, shapes(spec)).load(state) if state else ()
+        return Loader(self._calls, shapes(spec)).load(state, again) if state else ()
 
     def status(self, published: Published, spec: Spec) -> list[TableStatus]:
         """What is loaded of each table, and what is pending and why; nothing is changed.

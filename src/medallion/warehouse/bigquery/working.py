@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -27,8 +26,6 @@ from medallion.warehouse.bigquery.planning import Load, TablePlan
 from medallion.warehouse.bigquery.shapes import Shape, kinds, side_by_side
 from medallion.warehouse.bigquery.surveying import OTHER_ROWS, Survey
 from medallion.warehouse.bigquery.tables import kinds_held
-
-logger = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
 
@@ -275,7 +272,7 @@ class Work:
                 job_id=f"{load.stem}-{number}",
                 attempt=number,
                 destination=load.destination,
-                location=job.location if job else "",
+                location=job.location if job else self.calls.settings.location,
                 ended=job.ended if job else None,
                 reason=reason,
             )
