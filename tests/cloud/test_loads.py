@@ -20,6 +20,7 @@ import pytest
 from google.cloud.bigquery import Client, LoadJob
 from polars.testing import assert_frame_equal
 
+from medallion.lake.published import Published
 from medallion.sample import SampleRequest, generate
 from medallion.spec import Spec
 from medallion.warehouse.bigquery.shapes import Shape, shapes
@@ -66,14 +67,17 @@ def run(cloud: Cloud, folder: Path, *arguments: str) -> str:
     return told.stdout + told.stderr
 
 
-def in_silver(folder: Path, shape: Shape) -> pl.DataFrame:
-    """The rows of a table on a machine's disk, with their day."""
-    files = sorted(folder.glob(f"cache/stores/*/silver/{shape.folder}/*/*.parquet"))
+def in_silver(lake: Published, shape: Shape) -> pl.DataFrame:
+    """The rows of a table as they are published, with their day."""
+    pointer, _ = lake.pointer()
+    assert pointer
+    piece = lake.piece(lake.manifest(pointer.manifest).tables[shape.folder])
     frames = [
-        pl.read_parquet(path, hive_partitioning=False).with_columns(
-            pl.lit(path.parent.name.partition("=")[2]).str.to_date().alias(shape.day.name)
+        pl.read_parquet(lake.storage.read(key).data).with_columns(
+            pl.lit(one.manifest.value).str.to_date().alias(shape.day.name)
         )
-        for path in files
+        for one in piece.partitions.values()
+        for key in one.objects
     ]
     return pl.concat(frames)
 
@@ -90,10 +94,12 @@ def named(cloud: Cloud, name: str) -> str:
     return f"`emulator`.`{cloud.environment['MEDALLION_EMULATOR_DATASETS']}_{dataset}`.`{table}`"
 
 
-def expect_equal(client: Client, cloud: Cloud, folder: Path, spec: Spec) -> None:
-    """BigQuery holds what stands in Silver on a machine, cell by cell."""
+def expect_equal(client: Client, cloud: Cloud, spec: Spec, cache: Path) -> None:
+    """BigQuery holds what is published, cell by cell."""
+    with mock.patch.dict(os.environ, cloud.environment):
+        lake = Published.at(f"gs://{cloud.lake}/silver", cache / "published")
     for name, shape in shapes(spec).items():
-        wanted = in_silver(folder, shape)
+        wanted = in_silver(lake, shape)
         found = in_bigquery(client, cloud, name, wanted)
         assert_frame_equal(found, wanted, check_row_order=False, check_column_order=False)
 
@@ -126,10 +132,11 @@ def deliver_again(bronze: Path, table: str, day: str, *, rows: int | None = None
     manifest.write_text(json.dumps(said))
 
 
-def test_bigquery_holds_what_the_laptop_makes_in_tables_as_the_spec_says(
-    machine: Path, client: Client, cloud: Cloud, spec: Spec
+def test_bigquery_holds_what_is_published_in_tables_as_the_spec_says(
+    machine: Path, client: Client, cloud: Cloud, spec: Spec, tmp_path: Path
 ) -> None:
-    expect_equal(client, cloud, machine, spec)
+    assert machine.is_dir()
+    expect_equal(client, cloud, spec, tmp_path)
     assert set(loads(client, cloud).values()) == {1}
     table = client.get_table(named(cloud, "base_silver.orders").replace("`", ""))
     assert table.time_partitioning.field == "ingestion_dt"
@@ -195,7 +202,7 @@ def test_changed_days_are_loaded_once_each_although_answers_are_lost_and_jobs_fa
     assert burnt.failed
     assert lost == {"submission": 0, "look": 0}
     assert "rateLimitExceeded" in told
-    expect_equal(client, cloud, tmp_path, spec)
+    expect_equal(client, cloud, spec, tmp_path)
     new = loads(client, cloud) - before
     assert new
     assert set(new.values()) == {1}
@@ -235,7 +242,7 @@ def test_killed_between_two_loads_the_next_run_loads_what_is_left_and_nothing_tw
     assert process.returncode == -signal.SIGKILL
     told = run(cloud, tmp_path / "next")
     assert "was cut short while it loaded" in told
-    expect_equal(client, cloud, tmp_path / "next", spec)
+    expect_equal(client, cloud, spec, tmp_path)
     assert set((loads(client, cloud) - before).values()) == {1}
 
 
@@ -252,7 +259,7 @@ def test_going_back_offers_the_reload_and_does_it(
     assert "The warehouse holds this state" in back
     assert "holds what is published" in run(cloud, tmp_path, "warehouse", "status")
     run(cloud, tmp_path)
-    expect_equal(client, cloud, tmp_path, spec)
+    expect_equal(client, cloud, spec, tmp_path)
 
 
 def test_what_bigquery_refuses_fails_the_run_with_a_sentence(
