@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -68,6 +69,17 @@ class Cloud:
             check=False,
         )
 
+    def started(self, machine: Path, *arguments: str) -> subprocess.Popen[str]:
+        """The same, while it is at work."""
+        return subprocess.Popen(
+            self.command(*arguments),
+            cwd=PROJECT,
+            env=self.on(machine),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
     def command(self, *arguments: str) -> list[str]:
         """A command in the environment of the stand-in."""
         return [sys.executable, "-m", "kedro", *arguments, "--env", "emulator"]
@@ -82,6 +94,15 @@ class Cloud:
 
         with mock.patch.dict(os.environ, self.environment):
             return Client()
+
+
+def data_of(folder: Path) -> dict[str, str]:
+    """The files of a lake's layers, as hashes."""
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for layer in ("base", "quarantine", "dims", "keys", "enriched")
+        for path in sorted((folder / layer).rglob("*.parquet"))
+    }
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from kedro.framework.startup import bootstrap_project
 
 from medallion.sample import SampleRequest, generate
 from medallion.spec import Spec
-from tests.cloud.conftest import Cloud
+from tests.cloud.conftest import Cloud, data_of
 from tests.conftest import PROJECT
 from tests.running import Shop, kedro
 from tests.standins.proxy import Accident, Request
@@ -49,15 +49,6 @@ def published(bronze: Path, cloud: Cloud, tmp_path_factory: pytest.TempPathFacto
     assert told.returncode == 0, told.stderr
     assert "became current" in told.stdout + told.stderr
     return machine
-
-
-def data_of(folder: Path) -> dict[str, str]:
-    """The files of a lake's layers, as hashes."""
-    return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for layer in ("base", "quarantine", "dims", "keys", "enriched")
-        for path in sorted((folder / layer).rglob("*.parquet"))
-    }
 
 
 def downloaded(machine: Path) -> list[Path]:

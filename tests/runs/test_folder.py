@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from medallion.errors import RequestError
+from medallion.errors import LockedError, RequestError
 from medallion.runs.folder import RunFolder, unfinished
 from medallion.storage import LocalStorage
 
@@ -70,3 +70,28 @@ def test_runs_that_have_not_ended_are_found(storage: LocalStorage) -> None:
         RunFolder(storage, name).open({})
     RunFolder(storage, "b").end({})
     assert [folder.run_id for folder in unfinished(storage)] == ["a", "c"]
+
+
+def test_a_step_is_taken_by_one_process_until_it_lets_go_or_dies(storage: LocalStorage) -> None:
+    living = {"a-1", "b-1"}
+    folder = RunFolder(storage, "r")
+    folder.take_step("dims.gate", "a-1", living.__contains__)
+    folder.take_step("dims.gate", "a-1", living.__contains__)
+    with pytest.raises(LockedError, match=r"Another process does dims\.gate of run r \(a-1\)"):
+        folder.take_step("dims.gate", "b-1", living.__contains__)
+    living.remove("a-1")
+    folder.take_step("dims.gate", "b-1", living.__contains__)
+    folder.let_go("dims.gate")
+    folder.take_step("dims.gate", "c-1", living.__contains__)
+
+
+def test_of_processes_that_take_a_step_at_once_one_gets_it(storage: LocalStorage) -> None:
+    def take(number: int) -> bool:
+        try:
+            RunFolder(storage, "r").take_step("gold.marts", f"p-{number}", lambda _: True)
+        except LockedError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(take, range(8))) == 1

@@ -77,6 +77,54 @@ def test_processes_of_a_run_share_it_and_the_last_one_is_told(
     assert held_by(tmp_path) is None
 
 
+def test_who_comes_while_a_run_is_being_ended_waits_and_then_is_told(
+    lease: Callable[..., StoreLease], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_lease, "_CLOSING_SECONDS", 0)
+    one, other = lease("r", "a-1", 60), lease("r", "b-1", 60)
+    one.acquire()
+    assert not one.leave()
+    assert one.close()
+    with pytest.raises(LockedError, match="Run r is being ended by a-1"):
+        other.acquire()
+    one.release(ended=True)
+    other.acquire()
+
+
+def test_a_run_is_not_ended_while_another_process_has_joined_it(
+    lease: Callable[..., StoreLease],
+) -> None:
+    one, other = lease("r", "a-1", 60), lease("r", "b-1", 60)
+    one.acquire()
+    assert not one.leave()
+    other.acquire()
+    assert not one.close()
+    assert one.leave()
+
+
+def test_a_process_that_died_while_it_ended_a_run_keeps_nobody_away(
+    lease: Callable[..., StoreLease], clock: Clock
+) -> None:
+    one = lease("r", "a-1", 60)
+    one.acquire()
+    assert one.close()
+    clock.time += timedelta(minutes=MINUTES + 1)
+    lease("r", "b-1", 60).acquire()
+
+
+@pytest.mark.parametrize("how", ["interrupted", "killed"])
+def test_the_next_run_is_told_which_one_did_not_end(
+    how: str, lease: Callable[..., StoreLease], clock: Clock
+) -> None:
+    one = lease("r", between=60)
+    assert one.acquire() is None
+    if how == "interrupted":
+        one.release(ended=False, hold=False)
+    else:
+        clock.time += timedelta(minutes=MINUTES + 1)
+    assert lease("next", "b-1").acquire() == "r"
+
+
 def test_a_shared_run_holds_the_lake_between_its_processes_for_a_time(
     lease: Callable[..., StoreLease], clock: Clock
 ) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
@@ -66,10 +65,10 @@ def list_runs(limit: int, env: str | None) -> None:
 def show(run_id: str, env: str | None) -> None:
     """Show one run: verdict, window, tables, gates, code."""
     console = terminal.out()
-    with _trail(env) as (trail, holder, _):
+    with _trail(env) as (trail, holder, layout):
         run = trail.run(as_run_id(run_id))
         if run["status"] == STARTED:
-            run["steps"] = _steps_so_far(run["run_id"])
+            run["steps"] = _steps_so_far(layout, run["run_id"])
     status = _status(run, holder)
     console.print(f"[bold]{run['run_id']}[/bold]  [{_COLOURS[status]}]{status}[/]", soft_wrap=True)
     for name, value in _described(run):
@@ -83,15 +82,13 @@ def show(run_id: str, env: str | None) -> None:
         console.print(_steps(run["steps"]))
 
 
-def _steps_so_far(run_id: str) -> list[dict[str, Any]]:
+def _steps_so_far(layout: Layout, run_id: str) -> list[dict[str, Any]]:
     """The steps of a run that has not ended, by its journal."""
     from medallion.runs.journal import Journal
     from medallion.runs.record import compiled
     from medallion.runs.sinks.audit import steps_of
-    from medallion.settings import current
 
-    journal = Journal(Path(current.run.folder.storage.root), run_id)
-    return list(steps_of(compiled(run_id, journal.read())))
+    return list(steps_of(compiled(run_id, Journal.of(layout, run_id).read())))
 
 
 def _steps(steps: Iterable[Mapping[str, Any]]) -> Table:
@@ -114,7 +111,7 @@ def close(run_id: str, env: str | None) -> None:
     done. This ends it before: its commits are completed, and its record, report and lineage are
     written.
     """
-    from medallion.runs.lease import is_alive
+    from medallion.runs.lifecycle import at_work
     from medallion.settings import current
 
     session = KedroSession.create(env=env, runtime_params={"run_id": run_id})
@@ -125,7 +122,7 @@ def close(run_id: str, env: str | None) -> None:
             raise UsageError(
                 f"There is no run {run_id!r} to close.", hint="`kedro runs list` shows the runs."
             )
-        if is_alive(run.locks, run.folder.run_id):
+        if at_work(run.lake, run.locks, run.folder.run_id):
             raise RequestError(
                 f"Processes of run {run_id} are at work.",
                 hint="wait for them to end, or stop them, then close the run.",

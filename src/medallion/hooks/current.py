@@ -24,6 +24,7 @@ class Current:
         on_begin: Called when the run has the lake.
         on_dead: Called for each dead run that was put in order.
         on_end: Called once when the run ends, before the lake is free.
+        on_step: Called when a step is done, and when this process is about to end its part.
         on_leave: Called when this process ends its part.
     """
 
@@ -32,6 +33,7 @@ class Current:
     on_begin: list[Callable[[], None]] = field(default_factory=list)
     on_dead: list[Callable[[RunFolder], None]] = field(default_factory=list)
     on_end: list[EndListener] = field(default_factory=list)
+    on_step: list[Callable[[], None]] = field(default_factory=list)
     on_leave: list[Callable[[], None]] = field(default_factory=list)
     _run: Run | None = None
 
@@ -58,5 +60,5 @@ class Current:
     @run.setter
     def run(self, run: Run) -> None:
         run.on_begin, run.on_dead = self.on_begin, self.on_dead
-        run.on_end, run.on_leave = self.on_end, self.on_leave
+        run.on_end, run.on_step, run.on_leave = self.on_end, self.on_step, self.on_leave
         self._run = run

@@ -31,6 +31,7 @@ from medallion.lake.store import Lake
 from medallion.lake.working_copy import WorkingCopy
 from medallion.planning.plan import check_forgettable
 from medallion.planning.request import RunRequest, check_transforms, parse_request
+from medallion.runs.audit.trail import STEPS
 from medallion.runs.folder import RunFolder
 from medallion.runs.lease import living_run
 from medallion.runs.lifecycle import Run, Status
@@ -87,7 +88,7 @@ class RunGuard:
         if is_shared:
             self._asked["run_id"] = run_id
             _check_free(run_id, layout)
-        folder = RunFolder(open_storage(layout.runs), run_id)
+        folder = RunFolder(open_storage(layout.run_documents), run_id)
         lake = Lake(layout.silver)
         lake.state.release()
         lake.state.remember_in(layout.lake_index)
@@ -139,6 +140,7 @@ class RunGuard:
         is_joined = self._current.run.folder.request() is not None
         completed = self._current.run.begin(self._asked)
         self._current.run.lake.state.hold()
+        self._written: set[str] = set()
         self._unlisten = events.listen(self._note)
         atexit.register(self._interrupted)
         if completed:
@@ -154,6 +156,8 @@ class RunGuard:
             if not self._current.run.lake.state.source:
                 mend(catalog, pipeline.all_outputs())
             _forget(catalog)
+            if self._current.run.is_shared:
+                self._current.run.share("begin", None)
         except BaseException as error:
             self._end("failed", error)
             raise
@@ -170,8 +174,11 @@ class RunGuard:
 
     def _note(self, event: events.Event) -> None:
         """Notes that a step is done."""
+        if isinstance(event, events.TableWritten):
+            self._written.add(f"{event.layer}/{event.table}")
         if isinstance(event, events.StepFinished) and event.error is None:
-            self._current.run.end_step(event.step, {"seconds": event.seconds})
+            written, self._written = self._written, set()
+            self._current.run.end_step(event.step, {"seconds": event.seconds}, written)
 
     @hook_impl
     def after_pipeline_run(self) -> None:
@@ -190,6 +197,9 @@ class RunGuard:
     def _end(self, status: Status, error: BaseException | None = None) -> None:
         atexit.unregister(self._interrupted)
         self._unlisten()
+        if self._current.run.is_shared:
+            # Whoever ends the run has the last word, so what others know must be there before.
+            self._push()
         ended = self._current.run.end(status, _steps_of(self._layers), error)
         state = self._current.run.lake.state
         state.save()
@@ -197,11 +207,15 @@ class RunGuard:
             state.copies.prune()
         bronze_index.remember()
         state.release()
-        for mirror in self._mirrors:
-            _push(mirror)
+        if ended:
+            self._push()
         if ended and self._layout.stores:
             evict([self._layout.bronze_cache], self._most_bytes // 2, empty=True)
             evict([self._layout.silver], self._most_bytes // 2)
+
+    def _push(self) -> None:
+        for mirror in self._mirrors:
+            _push(mirror)
 
 
 def working_copy(layout: Layout, as_of: str | None = None) -> WorkingCopy | None:
@@ -227,9 +241,9 @@ def working_copy(layout: Layout, as_of: str | None = None) -> WorkingCopy | None
 def _mirrors(layout: Layout) -> list[Mirror]:
     """The folders that stand for such in an object store: what tells of runs."""
     return [
-        Mirror(open_storage(url), getattr(layout, name), getattr(layout, name).parent)
+        Mirror(open_storage(url), getattr(layout, name), getattr(layout, name).parent, (STEPS,))
         for name, url in layout.stores.items()
-        if name != "silver"
+        if name not in ("silver", "runs")
     ]
 
 

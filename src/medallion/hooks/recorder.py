@@ -68,6 +68,7 @@ class RunRecorder:
         current.on_begin.append(self._begin)
         current.on_dead.append(self._bury)
         current.on_end.append(self._end)
+        current.on_step.append(self._share)
         current.on_leave.append(self._leave)
 
     def _remember(self, context: Any) -> None:
@@ -129,7 +130,7 @@ class RunRecorder:
         """Keeps an event first of all, then passes it on."""
         around = self._surroundings
         if isinstance(event, TableWritten) and event.run_id != around.run_id:
-            Journal(around.layout.runs, event.run_id).write(event)
+            Journal.of(around.layout, event.run_id).write(event)
             return
         if isinstance(event, TableWritten) and event.step is None:
             event = event.model_copy(update={"step": _node.get()})
@@ -214,7 +215,7 @@ class RunRecorder:
 
     def _end_record_of(self, dead: RunFolder) -> None:
         around = self._surroundings
-        journal = Journal(around.layout.runs, dead.run_id)
+        journal = Journal.of(around.layout, dead.run_id)
         journal.write(events.RunEnded(status="killed", error=_NO_WORD))
         record = compiled(dead.run_id, journal.read())
         for sink in self._sinks:
@@ -235,6 +236,11 @@ class RunRecorder:
         self._record = compiled(around.run_id, around.journal.read())
         for sink in self._sinks:
             harmless(_name(sink), lambda sink=sink: sink.end(self._record))  # type: ignore[misc]
+
+    def _share(self) -> None:
+        """Lets the process that ends the run know what this one has done."""
+        if self._around is not None:
+            self._around.journal.share()
 
     def _leave(self) -> None:
         """Lets the sinks go; what they warn of now is still repeated by the last of them."""

@@ -144,7 +144,15 @@ class Published:
         Raises:
             LakeError: It is not there, or says nothing.
         """
-        return self._parsed(StateManifest, self._immutable(key), key)
+        return self.kept(StateManifest, key)
+
+    def kept(self, shape: type[_S], key: str) -> _S:
+        """An object that never changes, whose name a listing or the pointer gives.
+
+        Raises:
+            LakeError: It is not there, or says nothing.
+        """
+        return self._parsed(shape, self._immutable(key), key)
 
     def piece(self, reference: Reference) -> Piece:
         """The partitions of a table.

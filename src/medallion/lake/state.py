@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -134,6 +134,12 @@ class Source(Protocol):
 
     def begin(self, run_id: str) -> None:
         """Makes the folder say what is published, for a run that begins or goes on."""
+
+    def join(self, run_id: str) -> None:
+        """Takes in what steps of the run have shared meanwhile."""
+
+    def share(self, run_id: str, step: str, tables: Collection[str] | None) -> None:
+        """Lets other machines see what a step of a run has changed: in some tables, or in all."""
 
     def refresh(self) -> None:
         """The same for somebody who only reads, unless a run is at work in the folder."""

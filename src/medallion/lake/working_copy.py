@@ -16,6 +16,8 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
+from filelock import FileLock
+
 from medallion.errors import ExistsError, LakeError
 from medallion.lake.history import find_state, history
 from medallion.lake.manifest import PartitionManifest, write_manifest
@@ -30,7 +32,8 @@ from medallion.lake.published import (
     StateManifest,
     encoded,
 )
-from medallion.lake.state import Publication, StateReader
+from medallion.lake.sharing import Held, Overlay, keep_share, shared_by
+from medallion.lake.state import Publication, StateReader, TableState
 from medallion.storage import Document, LocalStorage, Storage
 from medallion.storage.layout import LakeLayout
 from medallion.storage.parallel import in_parallel
@@ -39,6 +42,7 @@ from medallion.storage.probing import expect_preconditions
 logger = logging.getLogger(__name__)
 
 _Partitions = Mapping[str, PublishedPartition]
+_Note = dict[str, Any]
 
 
 @dataclass
@@ -62,7 +66,8 @@ class WorkingCopy:
     _began: StateManifest | None = None
     _began_with: Pointer | None = None
     _version: str | None = None
-    _tables: dict[str, _Partitions] = field(default_factory=dict)
+    _published: Mapping[str, _Partitions] = field(default_factory=dict)
+    _held: Held = field(default_factory=Held)
     _lock: RLock = field(default_factory=RLock)
 
     @property
@@ -73,20 +78,63 @@ class WorkingCopy:
     def begin(self, run_id: str) -> None:
         """See `Source.begin`; no file of data is read.
 
-        A process that joins the run finds what the run has committed on this machine.
-
         Raises:
-            LakeError: What is published cannot be read.
+            LakeError: What is published cannot be read, or has changed since the run began.
         """
         with self._lock:
             expect_preconditions(self.storage)
             self._look()
-            known = self._note.read_or(dict[str, str], {})
-            now = {"run_id": run_id, "version": self._version or ""}
-            if known != now:
+            self.join(run_id)
+
+    def join(self, run_id: str) -> None:
+        """See `Source.join`.
+
+        Raises:
+            LakeError: Another state is current than when the run began.
+        """
+        with self._lock, self._alone():
+            known = self._note.read_or(_Note, {})
+            shared = shared_by(self.published, run_id)
+            taken = self._held.take(shared)
+            is_ours = known.get("run_id") == run_id and known.get("version") == self._version
+            if not is_ours:
                 self._note.write({})
                 self._show()
-                self._note.write(now)
+            else:
+                for share in taken:
+                    if share.key not in known.get("shares", ()):
+                        self._show_share(share.overlay)
+            if taken or not is_ours:
+                self._note_shares(run_id)
+
+    def share(self, run_id: str, step: str, tables: Collection[str] | None) -> None:
+        """See `Source.share`.
+
+        Raises:
+            StorageError: Something cannot be uploaded.
+        """
+        with self._lock:
+            partitions = self._uploaded(run_id, self._changed(tables))[0]
+            with self._alone():
+                documents = self._kept(run_id)
+                if partitions or documents:
+                    overlay = Overlay(
+                        step=step,
+                        base=self._version,
+                        partitions=partitions,
+                        documents=documents,
+                    )
+                    self._held.take([keep_share(self.published, run_id, overlay)])
+                    self._note_shares(run_id)
+
+    def _alone(self) -> FileLock:
+        """Held by the one process of this machine that changes or tells what the folder shows."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        return FileLock(self.root / "_began.lock")
+
+    def _note_shares(self, run_id: str) -> None:
+        shares = sorted(self._held.shares)
+        self._note.write({"run_id": run_id, "version": self._version, "shares": shares})
 
     def refresh(self) -> None:
         """See `Source.refresh`."""
@@ -105,7 +153,9 @@ class WorkingCopy:
         self._began = self.published.manifest(pointer.manifest) if pointer else None
         references = self._began.tables if self._began else {}
         pieces = in_parallel(self.published.piece, references.values())
-        self._tables = {piece.table: piece.partitions for piece in pieces}
+        self._published = {piece.table: piece.partitions for piece in pieces}
+        documents = self._began.documents if self._began else {}
+        self._held = Held(dict(self._published), dict(documents))
         return True
 
     def _current(self) -> tuple[Pointer | None, str | None]:
@@ -118,10 +168,21 @@ class WorkingCopy:
 
     def _show(self) -> None:
         """Makes the folder say it."""
-        state = self._began
-        for table in sorted({*self.state.tables(), *self._tables}):
-            self._show_table(table, self._tables.get(table, {}))
-        self._show_documents(state.documents if state else {})
+        for table in sorted({*self.state.tables(), *self._held.tables}):
+            self._show_table(table, self._held.tables.get(table, {}))
+        self._show_documents(self._held.documents)
+
+    def _show_share(self, overlay: Overlay) -> None:
+        """Makes the folder say what a step on another machine has changed."""
+        for table, partitions in overlay.partitions.items():
+            standing = self.state.table(table)
+            for name, partition in partitions.items():
+                if partition is None:
+                    shutil.rmtree(self.root / table / name, ignore_errors=True)
+                else:
+                    self._show_partition(standing, name, partition)
+            self.state.forget(table)
+        self._write_documents(overlay.documents)
 
     def fetch(self, manifests: Iterable[PartitionManifest]) -> None:
         """Sees to it that the files of some partitions are in the folder.
@@ -146,30 +207,33 @@ class WorkingCopy:
             StorageError: Something cannot be uploaded; nothing has changed then.
         """
         with self._lock:
-            changed = self._changed()
-            documents = self._documents()
-            known = self._began.documents if self._began else {}
-            is_same = {k: hashlib.sha256(d).hexdigest() for k, d in documents.items()} == {
-                key: reference.sha256 for key, reference in known.items()
+            changed = self._changed(None)
+            partitions, uploads = self._uploaded(run_id, changed)
+            documents = self._kept(run_id)
+            self._held.change(partitions, documents)
+            tables = {
+                table: held
+                for table in {*self._held.tables, *self._published}
+                if (held := self._held.tables.get(table, {})) != self._published.get(table, {})
             }
-            if self._began_with and not changed and is_same:
+            known = self._began.documents if self._began else {}
+            if self._began_with and not tables and self._held.documents == known:
                 return Publication(self._began_with.run_id, is_new=False)
-            pieces, tables, uploads = self._staged(run_id, changed)
             state = StateManifest(
                 run_id=run_id,
                 previous=self._began_with.manifest if self._began_with else None,
-                tables=pieces,
-                documents=self._kept(run_id, documents, known),
+                tables=self._pieces(run_id, tables),
+                documents=self._held.documents,
                 told=told,
             )
             pointer = Pointer(run_id=run_id, manifest=self.published.keep_manifest(state))
             self._version = self.published.point(pointer, self._version)
             self._began_with, self._began = pointer, state
-            self._tables |= {table: piece.partitions for table, piece in tables.items()}
+            before, self._published = self._published, dict(self._held.tables)
         return Publication(
             run_id,
             is_new=True,
-            partitions=sum(len(names) for names in changed.values()),
+            partitions=sum(_differing(before.get(t, {}), now) for t, now in tables.items()),
             objects=len(uploads),
             bytes=sum(path.stat().st_size for path, _ in uploads),
         )
@@ -186,12 +250,12 @@ class WorkingCopy:
 
     def objects(self, manifest: PartitionManifest) -> list[str]:
         """See `Source.objects`."""
-        held = self._held(manifest)
+        held = self._objects_of(manifest)
         return [f"{self.published.storage.root}/{key}" for key in held]
 
-    def _held(self, manifest: PartitionManifest) -> tuple[str, ...]:
+    def _objects_of(self, manifest: PartitionManifest) -> tuple[str, ...]:
         """The objects of a partition, if it is published as it is here."""
-        held = self._tables.get(manifest.table, {}).get(manifest.partition)
+        held = self._held.tables.get(manifest.table, {}).get(manifest.partition)
         return held.objects if held and held.manifest == manifest else ()
 
     @property
@@ -204,21 +268,31 @@ class WorkingCopy:
         for name in {*standing.folders} - wanted.keys():
             shutil.rmtree(self.root / table / name)
         for name, partition in wanted.items():
-            folder = self.root / table / name
-            if standing.partitions.get(name) != partition.manifest:
-                shutil.rmtree(folder, ignore_errors=True)
-                folder.mkdir(parents=True)
-                write_manifest(folder, partition.manifest)
-            else:
-                _drop_strange(folder, partition.manifest)
+            self._show_partition(standing, name, partition)
         self.state.forget(table)
 
+    def _show_partition(
+        self, standing: TableState, name: str, partition: PublishedPartition
+    ) -> None:
+        folder = self.root / standing.table / name
+        if standing.partitions.get(name) != partition.manifest:
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+            write_manifest(folder, partition.manifest)
+        else:
+            _drop_strange(folder, partition.manifest)
+
     def _show_documents(self, wanted: Mapping[str, Reference]) -> None:
+        gone = dict.fromkeys(self._documents().keys() - wanted.keys())
+        self._write_documents({**gone, **wanted})
+
+    def _write_documents(self, wanted: Mapping[str, Reference | None]) -> None:
         here = LocalStorage(self.root)
-        contents = in_parallel(self.published.document, wanted.values())
-        for key in self._documents().keys() - wanted.keys():
+        there = {key: reference for key, reference in wanted.items() if reference}
+        contents = in_parallel(self.published.document, there.values())
+        for key in wanted.keys() - there.keys():
             here.delete(key)
-        for key, data in zip(wanted, contents, strict=True):
+        for key, data in zip(there, contents, strict=True):
             here.write(key, data)
 
     def _documents(self) -> dict[str, bytes]:
@@ -232,7 +306,7 @@ class WorkingCopy:
         """The objects of files that are not in the folder, their paths and checksums."""
         for manifest in manifests:
             folder = self.root / manifest.table / manifest.partition
-            objects = self._held(manifest)
+            objects = self._objects_of(manifest)
             for number, file in enumerate(manifest.files):
                 path = folder / file.path
                 if not path.exists():
@@ -243,42 +317,50 @@ class WorkingCopy:
                         )
                     yield objects[number], path, file.sha256
 
-    def _changed(self) -> dict[str, Collection[str]]:
-        """The partitions that were written or removed since the run began, by table."""
+    def _changed(self, tables: Collection[str] | None) -> dict[str, Collection[str]]:
+        """The partitions of some tables, or of all, that the store does not hold as they are."""
         changed: dict[str, Collection[str]] = {}
-        for table in sorted({*self.state.tables(), *self._tables}):
-            before = self._tables.get(table, {})
+        for table in sorted({*self.state.tables(), *self._held.tables}):
+            if tables is not None and table not in tables:
+                continue
+            before = self._held.tables.get(table, {})
             now = self.state.table(table).partitions
             written = {n for n, one in now.items() if n not in before or before[n].manifest != one}
             if names := sorted(written | (before.keys() - now.keys())):
                 changed[table] = names
         return changed
 
-    def _staged(
+    def _uploaded(
         self, run_id: str, changed: Mapping[str, Collection[str]]
-    ) -> tuple[dict[str, PieceReference], dict[str, Piece], list[tuple[Path, str]]]:
-        """Where all pieces are, those of tables that have changed, and what was uploaded."""
+    ) -> tuple[dict[str, dict[str, PublishedPartition | None]], list[tuple[Path, str]]]:
+        """Uploads partitions; where they are now, and which files were uploaded."""
         uploads: list[tuple[Path, str]] = []
-        pieces = dict(self._began.tables) if self._began else {}
-        tables: dict[str, Piece] = {}
+        partitions: dict[str, dict[str, PublishedPartition | None]] = {}
         for table, names in changed.items():
             now = self.state.table(table).partitions
-            partitions = {n: one for n, one in self._tables.get(table, {}).items() if n in now}
+            partitions[table] = {}
             for name in names:
+                placed = None
                 if name in now:
                     files = list(_objects(run_id, now[name]))
                     folder = self.root / table / name
                     uploads += [(folder / path, key) for path, key in files]
                     objects = tuple(key for _, key in files)
-                    partitions[name] = PublishedPartition(manifest=now[name], objects=objects)
-            tables[table] = Piece(table=table, partitions=dict(sorted(partitions.items())))
+                    placed = PublishedPartition(manifest=now[name], objects=objects)
+                partitions[table][name] = placed
         in_parallel(self._upload, uploads)
-        for table, piece in tables.items():
-            if piece.partitions:
+        return partitions, uploads
+
+    def _pieces(self, run_id: str, tables: Mapping[str, _Partitions]) -> dict[str, PieceReference]:
+        """Where the pieces of all tables are, once those of some tables have changed."""
+        pieces = dict(self._began.tables) if self._began else {}
+        for table, partitions in tables.items():
+            if partitions:
+                piece = Piece(table=table, partitions=dict(sorted(partitions.items())))
                 pieces[table] = self._kept_piece(run_id, piece)
             else:
                 pieces.pop(table, None)
-        return dict(sorted(pieces.items())), tables, uploads
+        return dict(sorted(pieces.items()))
 
     def _kept_piece(self, run_id: str, piece: Piece) -> PieceReference:
         data = encoded(piece)
@@ -293,20 +375,22 @@ class WorkingCopy:
             bytes=sum(manifest.bytes for manifest in manifests),
         )
 
-    def _kept(
-        self, run_id: str, documents: Mapping[str, bytes], known: Mapping[str, Reference]
-    ) -> dict[str, Reference]:
-        """The small objects of the state; those that are as before stay where they are."""
+    def _kept(self, run_id: str) -> dict[str, Reference | None]:
+        """The small objects that the store does not hold as they are, once it does."""
+        known, now = self._held.documents, self._documents()
+        changed = {
+            key: data
+            for key, data in now.items()
+            if key not in known or known[key].sha256 != hashlib.sha256(data).hexdigest()
+        }
 
         def kept(item: tuple[str, bytes]) -> Reference:
             key, data = item
-            digest = hashlib.sha256(data).hexdigest()
-            if key in known and known[key].sha256 == digest:
-                return known[key]
-            name = f"{key.removesuffix('.json')}-{digest[:16]}.json"
+            name = f"{key.removesuffix('.json')}-{hashlib.sha256(data).hexdigest()[:16]}.json"
             return self.published.keep(f"{STAGING}/{run_id}/_documents/{name}", data)
 
-        return dict(zip(documents, in_parallel(kept, documents.items()), strict=True))
+        gone = dict.fromkeys(known.keys() - now.keys())
+        return {**gone, **dict(zip(changed, in_parallel(kept, changed.items()), strict=True))}
 
     def _upload(self, item: tuple[Path, str]) -> None:
         path, key = item
@@ -314,6 +398,11 @@ class WorkingCopy:
             self.published.storage.upload(path, key)
         except ExistsError:
             """A former try of the same run has uploaded the same bytes: the name follows them."""
+
+
+def _differing(before: _Partitions, now: _Partitions) -> int:
+    """How many partitions were written or removed."""
+    return sum(before.get(name) != now.get(name) for name in {*before, *now})
 
 
 def _objects(run_id: str, manifest: PartitionManifest) -> Iterator[tuple[str, str]]:

@@ -8,11 +8,18 @@ leaves what it would have left at once.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from medallion.errors import AbsentError, DocumentError, ExistsError, RequestError
+from medallion.errors import (
+    AbsentError,
+    ChangedError,
+    DocumentError,
+    ExistsError,
+    LockedError,
+    RequestError,
+)
 from medallion.lake.names import as_run_id, is_run_id
 from medallion.storage import Document, Storage
 
@@ -20,6 +27,7 @@ REQUEST = "request.json"
 ENDED = "ended.json"
 _DOCUMENTS = "documents"
 _STEPS = "steps"
+_TAKEN = "taken"
 _Facts = dict[str, Any]
 
 
@@ -87,6 +95,38 @@ class RunFolder:
             return None
         return stored.data.decode(errors="replace")
 
+    def take_step(self, step: str, process: str, lives: Callable[[str], bool]) -> None:
+        """Takes a step for a process, whatever machine others are on.
+
+        Args:
+            step: The step.
+            process: Who takes it.
+            lives: Whether a process that has taken it is still there.
+
+        Raises:
+            LockedError: Another process is at it.
+        """
+        key = self._key(f"{_TAKEN}/{step}.json")
+        mine = _encoded({"process": process})
+        try:
+            taken = self.storage.read(key)
+        except AbsentError:
+            taken = None
+        holder = str(json.loads(taken.data)["process"]) if taken else ""
+        if holder not in ("", process) and lives(holder):
+            raise step_locked(step, self.run_id, holder)
+        try:
+            if taken:
+                self.storage.swap(key, mine, taken.version)
+            else:
+                self.storage.create(key, mine)
+        except (ChangedError, ExistsError):
+            raise step_locked(step, self.run_id, "it has just begun") from None
+
+    def let_go(self, step: str) -> None:
+        """Lets a step go that a process has taken."""
+        self.storage.delete(self._key(f"{_TAKEN}/{step}.json"))
+
     def begin_step(self, step: str) -> None:
         """Takes back that a step is done: it is being done again."""
         self.storage.delete(self._key(f"{_STEPS}/{step}.json"))
@@ -146,6 +186,14 @@ class RunFolder:
 
     def _key(self, name: str) -> str:
         return f"{as_run_id(self.run_id)}/{name}"
+
+
+def step_locked(step: str, run_id: str, holder: str) -> LockedError:
+    """That another process is at a step."""
+    return LockedError(
+        f"Another process does {step} of run {run_id} ({holder}).",
+        hint="wait for it; a step that has failed or was killed can be done again.",
+    )
 
 
 def unfinished(storage: Storage) -> Iterable[RunFolder]:

@@ -79,11 +79,11 @@ class Lease:
         self._now = now
         self._mine: FileLock | None = None
 
-    def acquire(self) -> LeaseNote | None:
+    def acquire(self) -> str | None:
         """Takes the lake, or joins the processes of the same run.
 
         Returns:
-            The lease of another run that has died, if its place was taken.
+            The run that has died and left the lake to this one; None if there is none.
 
         Raises:
             LockedError: Another run holds the lake.
@@ -99,7 +99,7 @@ class Lease:
             self._mine = self._mine or show_life(self._locks, self._run_id)
             since = note.since if note and not other else self._now().isoformat(timespec="seconds")
             self._write(since)
-        return other
+        return other.run_id if other else None
 
     def renew(self) -> None:
         """Lets the lease hold for its whole time again, from now."""
@@ -136,6 +136,13 @@ class Lease:
             if others:
                 self._let_go(ended=False, hold=hold)
         return bool(others)
+
+    def close(self) -> bool:
+        """Whether this process, which is the run's last one, may end it.
+
+        Who wants to join waits for whoever ends the run: the caller holds the door to that.
+        """
+        return True
 
     def _let_go(self, *, ended: bool, hold: bool) -> None:
         if self._mine is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,11 +19,10 @@ from typing import Any, Literal
 
 from filelock import FileLock, Timeout
 
-from medallion.errors import LockedError
 from medallion.lake.store import Lake
-from medallion.runs.folder import RunFolder, unfinished
+from medallion.runs.folder import RunFolder, step_locked, unfinished
 from medallion.runs.lease import Lease, is_alive, living_run, read_lease
-from medallion.runs.store_lease import StoreLease, living, read_note
+from medallion.runs.store_lease import StoreLease, living, read_note, working
 
 _CLOSING = "closing"
 Status = Literal["succeeded", "failed", "interrupted", "killed", "closed"]
@@ -44,6 +43,7 @@ class Run:
         on_begin: Called when this process has the lake.
         on_end: Called once when the run ends, before the lake is free.
         on_dead: Called for each dead run that this one has put in order.
+        on_step: Called when a step is done, before others may rely on it.
         on_leave: Called when this process ends its part, before the lake is free.
     """
 
@@ -55,6 +55,7 @@ class Run:
     on_begin: list[Callable[[], None]] = field(default_factory=list)
     on_end: list[EndListener] = field(default_factory=list)
     on_dead: list[Callable[[RunFolder], None]] = field(default_factory=list)
+    on_step: list[Callable[[], None]] = field(default_factory=list)
     on_leave: list[Callable[[], None]] = field(default_factory=list)
     _lease: Lease | StoreLease | None = None
     _steps: dict[str, FileLock] = field(default_factory=dict)
@@ -75,7 +76,7 @@ class Run:
         """
         minutes = self.minutes if self.is_shared else 0
         lease = _lease(self.lake, self.locks, self.folder.run_id, minutes)
-        lease.acquire()
+        before = lease.acquire()
         self._lease = lease
         try:
             # Whoever ends the run just now, having seen no other process, ends it first.
@@ -86,7 +87,7 @@ class Run:
             completed = self.lake.recover(living=self.folder.run_id)
             if self.lake.state.source:
                 self.lake.state.source.begin(self.folder.run_id)
-            self._bury()
+            self._bury(before)
         except BaseException:
             # Whoever is refused by a run that has ended must not hold the lake in its name.
             if not lease.leave():
@@ -95,12 +96,22 @@ class Run:
             raise
         return len(completed)
 
-    def _bury(self) -> None:
-        for dead in unfinished(self.folder.storage):
-            if dead.run_id != self.folder.run_id and not is_alive(self.locks, dead.run_id):
-                for listener in self.on_dead:
-                    listener(dead)
-                dead.end({"status": "killed"})
+    def _bury(self, before: str | None) -> None:
+        for dead in self._dead(before):
+            for listener in self.on_dead:
+                listener(dead)
+            dead.end({"status": "killed"})
+
+    def _dead(self, before: str | None) -> Iterator[RunFolder]:
+        """The runs that have not ended and that nobody goes on with."""
+        if self.lake.state.source:
+            # Its lease tells of the one that there can be: nobody has to look through all runs.
+            found = [RunFolder(self.folder.storage, before)] if before else []
+            yield from (one for one in found if one.has_begun() and one.ended() is None)
+            return
+        for one in unfinished(self.folder.storage):
+            if one.run_id != self.folder.run_id and not is_alive(self.locks, one.run_id):
+                yield one
 
     def begin_step(self, step: str) -> None:
         """Takes a step, which one process at a time does; it counts as not done from now on.
@@ -113,21 +124,52 @@ class Run:
         try:
             lock.acquire(timeout=0)
         except Timeout as error:
-            raise LockedError(
-                f"Another process does {step} of run {self.folder.run_id}.",
-                hint="wait for it; a step that has failed or was killed can be done again.",
-            ) from error
+            raise step_locked(step, self.folder.run_id, "on this machine") from error
+        try:
+            self._begin_elsewhere(step)
+        except BaseException:
+            lock.release()
+            raise
         with self._mutex:
             self._steps[step] = lock
         self.folder.begin_step(step)
 
-    def end_step(self, step: str, content: Mapping[str, Any]) -> None:
-        """Notes that a step is done, and lets it go."""
+    def _begin_elsewhere(self, step: str) -> None:
+        """Takes a step on all machines, and takes in what steps on others have made."""
+        if self.is_shared and isinstance(self._lease, StoreLease):
+            self.folder.take_step(step, self._lease.process, self._lease.lives)
+            if self.lake.state.source:
+                self.lake.state.source.join(self.folder.run_id)
+
+    def end_step(
+        self, step: str, content: Mapping[str, Any], written: Collection[str] = ()
+    ) -> None:
+        """Notes that a step is done, and lets it go.
+
+        Args:
+            step: The step.
+            content: What is noted of it.
+            written: The tables that it has written, such as `base/orders`.
+        """
+        if self.is_shared:
+            self.share(step, written)
         self.folder.finish_step(step, content)
         with self._mutex:
             lock = self._steps.pop(step, None)
+        self._let_go(step, lock)
+
+    def _let_go(self, step: str, lock: FileLock | None) -> None:
+        if self.is_shared and isinstance(self._lease, StoreLease):
+            self.folder.let_go(step)
         if lock:
             lock.release()
+
+    def share(self, step: str, written: Collection[str] | None) -> None:
+        """Lets processes on other machines see what a step has made: in some tables, or in all."""
+        if self.lake.state.source:
+            self.lake.state.source.share(self.folder.run_id, step, written)
+        for listener in self.on_step:
+            listener()
 
     def end(
         self, status: Status, scope: AbstractSet[str], error: BaseException | None = None
@@ -147,15 +189,16 @@ class Run:
         """
         if self._lease is None:
             return False
-        for lock in self._steps.values():
-            lock.release()
+        for step, lock in self._steps.items():
+            self._let_go(step, lock)
         self._steps.clear()
         hold = status != "interrupted"
         lives_on = False
         if self.is_shared and status != "closed":
+            for listener in self.on_step:
+                listener()
             with self._closing():
-                lives_on = self._lease.leave(hold=hold)
-                ended = not lives_on and scope <= self.folder.steps().keys()
+                lives_on, ended = self._ends(scope, hold=hold)
                 if ended:
                     self._close("succeeded")
         else:
@@ -167,6 +210,17 @@ class Run:
             self._lease.release(ended=ended, hold=hold)
         self._lease = None
         return ended
+
+    def _ends(self, scope: AbstractSet[str], *, hold: bool) -> tuple[bool, bool]:
+        """Whether the run lives on in another process, and whether this one is to end it."""
+        if self._lease is None:
+            raise RuntimeError("no run has begun")
+        while True:
+            lives_on = self._lease.leave(hold=hold)
+            if lives_on or not scope <= self.folder.steps().keys():
+                return lives_on, False
+            if self._lease.close():
+                return False, True
 
     def close(self, status: Status, error: BaseException | None = None) -> None:
         """Leaves what a run leaves when it ends; of several callers one does it."""
@@ -221,6 +275,22 @@ def alone(lake: Lake, locks: Path, name: str) -> Iterator[str]:
         yield own
     finally:
         lease.release(ended=True)
+
+
+def at_work(lake: Lake, locks: Path, run_id: str) -> bool:
+    """Whether a process of a run lives, on this machine or on one that shares the lake.
+
+    Args:
+        lake: The lake.
+        locks: A folder on this machine for the locks of living processes.
+        run_id: The run.
+    """
+    if is_alive(locks, run_id):
+        return True
+    if not lake.state.source:
+        return False
+    held, _ = read_note(lake.state.source.storage)
+    return bool(held and held.run_id == run_id and working(held, datetime.now(UTC)))
 
 
 def holder(lake: Lake, locks: Path) -> str:

@@ -34,6 +34,8 @@ _RENEWALS = 4
 # Between two steps no process lives; somebody will come.
 _NOBODY = "nobody yet"
 _TRIES = 50
+# So long a process waits to be told by another that ends the run.
+_CLOSING_SECONDS = 60.0
 
 
 class StoreNote(BaseModel):
@@ -42,7 +44,9 @@ class StoreNote(BaseModel):
     Attributes:
         run_id: The run that holds the lake.
         since: When it took the lake.
-        processes: Until when each of its processes counts, by host and process id.
+        processes: Until when each of its processes counts, by host and process id; none of a run
+            that was interrupted.
+        closing: The process that ends the run: others wait for it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -50,6 +54,11 @@ class StoreNote(BaseModel):
     run_id: str
     since: AwareDatetime
     processes: Mapping[str, AwareDatetime]
+    closing: str | None = None
+
+
+class _ClosingError(LockedError):
+    """Another process ends the run just now."""
 
 
 @dataclass
@@ -75,27 +84,49 @@ class StoreLease:
     _stopped: Event = field(default_factory=Event)
     _life: FileLock | None = None
 
-    def acquire(self) -> None:
+    def acquire(self) -> str | None:
         """Takes the lake, or joins the processes of the same run.
 
+        Returns:
+            The run that has died and left the lake to this one; None if there is none.
+
         Raises:
-            LockedError: Another run holds the lake.
+            LockedError: Another run holds the lake, or this one is ended by another process.
         """
+        from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
         as_run_id(self.run_id)
+        waiting = Retrying(
+            retry=retry_if_exception_type(_ClosingError),
+            wait=wait_fixed(1),
+            stop=stop_after_delay(_CLOSING_SECONDS),
+            reraise=True,
+        )
+        dead = waiting(self._take)
+        self._life = self._life or show_life(self.locks, self.run_id)
+        self._stopped.clear()
+        Thread(target=self._go_on_renewing, daemon=True).start()
+        return dead
+
+    def _take(self) -> str | None:
+        """See `acquire`."""
+        dead: str | None = None
 
         def taken(note: StoreNote | None) -> StoreNote:
+            nonlocal dead
+            dead = None
             if note and note.run_id != self.run_id:
                 if living(note, self.now()):
                     raise _locked(note, self.storage.root, self.now())
-                note = None
+                dead, note = note.run_id, None
+            if note and note.closing in living(note, self.now()):
+                raise _closing(note)
             since = note.since if note else self.now()
             others = living(note, self.now()) if note else {}
             return self._note(since, {**others, self.process: self._until(MINUTES)})
 
         self._change(taken)
-        self._life = self._life or show_life(self.locks, self.run_id)
-        self._stopped.clear()
-        Thread(target=self._go_on_renewing, daemon=True).start()
+        return dead
 
     def renew(self) -> None:
         """Lets this process count for its whole time again, if the run holds the lake still."""
@@ -104,7 +135,7 @@ class StoreLease:
             if note is None or note.run_id != self.run_id:
                 return note
             until = {**note.processes, self.process: self._until(MINUTES)}
-            return self._note(note.since, until)
+            return note.model_copy(update={"processes": until})
 
         self._change(renewed)
 
@@ -125,8 +156,30 @@ class StoreLease:
             self._let_go()
         return lives_on
 
+    def close(self) -> bool:
+        """Keeps others from joining while this process ends the run; see `Lease.close`."""
+        is_last = True
+
+        def closed(note: StoreNote | None) -> StoreNote | None:
+            nonlocal is_last
+            is_last = not self._others(note).keys() - {_NOBODY}
+            if note is None or note.run_id != self.run_id or not is_last:
+                return note
+            return note.model_copy(update={"closing": self.process})
+
+        self._change(closed)
+        return is_last
+
+    def lives(self, process: str) -> bool:
+        """Whether a process of the run counts."""
+        note, _ = read_note(self.storage)
+        return bool(note and note.run_id == self.run_id and process in living(note, self.now()))
+
     def release(self, *, ended: bool, hold: bool = True) -> None:
-        """Lets this process go; safe to call again. See `Lease.release`."""
+        """Lets this process go; safe to call again. See `Lease.release`.
+
+        Of a run that was interrupted the lease still tells, so that the next run puts it in order.
+        """
         if self._life is None:
             return
 
@@ -134,7 +187,7 @@ class StoreLease:
             if note is None or note.run_id != self.run_id:
                 return note
             left = {**self._others(note), **self._waiting(hold=hold)}
-            return None if ended or not left else self._note(note.since, left)
+            return None if ended else self._note(note.since, left)
 
         self._change(released)
         self._let_go()
@@ -215,6 +268,11 @@ def living(note: StoreNote, now: datetime) -> dict[str, datetime]:
     return {p: until for p, until in note.processes.items() if until > now and not _is_dead(p)}
 
 
+def working(note: StoreNote, now: datetime) -> set[str]:
+    """The processes of a run that are at work."""
+    return living(note, now).keys() - {_NOBODY}
+
+
 def _is_dead(process: str) -> bool:
     host, _, pid = process.rpartition("-")
     if host != socket.gethostname() or not pid.isdecimal():
@@ -226,6 +284,13 @@ def _is_dead(process: str) -> bool:
     except PermissionError:
         return False
     return False
+
+
+def _closing(note: StoreNote) -> _ClosingError:
+    return _ClosingError(
+        f"Run {note.run_id} is being ended by {note.closing}: no process can join it any more.",
+        hint="give another run id, or none.",
+    )
 
 
 def _locked(note: StoreNote, root: str, now: datetime) -> LockedError:

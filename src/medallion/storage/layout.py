@@ -22,6 +22,8 @@ from medallion.project import WORK
 ROOTS = ("silver", "warehouse", "metrics", "reports", "logs", "runs", "cache", "dbt")
 #: Of these, what can be in an object store.
 IN_A_STORE = ("silver", "metrics", "reports", "logs", "runs")
+#: In `globals.yml`, where the documents of runs are, which all processes of a run share.
+RUN_DOCUMENTS = "run_documents"
 _GOOGLE, _STORE = "gs://", "_store"
 #: The report of each gate, for people.
 REPORTS = {
@@ -96,6 +98,7 @@ def with_roots(places: Mapping[str, Any]) -> dict[str, Any]:
                 f"{key} is {root}: Kedro's catalog takes what stands in braces for a pattern.",
                 hint="point it at a folder without braces above it; a symbolic link will do.",
             )
+    found[RUN_DOCUMENTS] = str(stores[f"runs{_STORE}"] or roots["runs_root"])
     return {**places, **found, **{key: url for key, url in stores.items() if url}}
 
 
@@ -178,6 +181,11 @@ class Layout:
     def processes(self) -> Path:
         """The locks of living processes and of steps at work."""
         return self.runs / "_processes"
+
+    @property
+    def run_documents(self) -> str:
+        """Where the documents of runs are, which all processes of a run share."""
+        return self.stores.get("runs", str(self.runs))
 
     @property
     def bronze_cache(self) -> Path:

@@ -25,6 +25,8 @@ from medallion.storage import Document, open_storage
 
 STARTED = "started"
 KILLED = "killed"
+#: How the files end in which runs at work gather their records.
+STEPS = ".steps.jsonl"
 _MAP = f"map({TEXT.duckdb}, {TEXT.duckdb})"
 
 
@@ -164,7 +166,7 @@ class AuditTrail:
         return Document(self.storage, f"{as_run_id(run_id)}.json")
 
     def _steps(self, run_id: str) -> str:
-        return f"{as_run_id(run_id)}.steps.jsonl"
+        return f"{as_run_id(run_id)}{STEPS}"
 
     def _header(self, run_id: str) -> Document:
         return Document(self.storage, f"{_RUNS}{as_run_id(run_id)}.json")

@@ -27,7 +27,7 @@ class AuditSink(Sink):
         Raises:
             RequestError: The trail knows it.
         """
-        folder = RunFolder(open_storage(around.layout.runs), around.run_id)
+        folder = RunFolder(open_storage(around.layout.run_documents), around.run_id)
         if around.trail.knows(around.run_id) and not folder.has_begun():
             raise RequestError(
                 f"There was a run {around.run_id}; the audit trail holds its records.",

@@ -83,7 +83,7 @@ class Surroundings:
     @cached_property
     def journal(self) -> Journal:
         """The events of the run."""
-        return Journal(self.layout.runs, self.run_id)
+        return Journal.of(self.layout, self.run_id)
 
 
 class Sink:
