@@ -14,6 +14,7 @@ from kedro.pipeline import Pipeline
 from kedro.runner import AbstractRunner
 from kedro.utils import load_obj
 
+from medallion.configuring import environment_of
 from medallion.errors import UsageError, meant
 from medallion.project import HOME
 
@@ -50,21 +51,8 @@ def check_environment(env: str | None, conf_source: str | None = None) -> None:
         UsageError: The folder holds no configuration, or none of this environment.
     """
     folder = Path(conf_source) if conf_source else HOME / settings.CONF_SOURCE
-    if not folder.is_dir():
-        return
-    known = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
-    if "base" not in known:
-        raise UsageError(
-            f"{folder} holds no configuration: there is no folder `base` in it.",
-            hint="copy the project's conf/base there, or leave --conf-source out.",
-        )
-    wanted = env or os.environ.get("KEDRO_ENV")
-    if wanted and wanted not in known:
-        raise UsageError(
-            f"There is no environment {wanted!r}: {folder} has {_listed(known)}.",
-            hint=f"{meant(wanted, known)}to make one, add the folder {folder / wanted} "
-            "with the settings that differ from base.",
-        )
+    if folder.is_dir():
+        environment_of(folder, env or os.environ.get("KEDRO_ENV"))
 
 
 def layers_of(env: str | None, conf_source: str | None = None) -> list[str] | None:

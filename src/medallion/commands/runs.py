@@ -15,7 +15,7 @@ from rich.table import Table
 
 from medallion import terminal
 from medallion.commands.people import ForPeople
-from medallion.errors import RequestError, UsageError
+from medallion.errors import RequestError, UsageError, shown
 from medallion.lake.names import as_day, as_identifier, as_run_id
 from medallion.runs.audit.trail import KILLED, STARTED
 
@@ -64,9 +64,9 @@ def list_runs(limit: int, env: str | None) -> None:
 @_ENV
 def show(run_id: str, env: str | None) -> None:
     """Show one run: verdict, window, tables, gates, code."""
-    console = terminal.out()
+    console, wanted = terminal.out(), as_run_id(run_id)
     with _trail(env) as (trail, holder, layout):
-        run = trail.run(as_run_id(run_id))
+        run = trail.run(wanted)
         if run["status"] == STARTED:
             run["steps"] = _steps_so_far(layout, run["run_id"])
     status = _status(run, holder)
@@ -139,9 +139,9 @@ def close(run_id: str, env: str | None) -> None:
 @_ENV
 def diff(first: str, second: str, env: str | None) -> None:
     """Show what differs between two runs: configuration, code, rows, verdicts, time."""
-    console = terminal.out()
+    console, wanted = terminal.out(), [as_run_id(name) for name in (first, second)]
     with _trail(env) as (trail, _, _):
-        one, other = (_flat(trail.run(as_run_id(name))) for name in (first, second))
+        one, other = (_flat(trail.run(name)) for name in wanted)
     table = _table("what", escape(first), escape(second))
     for name in sorted({*one, *other}):
         if one.get(name) != other.get(name):
@@ -161,14 +161,15 @@ def why(table: str, day: str, env: str | None) -> None:
     layer, _, name = table.partition(".")
     if layer not in _LAYERS or not name:
         raise UsageError(
-            f"{table!r} names no table.",
+            f"{shown(table)} names no table.",
             hint=f"write <layer>.<table>, with one of {', '.join(_LAYERS)}.",
         )
+    name = as_identifier(name, "table")
     value = None if layer == "gold" else str(as_day(day))
     console = terminal.out()
     with _trail(env) as (trail, _, layout):
         only = _published_runs(layout) if layer != "gold" else None
-        wrote = trail.writers(layer, as_identifier(name, "table"), value, only)
+        wrote = trail.writers(layer, name, value, only)
         found = list(islice(wrote, 2))
     if not found:
         raise RequestError(

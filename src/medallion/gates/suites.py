@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Generic, TypeVar, get_args
 
-from medallion.errors import SuiteError
+from medallion.errors import SuiteError, shown
 from medallion.gates.declared import Declared, GoldModel, Types, load_gold_models
 from medallion.gates.expectation import Arguments, Expectation, Severity
 from medallion.gates.gx import vocabulary
@@ -55,7 +55,7 @@ class Suites:
         found = [suite for suite in every if name in (suite.name, suite.table)]
         if not found:
             raise SuiteError(
-                f"There is no table {name!r}.",
+                f"There is no table {shown(name)}.",
                 hint=f"known are {', '.join(sorted({suite.table for suite in every}))}.",
             )
         return found

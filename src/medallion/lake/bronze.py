@@ -28,6 +28,7 @@ from medallion.lake.scans import literal_path
 from medallion.spec import BRONZE_DAY, Spec, Table
 from medallion.spec.types import BRONZE
 from medallion.storage import Storage
+from medallion.storage.layout import is_in_store
 
 # What the Bronze types of the spec are called by DuckDB.
 BRONZE_TYPES = {name: kind.duckdb.upper() for name, kind in BRONZE.items()}
@@ -36,7 +37,7 @@ AMBIGUOUS = "AMBIGUOUS"
 # The type of a column with columns inside it begins so; what is inside follows in brackets.
 NESTED = "NESTED"
 _BYTE_ORDER_MARK = "\ufeff"
-_IN_A_STORE, _MIRRORS = "gs://", "mirrors"
+_MIRRORS = "mirrors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +245,7 @@ def list_bronze(root: str, spec: Spec, cache: Storage | None = None) -> BronzeIn
         LakeError: There is no such folder, or it holds no table of the spec.
         StorageError: It is in an object store that cannot be read.
     """
-    if cache and root.startswith(_IN_A_STORE):
+    if cache and is_in_store(root):
         mirror = BronzeMirror.of(root, Path(cache.root) / _MIRRORS)
         mirror.look()
         try:

@@ -86,7 +86,7 @@ class Lake:
         return read_sources(
             read.copies,
             read.files,
-            first.partition.partition("=")[0],
+            first.key,
             columns,
             union_by_name=any(one.columns != first.columns for one in wanted.values()),
         )

@@ -12,13 +12,14 @@ from pydantic import TypeAdapter, ValidationError
 
 from medallion.errors import AbsentError, DocumentError
 from medallion.storage.filesystem import LocalStorage, Storage
+from medallion.storage.layout import is_in_store
 
 _T = TypeVar("_T")
 
 
 def open_storage(root: str | Path) -> Storage:
     """The storage that a root names; the one place that chooses its implementation."""
-    if str(root).startswith("gs://"):
+    if is_in_store(root):
         from medallion.storage.google import GoogleStorage
 
         return GoogleStorage(str(root))

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from medallion.errors import ConfigurationError
+from medallion.errors import ConfigurationError, shown
 from medallion.project import WORK
 
 #: What is written, each below a root of its own.
@@ -35,7 +35,44 @@ REPORTS = {
 }
 _DATA = "data"
 _BRONZE = "bronze"
+# Of a name with dots each part may be so long, and the whole name thrice as long.
+_LONGEST = 63
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
+_FOLDER = re.compile(r"[A-Za-z0-9._=+-]{1,200}")
+_LIKE_A_STORE = re.compile(r"(.*/)?gs:", re.IGNORECASE)
 _FILE_URL = re.compile(r"file:(?://(?:localhost)?)?(/.*)", re.IGNORECASE)
+
+
+def is_in_store(root: object) -> bool:
+    """Whether a root, or a file, is in an object store, by its URL.
+
+    >>> is_in_store("gs://bucket/silver"), is_in_store("/data/silver")
+    (True, False)
+    """
+    return str(root).startswith(_GOOGLE)
+
+
+def store_problem(url: str) -> str:
+    """What is wrong with the URL of a folder in an object store, with what is allowed.
+
+    >>> store_problem("gs://shop-lake/silver")
+    ''
+    >>> store_problem("gs://Shop")
+    'a bucket has 3 to 63 lower-case letters, digits and - _ . with a letter or digit at both ends'
+    """
+    bucket, _, folders = url.removeprefix(_GOOGLE).partition("/")
+    if not is_in_store(url):
+        return f"it begins with {_GOOGLE}"
+    parts_of_bucket = map(len, bucket.split("."))
+    if not _BUCKET.fullmatch(bucket) or not all(0 < n <= _LONGEST for n in parts_of_bucket):
+        return (
+            "a bucket has 3 to 63 lower-case letters, digits and - _ . with a letter or digit at"
+            " both ends"
+        )
+    parts = folders.split("/") if folders else []
+    if not all(_FOLDER.fullmatch(part) and part not in (".", "..") for part in parts):
+        return "a folder in a bucket has letters, digits and . _ = + - , and is not empty"
+    return ""
 
 
 def variable_of(root: str) -> str:
@@ -56,7 +93,7 @@ def root_path(root: str, project: Path) -> str:
         decoded = unquote(url[1])
         return decoded if Path(decoded).exists() or not Path(url[1]).exists() else url[1]
     if "://" in root:
-        return root
+        return root.rstrip("/")
     try:
         return str(project / Path(root).expanduser())
     except RuntimeError as error:
@@ -85,10 +122,11 @@ def with_roots(places: Mapping[str, Any]) -> dict[str, Any]:
         f"{name}_root": root_path(str(places.get(f"{name}_root") or f"{data}/{name}"), WORK)
         for name in ROOTS
     }
+    _check_stores({f"{_BRONZE}_root": bronze, **roots})
     stores = {f"{name}{_STORE}": places.get(f"{name}{_STORE}") for name in IN_A_STORE}
     for name in IN_A_STORE:
-        if roots[f"{name}_root"].startswith(_GOOGLE) and "://" not in roots["cache_root"]:
-            stores[f"{name}{_STORE}"] = url = roots[f"{name}_root"].rstrip("/")
+        if is_in_store(roots[f"{name}_root"]) and "://" not in roots["cache_root"]:
+            stores[f"{name}{_STORE}"] = url = roots[f"{name}_root"]
             copy = f"{roots['cache_root']}/stores/{sha256(url.encode()).hexdigest()[:16]}"
             roots[f"{name}_root"] = f"{copy}/{name}"
     found = {f"{_BRONZE}_root": bronze, f"{_DATA}_root": data, **roots}
@@ -143,6 +181,11 @@ class Layout:
         for name in ROOTS:
             if "://" in complete[f"{name}_root"]:
                 raise _not_here(name, complete)
+        bronze = complete[f"{_BRONZE}_root"]
+        for name in IN_A_STORE:
+            url = complete.get(f"{name}{_STORE}")
+            if url and f"{url}/".startswith(f"{bronze}/"):
+                raise _within_bronze(name, {f"{name}_root": url})
         written = {name: Path(complete[f"{name}_root"]) for name in ROOTS}
         for name, root in written.items():
             if root.is_relative_to(complete[f"{_BRONZE}_root"]):
@@ -326,6 +369,14 @@ class LakeLayout:
     def removed(self) -> Path:
         """Where partitions go before they are deleted, so that each goes in one step."""
         return self.staging / "_removed"
+
+
+def _check_stores(roots: Mapping[str, str]) -> None:
+    for key, root in roots.items():
+        if _LIKE_A_STORE.match(root) and (problem := store_problem(root)):
+            raise ConfigurationError(
+                f"{key} is {shown(root)}: {problem}.", hint="write it as in gs://shop-lake/silver."
+            )
 
 
 def _within_bronze(name: str, places: Mapping[str, Any]) -> ConfigurationError:

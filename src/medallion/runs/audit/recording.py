@@ -83,14 +83,13 @@ def of_partition(
         status: What became of the partition.
     """
     layer, table = path.split("/")
-    key, _, value = manifest.partition.partition("=")
     return replace(
         node,
         layer=_LAYERS.get(layer, layer),
         table_name=table,
-        partition_key=key,
-        partition_value=value,
-        ingest_dt=value if key == INGESTION_DAY else None,
+        partition_key=manifest.key,
+        partition_value=manifest.value,
+        ingest_dt=manifest.value if manifest.key == INGESTION_DAY else None,
         input_rows=manifest.counts.get("bronze_rows"),
         output_rows=manifest.rows,
         bytes_written=manifest.bytes,
