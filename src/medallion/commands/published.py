@@ -71,14 +71,12 @@ def rollback(run_id: str | None, env: str | None) -> None:
     """
     from medallion.lake import history as lake_history
 
-    with _published(env) as (published, alone):
-        states = lake_history.history(published)
-        state = lake_history.find_state(states, as_run_id(run_id) if run_id else None)
-        if state.is_current:
-            _console().print(f"Run {state.run_id} is current already.")
-            return
-        with alone:
-            lake_history.roll_back(published, state)
+    wanted = as_run_id(run_id) if run_id else None
+    with _published(env) as (published, alone), alone:
+        state = lake_history.roll_back(published, wanted)
+    if state.is_current:
+        _console().print(f"Run {state.run_id} is current already.")
+        return
     _console().print(
         f"Run {state.run_id} is current:"
         f" {state.rows:,} rows in {len(state.manifest.tables)} tables."

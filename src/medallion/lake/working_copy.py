@@ -16,7 +16,9 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
-from medallion.errors import ExistsError, LakeError
+from filelock import FileLock
+
+from medallion.errors import LakeError, PublishError
 from medallion.lake.history import find_state, history
 from medallion.lake.manifest import PartitionManifest, write_manifest
 from medallion.lake.published import (
@@ -29,8 +31,9 @@ from medallion.lake.published import (
     Reference,
     StateManifest,
     encoded,
+    said_of,
 )
-from medallion.lake.state import Publication, StateReader
+from medallion.lake.state import Placed, Publication, StateReader
 from medallion.storage import Document, LocalStorage, Storage
 from medallion.storage.layout import LakeLayout
 from medallion.storage.parallel import in_parallel
@@ -38,6 +41,9 @@ from medallion.storage.probing import expect_preconditions
 
 logger = logging.getLogger(__name__)
 
+_DOOR = ".shown.lock"
+# What is noted of the folder.
+_RUN, _STATE = "run_id", "state"
 _Partitions = Mapping[str, PublishedPartition]
 
 
@@ -58,6 +64,8 @@ class WorkingCopy:
     state: StateReader
     is_in_use: Callable[[], bool]
     as_of: str | None = None
+    # The run that this process takes part in; without one, it only reads.
+    _run_id: str | None = None
     _is_shown: bool = False
     _began: StateManifest | None = None
     _began_with: Pointer | None = None
@@ -70,58 +78,98 @@ class WorkingCopy:
         """See `Source.storage`."""
         return self.published.storage
 
-    def begin(self, run_id: str) -> None:
+    def begin(self, run_id: str, *, is_taken_over: bool = False) -> None:
         """See `Source.begin`; no file of data is read.
 
         A process that joins the run finds what the run has committed on this machine.
 
         Raises:
             LakeError: What is published cannot be read.
+            PublishError: The run goes on, but what it has begun with is current no longer.
         """
-        with self._lock:
+        with self._lock, self._door():
             expect_preconditions(self.storage)
+            if is_taken_over:
+                self.published.fence()
             self._look()
-            known = self._note.read_or(dict[str, str], {})
-            now = {"run_id": run_id, "version": self._version or ""}
+            known, now = self._noted(), self._shown_to(run_id)
+            if known.get(_RUN) == run_id and self._is_other(known):
+                raise _gone_on(run_id, self._began_with)
             if known != now:
-                self._note.write({})
-                self._show()
-                self._note.write(now)
+                self._show(now)
+            self._run_id = run_id
+
+    def end(self) -> None:
+        """See `Source.end`."""
+        with self._lock:
+            self._run_id = None
 
     def refresh(self) -> None:
         """See `Source.refresh`."""
         with self._lock:
-            if not self.is_in_use() and (self._look() or not self._is_shown):
-                self._note.write({})
-                self._show()
-                self._is_shown = True
+            if self._run_id is not None:
+                return
+            self._look()
+            with self._door():
+                now = self._shown_to("")
+                if not self.is_in_use() and (self._noted() != now or not self._is_shown):
+                    self._show(now)
+                    self._is_shown = True
 
-    def _look(self) -> bool:
-        """Reads which partitions are published; whether that is another state than before."""
+    def standing(self, table: str) -> list[Placed] | None:
+        """See `Source.standing`."""
+        with self._lock:
+            if self._run_id is not None:
+                return None
+            partitions = self._tables.get(table, {}).values()
+            return [Placed(one.manifest, self._urls(one.objects)) for one in partitions]
+
+    def _look(self) -> None:
+        """Reads which partitions are published, if that is another state than before."""
         pointer, version = self._current()
-        if (pointer, version) == (self._began_with, self._version):
-            return False
-        self._began_with, self._version = pointer, version
-        self._began = self.published.manifest(pointer.manifest) if pointer else None
-        references = self._began.tables if self._began else {}
-        pieces = in_parallel(self.published.piece, references.values())
-        self._tables = {piece.table: piece.partitions for piece in pieces}
-        return True
+        if pointer != self._began_with:
+            began = self.published.manifest(pointer.manifest) if pointer else None
+            references = began.tables if began else {}
+            pieces = in_parallel(self.published.piece, references.values())
+            self._tables = {piece.table: piece.partitions for piece in pieces}
+            self._began_with, self._began = pointer, began
+        self._version = version
 
     def _current(self) -> tuple[Pointer | None, str | None]:
         """The state that is shown now, and the version of the pointer."""
         pointer, version = self.published.pointer()
         if self.as_of:
             state = find_state(history(self.published), self.as_of)
-            pointer = Pointer(run_id=state.run_id, manifest=state.key)
+            return Pointer(run_id=state.run_id, manifest=state.key), version
         return pointer, version
 
-    def _show(self) -> None:
-        """Makes the folder say it."""
+    def _noted(self) -> dict[str, str]:
+        """Whose the folder is, and which state it began with."""
+        return self._note.read_or(dict[str, str], {})
+
+    def _shown_to(self, run_id: str) -> dict[str, str]:
+        """What is noted when the folder says what is current, to a run or to who only reads."""
+        return {_RUN: run_id, _STATE: self._began_with.manifest if self._began_with else ""}
+
+    def _is_other(self, known: Mapping[str, str]) -> bool:
+        """Whether a run cannot go on: neither what it began with nor its own work is current."""
+        current = self._began_with
+        is_own = current is not None and current.run_id == known[_RUN]
+        return known.get(_STATE) != (current.manifest if current else "") and not is_own
+
+    def _door(self) -> FileLock:
+        """Who makes the folder say something does so alone, of all processes of the machine."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        return FileLock(self.root / _DOOR)
+
+    def _show(self, note: Mapping[str, str]) -> None:
+        """Makes the folder say what is published; who dies meanwhile has noted nothing."""
+        self._note.write({})
         state = self._began
         for table in sorted({*self.state.tables(), *self._tables}):
             self._show_table(table, self._tables.get(table, {}))
         self._show_documents(state.documents if state else {})
+        self._note.write(note)
 
     def fetch(self, manifests: Iterable[PartitionManifest]) -> None:
         """Sees to it that the files of some partitions are in the folder.
@@ -165,6 +213,7 @@ class WorkingCopy:
             pointer = Pointer(run_id=run_id, manifest=self.published.keep_manifest(state))
             self._version = self.published.point(pointer, self._version)
             self._began_with, self._began = pointer, state
+            self._note.write(self._shown_to(run_id))
             self._tables |= {table: piece.partitions for table, piece in tables.items()}
         return Publication(
             run_id,
@@ -185,18 +234,30 @@ class WorkingCopy:
         return {"run_id": pointer.run_id, "manifest": pointer.manifest, "tables": tables}
 
     def objects(self, manifest: PartitionManifest) -> list[str]:
-        """See `Source.objects`."""
-        held = self._held(manifest)
-        return [f"{self.published.storage.root}/{key}" for key in held]
+        """See `Source.objects`.
+
+        Raises:
+            LakeError: Nothing that is published holds the partition, as it is here.
+        """
+        return self._urls(self._held(manifest))
+
+    def _urls(self, keys: Iterable[str]) -> list[str]:
+        return [f"{self.published.storage.root}/{key}" for key in keys]
 
     def _held(self, manifest: PartitionManifest) -> tuple[str, ...]:
-        """The objects of a partition, if it is published as it is here."""
+        """The objects of a partition that is published as it is here."""
         held = self._tables.get(manifest.table, {}).get(manifest.partition)
-        return held.objects if held and held.manifest == manifest else ()
+        if held and held.manifest == manifest:
+            return held.objects
+        raise LakeError(
+            f"Files of {self.root / manifest.table / manifest.partition} are not there, and nothing"
+            " that is published holds them.",
+            hint="run again: a run begins with what is published.",
+        )
 
     @property
     def _note(self) -> Document:
-        """Which run the folder belongs to, and on which state it began."""
+        """Whose the folder is, and which state it was made to say."""
         return Document(LocalStorage(self.root), "_began.json")
 
     def _show_table(self, table: str, wanted: _Partitions) -> None:
@@ -232,16 +293,10 @@ class WorkingCopy:
         """The objects of files that are not in the folder, their paths and checksums."""
         for manifest in manifests:
             folder = self.root / manifest.table / manifest.partition
-            objects = self._held(manifest)
             for number, file in enumerate(manifest.files):
                 path = folder / file.path
                 if not path.exists():
-                    if not objects:
-                        raise LakeError(
-                            f"{path} is not there, and nothing that is published holds it.",
-                            hint="run again: a run begins with what is published.",
-                        )
-                    yield objects[number], path, file.sha256
+                    yield self._held(manifest)[number], path, file.sha256
 
     def _changed(self) -> dict[str, Collection[str]]:
         """The partitions that were written or removed since the run began, by table."""
@@ -258,27 +313,42 @@ class WorkingCopy:
         self, run_id: str, changed: Mapping[str, Collection[str]]
     ) -> tuple[dict[str, PieceReference], dict[str, Piece], list[tuple[Path, str]]]:
         """Where all pieces are, those of tables that have changed, and what was uploaded."""
-        uploads: list[tuple[Path, str]] = []
+        standing = {table: self.state.table(table).partitions for table in changed}
+        uploads = [
+            (self.root / table / name / path, key)
+            for table, names in changed.items()
+            for name in names
+            if name in standing[table]
+            for path, key in _objects(run_id, standing[table][name])
+        ]
+        keys = in_parallel(lambda one: self.published.keep_file(*one), uploads)
+        stands = dict(zip((path for path, _ in uploads), keys, strict=True))
+        tables = {
+            table: self._piece(table, names, standing[table], stands)
+            for table, names in changed.items()
+        }
         pieces = dict(self._began.tables) if self._began else {}
-        tables: dict[str, Piece] = {}
-        for table, names in changed.items():
-            now = self.state.table(table).partitions
-            partitions = {n: one for n, one in self._tables.get(table, {}).items() if n in now}
-            for name in names:
-                if name in now:
-                    files = list(_objects(run_id, now[name]))
-                    folder = self.root / table / name
-                    uploads += [(folder / path, key) for path, key in files]
-                    objects = tuple(key for _, key in files)
-                    partitions[name] = PublishedPartition(manifest=now[name], objects=objects)
-            tables[table] = Piece(table=table, partitions=dict(sorted(partitions.items())))
-        in_parallel(self._upload, uploads)
         for table, piece in tables.items():
             if piece.partitions:
                 pieces[table] = self._kept_piece(run_id, piece)
             else:
                 pieces.pop(table, None)
         return dict(sorted(pieces.items())), tables, uploads
+
+    def _piece(
+        self,
+        table: str,
+        changed: Collection[str],
+        now: Mapping[str, PartitionManifest],
+        stands: Mapping[Path, str],
+    ) -> Piece:
+        """A table as it is now: what has changed is where it was uploaded to, the rest stays."""
+        partitions = {n: one for n, one in self._tables.get(table, {}).items() if n in now}
+        for name in now.keys() & {*changed}:
+            paths = (self.root / table / name / file.path for file in now[name].files)
+            objects = tuple(stands[path] for path in paths)
+            partitions[name] = PublishedPartition(manifest=now[name], objects=objects)
+        return Piece(table=table, partitions=dict(sorted(partitions.items())))
 
     def _kept_piece(self, run_id: str, piece: Piece) -> PieceReference:
         data = encoded(piece)
@@ -308,12 +378,13 @@ class WorkingCopy:
 
         return dict(zip(documents, in_parallel(kept, documents.items()), strict=True))
 
-    def _upload(self, item: tuple[Path, str]) -> None:
-        path, key = item
-        try:
-            self.published.storage.upload(path, key)
-        except ExistsError:
-            """A former try of the same run has uploaded the same bytes: the name follows them."""
+
+def _gone_on(run_id: str, current: Pointer | None) -> PublishError:
+    return PublishError(
+        f"Run {run_id} cannot go on: what it has begun with is current no longer, and"
+        f" {said_of(current)}.",
+        hint=f"end it with `kedro runs close {run_id}`, and begin a new run.",
+    )
 
 
 def _objects(run_id: str, manifest: PartitionManifest) -> Iterator[tuple[str, str]]:

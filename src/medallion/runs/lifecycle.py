@@ -85,15 +85,22 @@ class Run:
                 listener()
             completed = self.lake.recover(living=self.folder.run_id)
             if self.lake.state.source:
-                self.lake.state.source.begin(self.folder.run_id)
+                was_held = isinstance(lease, StoreLease) and lease.is_taken_over
+                self.lake.state.source.begin(self.folder.run_id, is_taken_over=was_held)
             self._bury()
         except BaseException:
             # Whoever is refused by a run that has ended must not hold the lake in its name.
             if not lease.leave():
                 lease.release(ended=not self.is_shared or self.folder.ended() is not None)
             self._lease = None
+            self._only_read()
             raise
         return len(completed)
+
+    def _only_read(self) -> None:
+        """From now on this process sees what is published, if the lake is in an object store."""
+        if self.lake.state.source:
+            self.lake.state.source.end()
 
     def _bury(self) -> None:
         for dead in unfinished(self.folder.storage):
@@ -166,6 +173,7 @@ class Run:
         if not lives_on:
             self._lease.release(ended=ended, hold=hold)
         self._lease = None
+        self._only_read()
         return ended
 
     def close(self, status: Status, error: BaseException | None = None) -> None:

@@ -64,6 +64,7 @@ class StoreLease:
             is this process alone.
         now: The clock.
         process: This process, as the lease names it.
+        is_taken_over: Whether it was taken from another run, of which nobody has heard any more.
     """
 
     storage: Storage
@@ -72,6 +73,7 @@ class StoreLease:
     between: float = 0
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     process: str = field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}")
+    is_taken_over: bool = False
     _stopped: Event = field(default_factory=Event)
     _life: FileLock | None = None
 
@@ -87,7 +89,7 @@ class StoreLease:
             if note and note.run_id != self.run_id:
                 if living(note, self.now()):
                     raise _locked(note, self.storage.root, self.now())
-                note = None
+                self.is_taken_over, note = True, None
             since = note.since if note else self.now()
             others = living(note, self.now()) if note else {}
             return self._note(since, {**others, self.process: self._until(MINUTES)})

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from medallion.errors import MedallionError
 from medallion.storage.document import open_storage
+from medallion.storage.layout import is_in_store
 from medallion.storage.probing import expect_preconditions
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class Doctor:
             ("Bronze", self.bronze, _READING),
             ("lake", self.lake, _WRITING),
         ):
-            if url.startswith("gs://"):
+            if is_in_store(url):
                 yield from self._bucket(client, about, url, rights)
         yield _told("preconditions", "kept", lambda: expect_preconditions(open_storage(self.lake)))
         yield self._clock(client)

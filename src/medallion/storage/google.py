@@ -111,17 +111,16 @@ class GoogleStorage:
                     changed_ns=int(blob.updated.timestamp() * 1_000_000) * 1_000,
                 )
 
-    def folders(self) -> list[str]:
+    def folders(self, within: str = "") -> list[str]:
         """See `Storage.folders`."""
-        with self._explained(""):
+        prefix = f"{self._prefix}{within}"
+        with self._explained(within):
             found = self._client.list_blobs(
-                self._bucket, prefix=self._prefix, delimiter="/", fields=_LISTED, **_patience()
+                self._bucket, prefix=prefix, delimiter="/", fields=_LISTED, **_patience()
             )
             for _ in found:
                 """The folders are known when the last page was read."""
-            return sorted(
-                folder.removeprefix(self._prefix).rstrip("/") for folder in found.prefixes
-            )
+            return sorted(folder.removeprefix(prefix).rstrip("/") for folder in found.prefixes)
 
     def delete(self, key: str, version: str | None = None) -> None:
         """See `Storage.delete`."""
