@@ -5,10 +5,10 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from medallion.errors import MedallionError
 from medallion.storage.document import open_storage
@@ -28,6 +28,8 @@ _WRITING = (
 )
 _READING = ("storage.objects.get", "storage.objects.list")
 _MANY_SECONDS = 60
+# Seconds: to connect, and to wait for an answer.
+_PATIENCE = (10, 60)
 _FREE_BYTES = 5 * 2**30
 
 
@@ -102,9 +104,9 @@ class Doctor:
     def _bucket(
         self, client: Client, about: str, url: str, rights: Iterable[str]
     ) -> Iterator[Diagnosis]:
-        name = url.removeprefix("gs://").partition("/")[0]
+        name = _bucket_of(url)
         try:
-            bucket = client.get_bucket(name, timeout=(10, 60))
+            bucket = client.get_bucket(name, timeout=_PATIENCE)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is what was found
             yield Diagnosis(
                 f"{about} bucket",
@@ -120,6 +122,7 @@ class Doctor:
         if about == "lake":
             yield _retention(bucket)
             yield _soft_delete(bucket)
+            yield _versions(bucket)
 
     def _place(self, bucket: Bucket, about: str) -> Diagnosis:
         where = str(bucket.location or "unknown")
@@ -174,7 +177,7 @@ def _client() -> Client:
 
 def _rights(bucket: Bucket, about: str, rights: tuple[str, ...]) -> Diagnosis:
     try:
-        held = bucket.test_iam_permissions(list(rights), timeout=(10, 60))
+        held = bucket.test_iam_permissions(list(rights), timeout=_PATIENCE)
     except Exception as error:  # noqa: BLE001 - stand-ins do not know the call
         return Diagnosis(f"{about} rights", "unknown", f"not told ({type(error).__name__})")
     if lacking := sorted({*rights} - {*held}):
@@ -202,16 +205,78 @@ def _retention(bucket: Bucket) -> Diagnosis:
 
 
 def _soft_delete(bucket: Bucket) -> Diagnosis:
-    policy: Any = getattr(bucket, "soft_delete_policy", None)
-    seconds = int(getattr(policy, "retention_duration_seconds", None) or 0)
+    seconds = _kept_seconds(bucket)
+    if seconds is None:
+        return Diagnosis(
+            "lake soft delete",
+            "unknown",
+            "the bucket does not say for how long it keeps what was deleted",
+            "Google's default is 7 days, in which it is paid for; 0 saves that.",
+        )
     if not seconds:
-        return Diagnosis("lake soft delete", "ok", "off, or not told")
+        return Diagnosis("lake soft delete", "ok", "off: what is deleted is free at once")
     return Diagnosis(
         "lake soft delete",
         "warning",
-        f"deleted bytes are paid for {seconds / 86_400:.0f} days",
+        f"what is deleted is kept and paid for, for {_days(seconds)}",
         "states can be gone back to without it: set it to 0 to save the bytes.",
     )
+
+
+def _versions(bucket: Bucket) -> Diagnosis:
+    if not bucket.versioning_enabled:
+        return Diagnosis("lake versions", "ok", "old versions are not kept")
+    return Diagnosis(
+        "lake versions",
+        "warning",
+        "old versions of objects are kept and paid for, without end",
+        "states can be gone back to without it: turn Object Versioning off, or add a lifecycle"
+        " rule that deletes noncurrent versions.",
+    )
+
+
+def _kept_seconds(bucket: Bucket) -> int | None:
+    """How long a bucket keeps what was deleted; None if it does not say so."""
+    seconds = bucket.soft_delete_policy.retention_duration_seconds
+    return None if seconds is None else int(seconds)
+
+
+def _days(seconds: int) -> str:
+    days = seconds / 86_400
+    return f"{days:g} {'day' if days == 1 else 'days'}"
+
+
+def when_freed(lake: str, today: date) -> str:
+    """Until when what is deleted from a lake's bucket today is paid for, for people."""
+    try:
+        bucket = _client().get_bucket(_bucket_of(lake), timeout=_PATIENCE)
+    except Exception as error:  # noqa: BLE001 - it was deleted, whatever can be said of it
+        return (
+            "The bucket may keep what was deleted for some days, in which it is paid for: that"
+            f" cannot be looked up ({type(error).__name__})."
+        )
+    if bucket.versioning_enabled:
+        return (
+            "The bucket keeps old versions of objects: what was deleted is paid for until a"
+            " lifecycle rule of the bucket deletes it."
+        )
+    seconds = _kept_seconds(bucket)
+    if seconds is None:
+        return (
+            "The bucket does not say for how long it keeps what was deleted (soft delete);"
+            " Google's default is 7 days, in which it is paid for."
+        )
+    if not seconds:
+        return "The bucket has no soft delete: the space is free now."
+    until = today + timedelta(seconds=seconds)
+    return (
+        f"The bucket keeps what was deleted for {_days(seconds)} (soft delete): it is paid for"
+        f" until {until}."
+    )
+
+
+def _bucket_of(url: str) -> str:
+    return url.removeprefix("gs://").partition("/")[0]
 
 
 def _told(about: str, good: str, look: Callable[[], None]) -> Diagnosis:
