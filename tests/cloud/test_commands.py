@@ -223,8 +223,10 @@ def test_doctor_looks_at_everything_and_leaves_nothing(cloud: Cloud, tmp_path: P
     assert (
         told
         == f"""\
-ok       credentials          nobody@nobody.iam.gserviceaccount.com, project
-                              nobody
+ok       lake credentials     none: a stand-in of Google's servers asks for no
+                              credentials
+ok       Bronze credentials   none: a stand-in of Google's servers asks for no
+                              credentials
 ok       Bronze bucket        {cloud.bronze}
 unknown  Bronze rights        not told (NotFound)
 ok       Bronze location      US-CENTRAL1
@@ -240,7 +242,7 @@ ok       lake versions        old versions are not kept
 ok       preconditions        kept
 ok       clock                0 s off the store's
 ok       disk                 much free
-Nothing that was found stops a run. 13 looks: 10 ok, 3 unknown."""
+Nothing that was found stops a run. 14 looks: 11 ok, 3 unknown."""
     )
     assert cloud.objects() == before
     assert not (tmp_path / "data").exists()
@@ -253,4 +255,25 @@ def test_what_stops_a_run_is_said_with_what_to_do(
     told = refused("doctor")
     assert "failed   lake bucket" in told
     assert "look at its name in the environment's" in told
-    assert "2 of 8 looks found something that stops a run" in told
+    assert "2 of 9 looks found something that stops a run" in told
+
+
+@pytest.mark.usefixtures("shop")
+def test_an_account_that_is_named_for_bronze_reads_it_and_nothing_else(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = cloud.environment["GOOGLE_APPLICATION_CREDENTIALS"]
+    monkeypatch.setenv("MEDALLION_BRONZE_CREDENTIALS", account)
+    cloud.network.forget()
+    told = " ".join(said("doctor").split())
+    assert (
+        "ok Bronze credentials nobody@nobody.iam.gserviceaccount.com, named by"
+        " MEDALLION_BRONZE_CREDENTIALS, project nobody, for reading only"
+    ) in told
+    tokens = {
+        bucket: {one.token for one in cloud.network.requests if bucket in one.path}
+        for bucket in (cloud.bronze, cloud.lake)
+    }
+    assert tokens == {cloud.bronze: {"devstorage.read_only"}, cloud.lake: {""}}
+    monkeypatch.setenv("MEDALLION_BRONZE_CREDENTIALS", "/nowhere.json")
+    assert "failed   Bronze credentials" in refused("doctor")

@@ -45,7 +45,7 @@ class BronzeMirror:
     def of(cls, root: str, cache: Path) -> Self:
         """The copy of a Bronze such as `gs://bucket/raw`, below a folder of the cache."""
         name = hashlib.sha256(root.rstrip("/").encode()).hexdigest()[:16]
-        return cls(open_storage(root), cache / name)
+        return cls(open_storage(root, read_only=True), cache / name)
 
     @property
     def folder(self) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from medallion.errors import MedallionError
 from medallion.storage.document import open_storage
+from medallion.storage.google import BRONZE_CREDENTIALS, default_client, reading_client
 from medallion.storage.layout import is_in_store
 from medallion.storage.probing import expect_preconditions
 
@@ -28,6 +30,7 @@ _WRITING = (
 )
 _READING = ("storage.objects.get", "storage.objects.list")
 _MANY_SECONDS = 60
+_ADC = "GOOGLE_APPLICATION_CREDENTIALS"
 # Seconds: to connect, and to wait for an answer.
 _PATIENCE = (10, 60)
 _FREE_BYTES = 5 * 2**30
@@ -68,38 +71,19 @@ class Doctor:
 
     def diagnoses(self) -> Iterator[Diagnosis]:
         """What was found, in the order in which it matters."""
-        yield self._credentials()
-        try:
-            client = _client()
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is what was found
-            yield Diagnosis("client", "failed", type(error).__name__, "look at the credentials.")
+        lake, found = _client_of("lake", default_client)
+        yield found
+        if lake is None:
             return
-        for about, url, rights in (
-            ("Bronze", self.bronze, _READING),
-            ("lake", self.lake, _WRITING),
-        ):
-            if is_in_store(url):
-                yield from self._bucket(client, about, url, rights)
+        if is_in_store(self.bronze):
+            bronze, found = _client_of("Bronze", reading_client)
+            yield found
+            if bronze:
+                yield from self._bucket(bronze, "Bronze", self.bronze, _READING)
+        yield from self._bucket(lake, "lake", self.lake, _WRITING)
         yield _told("preconditions", "kept", lambda: expect_preconditions(open_storage(self.lake)))
-        yield self._clock(client)
+        yield self._clock(lake)
         yield self._disk()
-
-    def _credentials(self) -> Diagnosis:
-        import google.auth
-        from google.auth.exceptions import GoogleAuthError
-
-        try:
-            found, project = google.auth.default()
-        except (GoogleAuthError, OSError, ValueError) as error:
-            return Diagnosis(
-                "credentials",
-                "failed",
-                type(error).__name__,
-                "run `gcloud auth application-default login`, or let"
-                " GOOGLE_APPLICATION_CREDENTIALS name a service account's file.",
-            )
-        who = getattr(found, "service_account_email", "") or type(found).__module__
-        return Diagnosis("credentials", "ok", f"{who}, project {project or 'not named'}")
 
     def _bucket(
         self, client: Client, about: str, url: str, rights: Iterable[str]
@@ -169,10 +153,35 @@ class Doctor:
         )
 
 
-def _client() -> Client:
-    from google.cloud.storage import Client as GoogleClient
+def _client_of(about: str, make: Callable[[], Client]) -> tuple[Client | None, Diagnosis]:
+    """A client, and whose credentials it has."""
+    name = f"{about} credentials"
+    try:
+        made = make()
+    except MedallionError as error:
+        return None, Diagnosis(name, "failed", error.message, error.hint)
+    return made, Diagnosis(name, "ok", _described(about, made))
 
-    return GoogleClient()
+
+def _described(about: str, client: Client) -> str:
+    """Whose credentials a client has, where they come from, and whether they can only read."""
+    from google.auth.credentials import AnonymousCredentials, Scoped
+
+    held = client._credentials  # noqa: SLF001 - the client does not give them away otherwise
+    if isinstance(held, AnonymousCredentials):
+        return "none: a stand-in of Google's servers asks for no credentials"
+    kind = type(held).__module__
+    if about == "Bronze" and os.environ.get(BRONZE_CREDENTIALS):
+        source = f"named by {BRONZE_CREDENTIALS}"
+    elif "compute_engine" in kind:
+        source = "given by this machine"
+    elif os.environ.get(_ADC):
+        source = f"named by {_ADC}"
+    else:
+        source = "of the login with gcloud"
+    who = getattr(held, "service_account_email", None) or f"a person ({kind})"
+    reads = ", for reading only" if about == "Bronze" and isinstance(held, Scoped) else ""
+    return f"{who}, {source}, project {client.project or 'not named'}{reads}"
 
 
 def _rights(bucket: Bucket, about: str, rights: tuple[str, ...]) -> Diagnosis:
@@ -249,7 +258,7 @@ def _days(seconds: int) -> str:
 def when_freed(lake: str, today: date) -> str:
     """Until when what is deleted from a lake's bucket today is paid for, for people."""
     try:
-        bucket = _client().get_bucket(_bucket_of(lake), timeout=_PATIENCE)
+        bucket = default_client().get_bucket(_bucket_of(lake), timeout=_PATIENCE)
     except Exception as error:  # noqa: BLE001 - it was deleted, whatever can be said of it
         return (
             "The bucket may keep what was deleted for some days, in which it is paid for: that"
