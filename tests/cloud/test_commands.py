@@ -4,21 +4,33 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Self
 
+import polars as pl
 import pytest
 from click.testing import CliRunner, Result
 from kedro.framework.startup import bootstrap_project
+from kedro.io import DatasetError
+from polars.testing import assert_frame_equal
 
+from medallion import foreign
 from medallion.cli import cli
 from medallion.commands import published as commands
+from medallion.configuring import ProjectConfigLoader
+from medallion.datasets.lake_table import LakeTableDataset
+from medallion.hooks.guard import working_copy
+from medallion.lake.store import Lake
 from medallion.runs.store_lease import StoreLease
+from medallion.settings import CONFIG_LOADER_ARGS
 from medallion.storage.google import GoogleStorage
+from medallion.storage.layout import Layout
 from tests.cloud.conftest import Cloud
 from tests.conftest import PROJECT
 from tests.lake.test_comparing import Shop
+from tests.standins.proxy import Accident, Request
 
 
 @pytest.fixture
@@ -277,3 +289,62 @@ def test_an_account_that_is_named_for_bronze_reads_it_and_nothing_else(
     assert tokens == {cloud.bronze: {"devstorage.read_only"}, cloud.lake: {""}}
     monkeypatch.setenv("MEDALLION_BRONZE_CREDENTIALS", "/nowhere.json")
     assert "failed   Bronze credentials" in refused("doctor")
+
+
+@pytest.fixture
+def loaded(shop: Shop) -> Callable[..., pl.LazyFrame]:
+    """Loads orders as the catalog does, as of now or of a run."""
+    assert shop.published
+
+    def load(as_of: str | None = None) -> pl.LazyFrame:
+        layout = Layout.of(
+            ProjectConfigLoader(str(PROJECT / "conf"), "emulator", **CONFIG_LOADER_ARGS)["globals"]
+        )
+        Lake(layout.silver).state.source = working_copy(layout, as_of)
+        spec = str(PROJECT / "conf" / "base" / "spec.yml")
+        orders = LakeTableDataset(filepath=str(layout.silver), table="base/orders", spec=spec)
+        return orders.load().select("order_id", "ingestion_dt")
+
+    return load
+
+
+@pytest.mark.usefixtures("weeks_later")
+def test_a_frame_goes_on_reading_the_state_that_it_was_loaded_from(
+    loaded: Callable[..., pl.LazyFrame], cloud: Cloud, shop: Shop
+) -> None:
+    second, third = loaded(SECOND), loaded()
+    before = [frame.collect() for frame in (second, third)]
+    assert [frame.height for frame in before] == [3, 31]
+    shop.publish("2026-01-04T03.00.00.000Z", {"2025-10-02": {"new": 1}})
+    assert loaded().collect().height == 28
+    read = []
+
+    def reading(request: Request) -> Accident:
+        """Whenever something is deleted, the frames are collected."""
+        if request.method == "DELETE" and "_staging" in request.path:
+            read.append([frame.collect() for frame in (second, third)])
+        return None
+
+    cloud.network.accident = reading
+    said("gc", "--keep-runs", "3", "--delete")
+    cloud.network.forget()
+    assert len(read) > 2
+    for found in read:
+        for frame, expected in zip(found, before, strict=True):
+            assert_frame_equal(frame, expected, check_row_order=False)
+
+
+@pytest.mark.usefixtures("weeks_later")
+def test_a_frame_of_a_state_that_was_deleted_names_the_object_and_can_be_loaded_again(
+    loaded: Callable[..., pl.LazyFrame],
+) -> None:
+    first = loaded(FIRST)
+    said("gc", "--keep-runs", "1", "--delete")
+    with pytest.raises(
+        FileNotFoundError, match=f"_staging/{FIRST}/base/orders/.* not found"
+    ) as told:
+        first.collect()
+    assert "load the table again" in foreign.known(told.value).hint
+    with pytest.raises(DatasetError, match=f"There is no state of run {FIRST}"):
+        loaded(FIRST)
+    assert loaded().collect().height == 31
