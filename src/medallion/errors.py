@@ -70,6 +70,10 @@ class PublishError(LakeError):
     """What a run made cannot become current."""
 
 
+class CollectedError(LakeError):
+    """What is asked for belonged to a state that is kept no longer."""
+
+
 class GateError(MedallionError):
     """A gate found something that must not go further."""
 

@@ -84,6 +84,9 @@ _ADVICE = {
     errno.EIO: "the disk or its network answered with an error: check it, then run again.",
     errno.ENOENT: "make sure that the path is right and that nothing removes it during a run.",
 }
+# How Polars begins what an object store has said.
+_OF_A_STORE = "object-store error"
+_DELETED = "it belongs to a state that `kedro lake gc` has deleted: load the table again."
 _MEMORY = "raise `engine.memory_limit`, or lower `engine.threads`, in conf/base/parameters.yml."
 _ROWS = (
     "a value of the rows cannot be worked with; it is left out here, as it may be personal. Look "
@@ -153,6 +156,8 @@ def known(error: BaseException) -> MedallionError:
     text = disclosed(root)
     if number is not None:
         hint = _ADVICE.get(number, "")
+    elif isinstance(root, FileNotFoundError) and _OF_A_STORE in text:
+        hint = _DELETED
     elif "OutOfMemory" in type(root).__name__ or isinstance(root, MemoryError):
         hint = _MEMORY
     elif _is_of_code(root) or _module(root) in _CONFIGURING:

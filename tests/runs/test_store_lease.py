@@ -13,12 +13,13 @@ from typing import Any
 
 import pytest
 
-from medallion.errors import AbsentError, ChangedError, ExistsError, LockedError, PublishError
+from medallion.errors import LockedError, PublishError
 from medallion.lake.published import POINTER, Pointer, Published
 from medallion.runs import store_lease
 from medallion.runs.lease import LEASE
 from medallion.runs.store_lease import MINUTES, StoreLease, read_note
-from medallion.storage import LocalStorage, Stored
+from medallion.storage import LocalStorage
+from tests.storage.memory import Memory
 
 NOON = datetime(2025, 10, 1, 12, tzinfo=UTC)
 
@@ -184,57 +185,21 @@ def test_a_lease_that_says_nothing_is_named(
         lease("r").acquire()
 
 
-class Memory:
-    """A store in memory that can be copied."""
-
-    root = "memory"
-
-    def __init__(self, objects: dict[str, tuple[bytes, int]], count: int) -> None:
-        self.objects, self.count = dict(objects), count
-
-    def read(self, key: str) -> Stored:
-        if key not in self.objects:
-            raise AbsentError(key)
-        data, version = self.objects[key]
-        return Stored(data, str(version))
-
-    def create(self, key: str, data: bytes) -> str:
-        if key in self.objects:
-            raise ExistsError(key)
-        return self._put(key, data)
-
-    def swap(self, key: str, data: bytes, version: str) -> str:
-        self._expect(key, version)
-        return self._put(key, data)
-
-    def delete(self, key: str, version: str | None = None) -> None:
-        if key in self.objects and version is not None:
-            self._expect(key, version)
-        self.objects.pop(key, None)
-
-    def _expect(self, key: str, version: str) -> None:
-        if key not in self.objects or str(self.objects[key][1]) != version:
-            raise ChangedError(key)
-
-    def _put(self, key: str, data: bytes) -> str:
-        self.count += 1
-        self.objects[key] = (data, self.count)
-        return str(self.count)
-
-
 # What a run does, in order; it can die before each, and time can pass.
-STEPS = ("acquire", "begin", "publish", "release")
+STEPS = ("acquire", "fence", "begin", "publish", "release")
 
 
 @dataclass(frozen=True)
 class Writer:
-    """A run, and how far it is."""
+    """A run, how far it is, and whether it took the lake from another, or another from it."""
 
     name: str
     life: int = 0
     step: int = 0
     base: str | None = None
     until: datetime = NOON
+    took_over: bool = False
+    is_fenced: bool = False
 
     @property
     def run_id(self) -> str:
@@ -242,14 +207,14 @@ class Writer:
 
     @property
     def holds(self) -> bool:
-        return STEPS[self.step] in ("begin", "publish", "release")
+        return self.step > 0
 
 
 @dataclass(frozen=True)
 class World:
     """All that there is: the store, the time, two runs, and who published on what."""
 
-    objects: tuple[tuple[str, tuple[bytes, int]], ...] = ()
+    objects: tuple[tuple[str, tuple[bytes, int, int]], ...] = ()
     count: int = 0
     minutes: int = 0
     writers: tuple[Writer, ...] = (Writer("a"), Writer("b"))
@@ -263,20 +228,25 @@ def after(world: World, number: int, action: str) -> World:
     store: Any = Memory(dict(world.objects), world.count)
     lease = StoreLease(store, Path(), writer.run_id, now=lambda: now, process=f"{writer.name}-x")
     published = world.published
+    others = tuple(one for one in world.writers if one.name != writer.name)
     if action == "die":
         writer = Writer(writer.name, writer.life + 1)
     elif action == "acquire":
         try:
-            lease.acquire()
+            before = lease.acquire()
         except LockedError:
             return world
-        others = [one for one in world.writers if one.name != writer.name]
         assert not any(one.holds and one.until > now for one in others), "two hold the lake"
         until = now + timedelta(minutes=MINUTES)
-        writer = replace(writer, step=1, until=until)
+        writer = replace(writer, step=1, until=until, took_over=before is not None)
+    elif action == "fence":
+        writer = replace(writer, step=2)
+        is_fence = writer.took_over and Published(store, Path()).fence() is not None
+        if is_fence:
+            others = tuple(replace(one, is_fenced=one.base is not None) for one in others)
     elif action == "begin":
         _, version = Published(store, Path()).pointer()
-        writer = replace(writer, step=2, base=version)
+        writer = replace(writer, step=3, base=version)
     elif action == "publish":
         pointer = Pointer(run_id=writer.run_id, manifest="m")
         try:
@@ -284,13 +254,14 @@ def after(world: World, number: int, action: str) -> World:
         except PublishError:
             writer = Writer(writer.name, writer.life + 1)
         else:
+            assert not writer.is_fenced, "it publishes after another took the lake from it"
             published = (*published, (writer.base or "nothing", writer.run_id))
-            writer = replace(writer, step=3)
+            writer = replace(writer, step=4)
     else:
         lease._life = object()  # type: ignore[assignment]  # it was acquired
         lease.release(ended=True)
         writer = Writer(writer.name, writer.life + 1)
-    writers = tuple(writer if one.name == writer.name else one for one in world.writers)
+    writers = (*others, writer)[:: 1 if number else -1]
     return World(tuple(store.objects.items()), store.count, world.minutes, writers, published)
 
 

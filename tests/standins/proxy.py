@@ -26,11 +26,13 @@ class Request:
         number: Its number, from 1 on.
         method: Its method.
         path: Its path and query, decoded; of an upload, with the object's name behind a `#`.
+        token: What its credentials are good for; nothing if it has none.
     """
 
     number: int
     method: str
     path: str
+    token: str = ""
 
     @property
     def changes(self) -> bool:
@@ -87,7 +89,8 @@ def network(server: str) -> Iterator[Network]:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             with net.lock:
                 path = f"{unquote(self.path)}{_name_of(body)}"
-                request = Request(len(net.requests) + 1, self.command, path)
+                token = self.headers.get("Authorization", "").removeprefix("Bearer ")
+                request = Request(len(net.requests) + 1, self.command, path, token)
                 net.requests.append(request)
             accident = net.accident(request)
             if isinstance(accident, int):

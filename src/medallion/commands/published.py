@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 from kedro.framework.session import KedroSession
 from rich.console import Console
+from rich.filesize import decimal
 from rich.markup import escape
 from rich.table import Table
 
@@ -20,10 +22,13 @@ from medallion.lake.names import as_run_id
 
 if TYPE_CHECKING:
     from medallion.lake.published import Published
+    from medallion.storage.doctor import Diagnosis
     from medallion.storage.layout import Layout
 
 _env = click.option("--env", "-e", default=None, help="Configuration environment.")
 _AT_A_TIME = 20
+# The columns of what the doctor says: how it is, and of what.
+_VERDICTS, _ABOUT = 7, 19
 _COLOURS = {"ok": "green", "warning": "yellow", "failed": "red", "unknown": "dim"}
 
 
@@ -34,29 +39,28 @@ def history(limit: int, env: str | None) -> None:
     """List the states of the lake, the newest first; `*` is what everybody reads now."""
     from medallion.lake import history as lake_history
 
-    with _published(env) as (published, _):
+    with _published(env, "history") as (published, _):
         states = lake_history.history(published)
-    console = terminal.out()
+    console = _console()
     if not states:
         console.print("Nothing has been published yet; `kedro run` publishes the first state.")
         return
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in ("", "run", "written (UTC)", "partitions", "rows", ""):
-        right = column in ("partitions", "rows")
-        table.add_column(column, justify="right" if right else "left", no_wrap=True)
+    table = _table("", "run", "written (UTC)", "partitions", "rows", "")
     for one in states[:limit]:
         counts = one.manifest.tables.values()
         table.add_row(
             "*" if one.is_current else "",
             one.run_id,
-            f"{one.written:%Y-%m-%d %H:%M:%S}",
+            _minute(one.written),
             f"{sum(table.partitions for table in counts):,}",
             f"{one.rows:,}",
-            "" if one.is_reachable else "not current",
+            "" if one.is_reachable else "left",
         )
     console.print(table)
+    if not all(one.is_reachable for one in states[:limit]):
+        console.print("left: taken back by a rollback, or never current at all.")
     if len(states) > limit:
-        console.print(f"{len(states) - limit:,} older states; ask for more with --limit.")
+        console.print(f"{_counted(len(states) - limit, 'older state')}; ask for more with --limit.")
 
 
 @click.command("rollback", cls=ForPeople)
@@ -71,18 +75,21 @@ def rollback(run_id: str | None, env: str | None) -> None:
     """
     from medallion.lake import history as lake_history
 
-    with _published(env) as (published, alone):
-        states = lake_history.history(published)
-        state = lake_history.find_state(states, as_run_id(run_id) if run_id else None)
-        if state.is_current:
-            _console().print(f"Run {state.run_id} is current already.")
-            return
-        with alone:
-            lake_history.roll_back(published, state)
-    _console().print(
-        f"Run {state.run_id} is current:"
-        f" {state.rows:,} rows in {len(state.manifest.tables)} tables."
-    )
+    wanted = as_run_id(run_id) if run_id else None
+    with _published(env, "rollback") as (published, alone), alone:
+        before, _ = published.pointer()
+        state = lake_history.roll_back(published, wanted)
+    if state.is_current:
+        _console().print(f"Run {state.run_id} is current already.")
+        return
+    tables = _counted(len(state.manifest.tables), "table")
+    _console().print(f"Run {state.run_id} is current: {state.rows:,} rows in {tables}.")
+    if before:
+        _console().print(
+            "The next run makes again what was taken back, unless the reason is put right."
+            " To go forward:"
+        )
+        _say_command(f"rollback --to {before.run_id}", env)
 
 
 @click.command("diff", cls=ForPeople)
@@ -98,31 +105,30 @@ def diff(one: str, other: str, env: str | None) -> None:
     from medallion.lake.comparing import causes, differences
     from medallion.spec import load_spec
 
+    first, second = as_run_id(one), as_run_id(other)
     console = _console()
-    with _published(env) as (published, _), _places(env) as (_, places):
+    with _published(env, "diff") as (published, _), _places(env) as (_, places):
         states = lake_history.history(published)
-        before = lake_history.find_state(states, as_run_id(one)).manifest
-        after = lake_history.find_state(states, as_run_id(other)).manifest
-        found = causes(published, before, after)
-        console.print("[bold]What was other:[/bold]" if found else "Neither Bronze nor code, spec")
-        for cause in found:
-            console.print(f"  {escape(cause)}")
-        if not found:
-            console.print("or parameters were other; what differs was made for another reason.")
-        table = Table(box=None, pad_edge=False, header_style="dim")
-        for column in ("table", "partitions", "added", "removed", "changed", "such as"):
-            right = column not in ("table", "such as")
-            table.add_column(column, justify="right" if right else "left", overflow="fold")
-        for one_table in differences(published, before, after, load_spec(str(places["spec"]))):
-            table.add_row(
-                one_table.table,
-                f"{len(one_table.partitions):,}",
-                f"{one_table.added:,}",
-                f"{one_table.removed:,}",
-                f"{one_table.changed:,}",
-                escape("; ".join(f"{kind} {some[0]}" for kind, some in one_table.samples.items())),
-            )
-    console.print(table if table.row_count else "The two states hold the same rows.")
+        before = lake_history.find_state(states, first).manifest
+        after = lake_history.find_state(states, second).manifest
+        reasons = causes(published, before, after)
+        for cause in reasons:
+            console.print(f"[bold]{escape(cause)}[/bold]")
+        found = list(differences(published, before, after, load_spec(str(places["spec"]))))
+    if not found:
+        console.print("The two states hold the same rows.")
+        return
+    if not reasons:
+        console.print("Code, spec, parameters and Bronze are the same: it has another reason.")
+    table = _table("table", "partitions", "added", "removed", "changed")
+    for each in found:
+        counts = (len(each.partitions), each.added, each.removed, each.changed)
+        table.add_row(each.name, *(f"{number:,}" for number in counts))
+    console.print(table)
+    for each in found:
+        for kind, keys in each.samples.items():
+            more = ", ..." if getattr(each, kind) > len(keys) else ""
+            console.print(f"[dim]{each.name} {kind}:[/dim] {escape(', '.join(keys))}{more}")
 
 
 @click.command("gc", cls=ForPeople)
@@ -137,23 +143,43 @@ def gc(*, keep_days: int, keep_runs: int, delete: bool, env: str | None) -> None
     Without --delete nothing is changed.
     """
     from medallion.lake import history as lake_history
+    from medallion.storage.doctor import when_freed
 
-    with _published(env) as (published, alone), alone as own:
+    with _published(env, "gc") as (published, alone), alone if delete else nullcontext():
         found = lake_history.find_garbage(
             published,
             keep_days=keep_days,
             keep_runs=keep_runs,
-            living=[own],
+            living=_at_work(published),
             now=datetime.now(UTC),
         )
         if delete:
             lake_history.delete(published, found)
-    said = "were deleted" if delete else "would be deleted; --delete does it"
     console = _console()
-    console.print(f"{len(found.entries):,} objects ({found.bytes:,} bytes) {said}.")
-    console.print(f"{len(found.kept):,} states are kept, {len(found.dropped):,} go.")
+    console.print(
+        f"Kept: {_counted(len(found.kept), 'state')}. A state is kept if it is current, among the"
+        f" newest {keep_runs:,}, or younger than {_counted(keep_days, 'day')}."
+    )
+    if not found.entries:
+        console.print("There is nothing else: nothing can be deleted.")
+        return
+    if found.dropped:
+        table = _table("state that went" if delete else "state that goes", "written (UTC)", "rows")
+        for one in found.dropped[:_AT_A_TIME]:
+            table.add_row(one.run_id, _minute(one.written), f"{one.rows:,}")
+        console.print(table)
+        if len(found.dropped) > _AT_A_TIME:
+            console.print(f"and {_counted(len(found.dropped) - _AT_A_TIME, 'older state')}")
+    what = f"{_counted(len(found.entries), 'object')}, {decimal(found.bytes)}, which"
     if delete:
-        console.print("Where the bucket has soft delete, its bytes are paid for until that ends.")
+        console.print(f"Deleted: {what} no kept state names.")
+        console.print(when_freed(published.storage.root, datetime.now(UTC).date()))
+        return
+    console.print(
+        f"To be deleted: {what} no kept state and no run at work names. Nothing was changed. To"
+        " delete it:"
+    )
+    _say_command(f"gc --keep-days {keep_days} --keep-runs {keep_runs} --delete", env)
 
 
 @click.command("doctor", cls=ForPeople)
@@ -169,18 +195,60 @@ def doctor(env: str | None) -> None:
         patient = Doctor(
             layout.bronze, layout.stores["silver"], layout.cache, str(places["location"])
         )
-        found = []
+        verdicts: Counter[str] = Counter()
         for one in patient.diagnoses():
-            found.append(one)
-            colour = _COLOURS[one.verdict]
-            said = f"[{colour}]{one.verdict:<8}[/] {one.about:<18} {escape(one.found)}"
-            _console().print(said)
-            if one.remedy:
-                _console().print(f"         [dim]what to do:[/] {escape(one.remedy)}")
-    failed = sum(one.verdict == "failed" for one in found)
-    if failed:
-        raise RequestError(f"{failed} of {len(found)} looks found something that stops a run.")
-    _console().print(f"All {len(found)} looks found nothing that stops a run.")
+            verdicts[one.verdict] += 1
+            _console().print(_line(one))
+    if verdicts["failed"]:
+        raise RequestError(
+            f"{verdicts['failed']} of {verdicts.total()} looks found something that stops a run."
+        )
+    _console().print(
+        f"Nothing that was found stops a run. {_counted(verdicts.total(), 'look')}:"
+        f" {', '.join(f'{number} {verdict}' for verdict, number in verdicts.most_common())}."
+    )
+
+
+def _line(one: Diagnosis) -> Table:
+    """What one look has found, in columns of a fixed width: each is shown when it is known."""
+    line = Table.grid(padding=(0, 2, 0, 0))
+    line.add_column(width=_VERDICTS, no_wrap=True)
+    line.add_column(width=_ABOUT, no_wrap=True)
+    line.add_column(overflow="fold")
+    told = escape(one.found)
+    remedy = f"\n[dim]what to do:[/] {escape(one.remedy)}" if one.remedy else ""
+    line.add_row(f"[{_COLOURS[one.verdict]}]{one.verdict}[/]", one.about, f"{told}{remedy}")
+    return line
+
+
+def _at_work(published: Published) -> list[str]:
+    """The run that holds the lake now, if one does."""
+    from medallion.runs.store_lease import living, read_note
+
+    note, _ = read_note(published.storage)
+    return [note.run_id] if note and living(note, datetime.now(UTC)) else []
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in columns:
+        right = column in ("partitions", "rows", "added", "removed", "changed")
+        table.add_column(column, justify="right" if right else "left", overflow="fold")
+    return table
+
+
+def _minute(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M}"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def _say_command(command: str, env: str | None) -> None:
+    """A command to copy, in one line."""
+    given = f" --env {env}" if env else ""
+    _console().print(f"  kedro lake {command}{given}", soft_wrap=True)
 
 
 @contextmanager
@@ -202,7 +270,7 @@ def _places(env: str | None) -> Iterator[tuple[Layout, Mapping[str, Any]]]:
 
 
 @contextmanager
-def _published(env: str | None) -> Iterator[tuple[Published, Any]]:
+def _published(env: str | None, command: str) -> Iterator[tuple[Published, Any]]:
     """The published lake, and what keeps runs away while it is changed."""
     from medallion.hooks.guard import working_copy
     from medallion.lake.published import Published
@@ -213,8 +281,8 @@ def _published(env: str | None) -> Iterator[tuple[Published, Any]]:
         lake = Lake(layout.silver)
         lake.state.source = working_copy(layout)
         published = Published.at(layout.stores["silver"], layout.published)
-        yield published, alone(lake, layout.processes, "lake-state")
+        yield published, alone(lake, layout.processes, f"lake-{command}")
 
 
 def _console() -> Console:
-    return terminal.out(soft_wrap=True)
+    return terminal.out()

@@ -7,6 +7,7 @@ the pipeline does for the partitions of a run and for no others.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -28,6 +29,7 @@ from medallion.lake.scans import literal_path
 from medallion.spec import BRONZE_DAY, Spec, Table
 from medallion.spec.types import BRONZE
 from medallion.storage import Storage
+from medallion.storage.google import BRONZE_CREDENTIALS
 from medallion.storage.layout import is_in_store
 
 # What the Bronze types of the spec are called by DuckDB.
@@ -293,7 +295,7 @@ def _root_folders(root: str) -> tuple[Any, dict[str, str]]:
 def _filesystem(root: str) -> tuple[Any, str]:
     """How the root is reached; `gs://` needs a package that not everyone installs."""
     try:
-        filesystem: tuple[Any, str] = url_to_fs(root)
+        filesystem: tuple[Any, str] = url_to_fs(root, **_reading(root))
     except ImportError as error:
         raise LakeError(
             f"The Bronze root {root} cannot be opened: a package for {root.partition(':')[0]}:// "
@@ -307,6 +309,12 @@ def _filesystem(root: str) -> tuple[Any, str]:
             hint="name a folder, or a prefix such as gs://bucket/raw.",
         ) from error
     return filesystem
+
+
+def _reading(root: str) -> dict[str, Any]:
+    """That nothing but reading is asked for, and by whom."""
+    named = os.environ.get(BRONZE_CREDENTIALS) or None
+    return {"access": "read_only", "token": named} if is_in_store(root) else {}
 
 
 def _name(path: str) -> str:

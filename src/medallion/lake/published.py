@@ -10,23 +10,36 @@ run began with.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import count
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from medallion.errors import AbsentError, ChangedError, ExistsError, LakeError, PublishError
+from medallion.errors import (
+    AbsentError,
+    ChangedError,
+    CollectedError,
+    ExistsError,
+    LakeError,
+    PublishError,
+)
 from medallion.lake.manifest import PartitionManifest, file_hash
 from medallion.lake.names import as_run_id, is_run_id
-from medallion.storage import LocalStorage, Storage, open_storage
+from medallion.storage import Entry, LocalStorage, Storage, open_storage
 from medallion.storage.parallel import in_parallel
 
 POINTER = "_latest.json"
 STAGING = "_staging"
 MANIFEST = "_MANIFEST.json"
+_STEM = MANIFEST.removesuffix(".json")
+# An object that is younger is never deleted: `kedro lake gc` keeps a day at least.
+_FRESH_NS = 12 * 3_600 * 10**9
 _S = TypeVar("_S")
 
 
@@ -116,10 +129,12 @@ class Published:
     Attributes:
         storage: Its root.
         cache: A folder of this machine: objects that never change are read once.
+        now: The clock, in nanoseconds since 1970.
     """
 
     storage: Storage
     cache: Path
+    now: Callable[[], int] = time.time_ns
 
     @classmethod
     def at(cls, root: str, cache: Path) -> Published:
@@ -179,28 +194,54 @@ class Published:
 
     def states(self) -> list[tuple[StateManifest, str, int]]:
         """All states that were staged: manifest, its key, when it was written; newest first."""
-        runs = open_storage(f"{self.storage.root}/{STAGING}").folders()
-        entries = [
-            entry
-            for found in in_parallel(self._manifests_of, filter(is_run_id, runs))
-            for entry in found
-        ]
-        states = in_parallel(self.manifest, (entry.key for entry in entries))
-        found = zip(states, entries, strict=True)
+        runs = filter(is_run_id, self.storage.folders(f"{STAGING}/"))
+        listed = in_parallel(
+            lambda run: list(self.storage.listed(f"{STAGING}/{run}/{_STEM}")), runs
+        )
+        entries = [entry for found in listed for entry in found]
+        states = in_parallel(self._state_of, entries)
+        found = [(one, entry) for one, entry in zip(states, entries, strict=True) if one]
         newest = sorted(found, key=lambda one: one[1].changed_ns, reverse=True)
         return [(state, entry.key, entry.changed_ns) for state, entry in newest]
 
-    def _manifests_of(self, run: str) -> list[Any]:
-        stem = MANIFEST.removesuffix(".json")
-        return list(self.storage.listed(f"{STAGING}/{run}/{stem}"))
+    def _state_of(self, entry: Entry) -> StateManifest | None:
+        """A state that was listed; None if it was deleted since."""
+        try:
+            return self.manifest(entry.key)
+        except CollectedError:
+            return None
 
     def keep(self, key: str, data: bytes) -> Reference:
-        """Writes an object that never changes, whose name follows from its content."""
-        try:
-            self.storage.create(key, data)
-        except ExistsError:
-            """A former try of the same run has written it."""
-        return Reference(key=key, sha256=hashlib.sha256(data).hexdigest())
+        """Writes an object that never changes, whose name follows from its content.
+
+        Returns:
+            Where it is.
+        """
+        stands = self._kept(key, lambda name: self.storage.create(name, data))
+        return Reference(key=stands, sha256=hashlib.sha256(data).hexdigest())
+
+    def keep_file(self, path: Path, key: str) -> str:
+        """Uploads a file that never changes, to an object whose name follows from its content.
+
+        Returns:
+            Where it is.
+        """
+        return self._kept(key, lambda name: self.storage.upload(path, name))
+
+    def _kept(self, key: str, write: Callable[[str], object]) -> str:
+        """Writes an object, unless a former try of the same run has just done so.
+
+        What has been there for long may be about to be deleted: nobody names it yet.
+        """
+        for name in _again(key):
+            try:
+                write(name)
+            except ExistsError:
+                found = next(self.storage.listed(name), None)
+                if found is None or self.now() - found.changed_ns > _FRESH_NS:
+                    continue
+            return name
+        raise AssertionError(key)
 
     def keep_manifest(self, state: StateManifest) -> str:
         """Writes the manifest of a run; of a run that is repeated, beside the first.
@@ -211,8 +252,7 @@ class Published:
         data = encoded(state)
         digest = hashlib.sha256(data).hexdigest()[:16]
         folder = f"{STAGING}/{as_run_id(state.run_id)}"
-        for name in (MANIFEST, MANIFEST.replace(".", f"-{digest}.")):
-            key = f"{folder}/{name}"
+        for key in (f"{folder}/{MANIFEST}", f"{folder}/{_STEM}-{digest}.json"):
             try:
                 self.storage.create(key, data)
             except ExistsError:
@@ -245,10 +285,29 @@ class Published:
             if current == pointer and now is not None:
                 return now
             raise PublishError(
-                f"Run {pointer.run_id} is not published: run"
-                f" {current.run_id if current else 'nobody'} was, meanwhile.",
+                f"Run {pointer.run_id} is not published: somebody else has changed the lake"
+                f" meanwhile, and {said_of(current)}.",
                 hint="run again: it begins with what is published now.",
             ) from error
+
+    def fence(self) -> Pointer | None:
+        """Gives the pointer another version, so that nobody publishes who has looked before.
+
+        Returns:
+            What it says, still; None where nothing was published yet.
+
+        Raises:
+            PublishError: Somebody has published at this moment.
+        """
+        pointer, version = self.pointer()
+        if pointer:
+            self.point(pointer, version)
+        return pointer
+
+    def restore(self, key: str, state: StateManifest) -> None:
+        """Puts a manifest back that should not have gone."""
+        with suppress(ExistsError):
+            self.storage.create(key, encoded(state))
 
     def _immutable(self, key: str) -> bytes:
         """An object that never changes: read from this machine if it was read before."""
@@ -259,10 +318,7 @@ class Published:
         try:
             data = self.storage.read(key).data
         except AbsentError as error:
-            raise LakeError(
-                f"{self._named(key)} is not there, and a manifest names it.",
-                hint="`kedro lake history` lists the states, `kedro lake rollback` goes to one.",
-            ) from error
+            raise self._collected(key) from error
         self._remembered.write(key, data)
         return data
 
@@ -289,9 +345,13 @@ class Published:
             sha256: Of its bytes, as its manifest says.
 
         Raises:
+            CollectedError: It is there no longer.
             LakeError: It has other bytes.
         """
-        self.storage.download(key, path)
+        try:
+            self.storage.download(key, path)
+        except AbsentError as error:
+            raise self._collected(key) from error
         if file_hash(path) == sha256:
             return path
         path.unlink()
@@ -300,8 +360,20 @@ class Published:
             hint="`kedro lake history` lists the states, `kedro lake rollback` goes to one.",
         )
 
+    def _collected(self, key: str) -> CollectedError:
+        return CollectedError(
+            f"{self._named(key)} is not there any more: it belongs to a state that was deleted.",
+            hint="load it again, or run again: both begin with what is current; `kedro lake"
+            " history` lists the states that are kept.",
+        )
+
     def _named(self, key: str) -> str:
         return f"{self.storage.root}/{key}"
+
+
+def said_of(pointer: Pointer | None) -> str:
+    """Which state is current, for people."""
+    return f"run {pointer.run_id} is current" if pointer else "nothing is current"
 
 
 def encoded(model: BaseModel) -> bytes:
@@ -309,10 +381,14 @@ def encoded(model: BaseModel) -> bytes:
     return (model.model_dump_json(indent=1) + "\n").encode()
 
 
-def referenced(published: Published, state: StateManifest) -> Iterator[str]:
-    """The keys of all objects that a state names, but its manifest."""
-    for reference in (*state.tables.values(), *state.documents.values()):
-        yield reference.key
-    for piece in in_parallel(published.piece, state.tables.values()):
-        for partition in piece.partitions.values():
-            yield from partition.objects
+def is_manifest(key: str) -> bool:
+    """Whether an object says what a state is: it lies in the folder of its run itself."""
+    folder, _, name = key.rpartition("/")
+    return folder.startswith(f"{STAGING}/") and folder.count("/") == 1 and name.startswith(_STEM)
+
+
+def _again(key: str) -> Iterator[str]:
+    """A key, and others for the same content."""
+    yield key
+    stem, dot, suffix = key.rpartition(".")
+    yield from (f"{stem}-{number}{dot}{suffix}" for number in count(2))

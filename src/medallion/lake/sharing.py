@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
-from medallion.errors import LakeError
 from medallion.lake.names import as_run_id
 from medallion.lake.published import (
     STAGING,
@@ -34,7 +33,7 @@ class Overlay(BaseModel):
 
     Attributes:
         step: The step.
-        base: The version of the pointer that the run began with; None if there was none.
+        base: The manifest of the state that was current; empty where nothing was published yet.
         partitions: By table, the partitions that were written, and None for those removed.
         documents: The same of small objects, by their key in the lake.
     """
@@ -42,7 +41,7 @@ class Overlay(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     step: str
-    base: str | None
+    base: str
     partitions: Mapping[str, Mapping[str, PublishedPartition | None]]
     documents: Mapping[str, Reference | None]
 
@@ -94,24 +93,14 @@ class Held:
 
 
 def shared_by(published: Published, run_id: str) -> list[Share]:
-    """What the steps of a run have shared since it began, or since it has published.
+    """What the steps of a run have shared, in the order in which they did.
 
     Raises:
-        LakeError: Something of it cannot be read, or another run has published meanwhile.
+        LakeError: Something of it cannot be read.
     """
     keys = sorted(entry.key for entry in published.storage.listed(_prefix(run_id)))
     overlays = in_parallel(lambda key: published.kept(Overlay, key), keys)
-    shares = [Share(key, overlay) for key, overlay in zip(keys, overlays, strict=True)]
-    if not shares:
-        return []
-    pointer, version = published.pointer()
-    going = [share for share in shares if share.overlay.base == version]
-    if len(going) < len(shares) and (pointer is None or pointer.run_id != run_id):
-        raise LakeError(
-            f"Run {run_id} cannot go on: another run has published since it began.",
-            hint=f"end it by `kedro runs close {run_id}`, and begin another: it does what is left.",
-        )
-    return going
+    return [Share(key, overlay) for key, overlay in zip(keys, overlays, strict=True)]
 
 
 def keep_share(published: Published, run_id: str, overlay: Overlay) -> Share:

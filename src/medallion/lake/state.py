@@ -125,6 +125,18 @@ class Publication:
     bytes: int = 0
 
 
+class Placed(NamedTuple):
+    """A partition, and where its files are.
+
+    Attributes:
+        manifest: What it holds.
+        files: Paths of this machine, or URLs.
+    """
+
+    manifest: PartitionManifest
+    files: list[str]
+
+
 class Source(Protocol):
     """What a folder is a working copy of."""
 
@@ -132,8 +144,20 @@ class Source(Protocol):
     def storage(self) -> Storage:
         """Where the lake is."""
 
-    def begin(self, run_id: str) -> None:
-        """Makes the folder say what is published, for a run that begins or goes on."""
+    def begin(self, run_id: str, *, is_taken_over: bool = False) -> None:
+        """Makes the folder say what is published, for a run that begins or goes on.
+
+        Args:
+            run_id: The run.
+            is_taken_over: Whether another run had the lake and has let nobody hear of it since:
+                should it wake up, it must not publish any more.
+        """
+
+    def end(self) -> None:
+        """Ends this process's part of the run: from now on it only reads."""
+
+    def standing(self, table: str) -> list[Placed] | None:
+        """What is published of a table, for who only reads; None for a run: the folder counts."""
 
     def join(self, run_id: str) -> None:
         """Takes in what steps of the run have shared meanwhile."""
@@ -148,7 +172,7 @@ class Source(Protocol):
         """Sees to it that the files of some partitions are in the folder."""
 
     def objects(self, manifest: PartitionManifest) -> list[str]:
-        """Where the files of a partition are, as URLs; nothing if only the folder has them."""
+        """Where the files of a partition are, as URLs."""
 
     def publish(self, run_id: str, told: Mapping[str, str | int | None]) -> Publication:
         """Uploads what has changed since the run began, and makes it current."""

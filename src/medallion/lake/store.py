@@ -11,7 +11,7 @@ from medallion.lake.copies import sources
 from medallion.lake.disk_commits import DiskCommits
 from medallion.lake.manifest import MANIFEST, Origin, PartitionManifest, describe_files
 from medallion.lake.scans import read_sources
-from medallion.lake.state import reader_of
+from medallion.lake.state import Placed, reader_of
 from medallion.storage import Document, open_storage
 from medallion.storage.layout import LakeLayout
 
@@ -91,26 +91,31 @@ class Lake:
             union_by_name=any(one.columns != first.columns for one in wanted.values()),
         )
 
-    def places_of(self, table: str, values: Collection[str]) -> tuple[list[str], list[str]]:
-        """Where the files of some partitions are: paths of this machine, and URLs.
+    def placed(self, table: str) -> list[Placed]:
+        """The partitions of a table, ascending, and where the files of each are.
 
-        Nothing is brought here: who reads a column or a day of them reads only that.
+        Nothing is brought here: who reads a column or a day of them reads only that. Of a lake in
+        an object store, who only reads is given objects, which never change: a query goes on
+        reading the state it was opened on, whatever becomes current or is shown here later.
 
         Args:
             table: Layer and table, such as `base/orders`.
-            values: The partitions.
+
+        Raises:
+            LakeError: A partition has no readable manifest, or its files are nowhere.
         """
-        here: list[str] = []
-        elsewhere: list[str] = []
-        for value, manifest in self._standing(table).items():
-            if value in values:
-                paths = self._paths_of(manifest)
-                source = self.state.source
-                if source and not all(path.exists() for path in paths):
-                    elsewhere += source.objects(manifest)
-                else:
-                    here += map(str, paths)
-        return here, elsewhere
+        source = self.state.source
+        published = source.standing(table) if source else None
+        if published is not None:
+            return published
+        return [Placed(one, self._nearest(one)) for one in self._standing(table).values()]
+
+    def _nearest(self, manifest: PartitionManifest) -> list[str]:
+        """Where the files of a partition are: on this machine, if all of them are."""
+        paths = self._paths_of(manifest)
+        if not self.state.source or all(path.exists() for path in paths):
+            return [str(path) for path in paths]
+        return self.state.source.objects(manifest)
 
     def _files_of(self, manifests: Collection[PartitionManifest]) -> list[Path]:
         """The files of some partitions, which are on this machine when it returns."""

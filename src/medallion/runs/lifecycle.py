@@ -86,15 +86,22 @@ class Run:
                 listener()
             completed = self.lake.recover(living=self.folder.run_id)
             if self.lake.state.source:
-                self.lake.state.source.begin(self.folder.run_id)
+                begin = self.lake.state.source.begin
+                begin(self.folder.run_id, is_taken_over=before is not None)
             self._bury(before)
         except BaseException:
             # Whoever is refused by a run that has ended must not hold the lake in its name.
             if not lease.leave():
                 lease.release(ended=not self.is_shared or self.folder.ended() is not None)
             self._lease = None
+            self._only_read()
             raise
         return len(completed)
+
+    def _only_read(self) -> None:
+        """From now on this process sees what is published, if the lake is in an object store."""
+        if self.lake.state.source:
+            self.lake.state.source.end()
 
     def _bury(self, before: str | None) -> None:
         for dead in self._dead(before):
@@ -209,6 +216,7 @@ class Run:
         if not lives_on:
             self._lease.release(ended=ended, hold=hold)
         self._lease = None
+        self._only_read()
         return ended
 
     def _ends(self, scope: AbstractSet[str], *, hold: bool) -> tuple[bool, bool]:

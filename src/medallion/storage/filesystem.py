@@ -118,8 +118,12 @@ class Storage(Protocol):
     def listed(self, prefix: str = "") -> Iterator[Entry]:
         """The objects whose keys begin with `prefix`, in the order of their keys."""
 
-    def folders(self) -> list[str]:
-        """What keys below others begin with, up to their first `/`; each once, in order."""
+    def folders(self, within: str = "") -> list[str]:
+        """What the keys below a folder begin with, up to their next `/`; each once, in order.
+
+        Args:
+            within: The folder, such as `_staging/`; by default the root.
+        """
 
     def delete(self, key: str, version: str | None = None) -> None:
         """Removes an object; one that is gone already is no matter.
@@ -129,16 +133,20 @@ class Storage(Protocol):
         """
 
 
+def is_key(key: str) -> bool:
+    """Whether an object can have this key: it cannot leave the root, nor hide in it."""
+    return all(_PART.fullmatch(part) and part not in (".", "..") for part in key.split("/"))
+
+
 def check_key(key: str) -> list[str]:
     """The parts of a key.
 
     Raises:
         StorageError: It could leave the root, or hide in it.
     """
-    parts = key.split("/")
-    if not all(_PART.fullmatch(part) and part not in (".", "..") for part in parts):
+    if not is_key(key):
         raise StorageError(f"{key!r} cannot be the key of an object.")
-    return parts
+    return key.split("/")
 
 
 class LocalStorage:
@@ -219,11 +227,12 @@ class LocalStorage:
             stat = self._path(key).stat()
             yield Entry(key, stat.st_size, _version(stat), stat.st_mtime_ns)
 
-    def folders(self) -> list[str]:
+    def folders(self, within: str = "") -> list[str]:
         """See `Storage.folders`."""
-        if not self._folder.is_dir():
+        folder = self._path(within.rstrip("/")) if within else self._folder
+        if not folder.is_dir():
             return []
-        with os.scandir(self._folder) as entries:
+        with os.scandir(folder) as entries:
             return sorted(entry.name for entry in entries if entry.is_dir())
 
     def delete(self, key: str, version: str | None = None) -> None:
