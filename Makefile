@@ -46,7 +46,7 @@ standins: .standins/.synced ## Make the environment of the stand-ins for Google 
 
 .standins/.synced: tests/standins/requirements.txt | uv
 	$(UV) venv --quiet --clear --python $(STANDINS_PYTHON) .standins
-	$(UV) pip install --quiet --python .standins/bin/python -r tests/standins/requirements.txt
+	$(UV) pip install --quiet --compile-bytecode --python .standins/bin/python -r tests/standins/requirements.txt
 	@touch $@
 
 test: setup standins ## Run all tests

@@ -6,6 +6,7 @@ import base64
 import json
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -23,23 +24,24 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from tests.conftest import PROJECT
 
 PYTHON = PROJECT / ".standins" / "bin" / "python"
-_SERVER = Path(__file__).with_name("bigquery_server.py")
-_SECONDS_TO_START = 60
+_KEEPER = Path(__file__).with_name("keeper.py")
+_SECONDS_TO_START = 120
 
 
 @contextmanager
-def bigquery(folder: Path) -> Iterator[str]:
+def bigquery(folder: Path, storage_url: str = "") -> Iterator[str]:
     """A BigQuery that is empty, for the time of a test.
 
     Args:
         folder: Where it may write.
+        storage_url: The address of the storage that it loads from.
 
     Yields:
         Its address.
     """
     assert PYTHON.is_file(), "BigQuery's stand-in is not installed: run `make standins`"
     port = _free_port()
-    command = [str(PYTHON), str(_SERVER), str(port), str(folder)]
+    command = [str(PYTHON), "-m", "tests.standins.bigquery", str(port), str(folder), storage_url]
     with _served(command, port, "/bigquery/v2/projects", folder / "bigquery.log") as url:
         yield url
 
@@ -69,19 +71,26 @@ def storage(folder: Path) -> Iterator[str]:
 
 @contextmanager
 def _served(command: Sequence[str], port: int, path: str, log: Path) -> Iterator[str]:
-    """A server of a process of its own, once it answers.
+    """A server of a process of its own, once it answers. It does not outlive this process.
 
     Yields:
         Its address.
     """
     with log.open("wb") as output:
-        server = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+        server = subprocess.Popen(
+            [sys.executable, "-IS", str(_KEEPER), *command],
+            cwd=PROJECT,
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
     url = f"http://127.0.0.1:{port}"
     try:
         _wait_for(f"{url}{path}", server, log)
         yield url
     finally:
-        server.terminate()
+        assert server.stdin
+        server.stdin.close()
         server.wait(10)
 
 
@@ -136,7 +145,9 @@ def credentials(folder: Path, storage_url: str | None = None) -> Iterator[Path]:
         server.server_close()
 
 
-def emulator(url: str, account: Path, bronze: str, lake: str) -> dict[str, str]:
+def emulator(
+    url: str, account: Path, bronze: str, lake: str, bigquery_url: str | None = None
+) -> dict[str, str]:
     """The variables of the environment `emulator`.
 
     Args:
@@ -144,8 +155,10 @@ def emulator(url: str, account: Path, bronze: str, lake: str) -> dict[str, str]:
         account: The file of the credentials.
         bronze: The bucket of Bronze.
         lake: The bucket of the lake.
+        bigquery_url: BigQuery's address, if there is one.
     """
-    return {
+    warehouse = {"BIGQUERY_EMULATOR_HOST": bigquery_url} if bigquery_url else {}
+    return warehouse | {
         "STORAGE_EMULATOR_HOST": url,
         "GOOGLE_APPLICATION_CREDENTIALS": str(account),
         "NO_GCE_CHECK": "true",
