@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -16,6 +17,8 @@ from medallion.spec.types import SILVER
 
 #: Columns of a relation: name to DuckDB type.
 Types = Mapping[str, str]
+# How a mart's contract names a type of the spec, for dbt to put in what the engine calls it.
+_OF_SPEC = re.compile(r"\{\{ var\('types'\)\[target\.type\]\.(\w+) \}\}")
 
 
 @dataclass(frozen=True)
@@ -89,9 +92,14 @@ def load_gold_models(folder: str) -> dict[str, GoldModel]:
 
 
 def _model(model: Mapping[str, Any]) -> GoldModel:
-    columns = {column["name"]: column["data_type"] for column in model["columns"]}
+    columns = {column["name"]: _type(column["data_type"]) for column in model["columns"]}
     required = [column["name"] for column in model["columns"] if _is_required(column)]
     return GoldModel(model["name"], columns, _grain(model), tuple(required))
+
+
+def _type(declared: str) -> str:
+    of_spec = _OF_SPEC.fullmatch(declared)
+    return SILVER[of_spec[1]].duckdb if of_spec else declared
 
 
 def _described(path: Path) -> Iterable[Mapping[str, Any]]:
