@@ -84,9 +84,10 @@ class Run:
             for listener in self.on_begin:
                 listener()
             completed = self.lake.recover(living=self.folder.run_id)
-            if self.lake.state.source:
-                was_held = isinstance(lease, StoreLease) and lease.is_taken_over
-                self.lake.state.source.begin(self.folder.run_id, is_taken_over=was_held)
+            if self.lake.state.source and isinstance(lease, StoreLease):
+                taken = lease.is_taken_over
+                self.lake.state.source.begin(self.folder.run_id, is_taken_over=taken)
+                lease.expect_held()
             self._bury()
         except BaseException:
             # Whoever is refused by a run that has ended must not hold the lake in its name.
