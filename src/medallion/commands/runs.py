@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,11 +18,12 @@ from medallion import terminal
 from medallion.commands.people import ForPeople
 from medallion.errors import RequestError, UsageError, shown
 from medallion.lake.names import as_day, as_identifier, as_run_id
+from medallion.lake.views import folder_of
 from medallion.runs.audit.trail import KILLED, STARTED
 
 if TYPE_CHECKING:
+    from medallion.lake.store import Lake
     from medallion.runs.audit.trail import AuditTrail
-    from medallion.storage.layout import Layout
 
 _ENV = click.option("--env", "-e", default=None, help="Configuration environment.")
 _COLOURS = {
@@ -170,9 +171,13 @@ def why(table: str, day: str, env: str | None) -> None:
     name = as_identifier(name, "table")
     value = None if layer == "gold" else str(as_day(day))
     console = terminal.out()
-    with _trail(env) as (trail, _, layout):
-        only = _published_runs(layout) if layer != "gold" else None
-        wrote = trail.writers(layer, name, value, only)
+    with _trail(env) as (trail, _, lake):
+        wrote = trail.writers(layer, name, value)
+        if value and lake.state.source:
+            lake.state.source.refresh()
+            placed = lake.placed(folder_of(f"{layer}.{name}"))
+            standing = {one.manifest.value: one.manifest.content_hash for one in placed}
+            wrote = _since(wrote, standing.get(value))
         found = list(islice(wrote, 2))
     if not found:
         raise RequestError(
@@ -182,15 +187,20 @@ def why(table: str, day: str, env: str | None) -> None:
     _tell(console, table, day, found)
 
 
-def _published_runs(layout: Layout) -> set[str] | None:
-    """The runs whose state is or was current; None where what a run commits is current at once."""
-    from medallion.lake.history import history
-    from medallion.lake.published import Published
+def _since(records: Iterable[dict[str, Any]], standing: str | None) -> Iterator[dict[str, Any]]:
+    """Records of a partition, from the one on that says what stands.
 
-    if "silver" not in layout.stores:
-        return None
-    published = Published.at(layout.stores["silver"], layout.published)
-    return {state.run_id for state in history(published) if state.is_reachable}
+    In an object store a newer one may tell of a state that was left by a rollback, or of a run at
+    work. What stands is not always recorded: the trail may be younger than the lake.
+
+    Args:
+        records: The records, the newest first.
+        standing: The hash of what stands; None if the partition was removed.
+    """
+    every = list(records)
+    newer = takewhile(lambda record: record["content_hash"] != standing, every)
+    skipped = sum(1 for _ in newer)
+    yield from every[skipped if skipped < len(every) else 0 :]
 
 
 def _tell(console: Console, table: str, day: str, found: list[dict[str, Any]]) -> None:
@@ -235,8 +245,8 @@ _TOLD = (
 
 
 @contextmanager
-def _trail(env: str | None) -> Iterator[tuple[AuditTrail, str, Layout]]:
-    """The trail, the run that holds the lake now, if one does, and where things are."""
+def _trail(env: str | None) -> Iterator[tuple[AuditTrail, str, Lake]]:
+    """The trail, the run that holds the lake now, if one does, and the lake."""
     from medallion.lake.store import Lake
     from medallion.runs.lifecycle import holder
     from medallion.storage.layout import Layout
@@ -245,8 +255,8 @@ def _trail(env: str | None) -> Iterator[tuple[AuditTrail, str, Layout]]:
     with session:
         context = session.load_context()
         layout = Layout.of(context.config_loader["globals"])
-        held = holder(Lake(layout.silver), layout.processes)
-        yield context.catalog.load("audit.trail"), held, layout
+        lake = Lake(layout.silver)
+        yield context.catalog.load("audit.trail"), holder(lake, layout.processes), lake
 
 
 def _table(*columns: str) -> Table:
@@ -300,6 +310,8 @@ def _described(run: Mapping[str, Any]) -> Iterable[tuple[str, object]]:
         standing = f", {gate['standing']} of earlier runs stand" if gate["standing"] else ""
         failed = f"{gate['failed']} of {gate['evaluated']} failed{standing}"
         yield "gate", f"{layer}: {gate['verdict']} ({failed}, {gate['mode']})"
+    if run.get("published") is False:
+        yield "published", "nothing: nobody has come to read what it made"
     if run.get("error"):
         yield "error", run["error"]
 
