@@ -141,6 +141,17 @@ class TableWritten(_Event):
     partitions: tuple[PartitionChange, ...]
 
 
+class StatePublished(_Event):
+    """What the run has put in place until now is what everybody reads.
+
+    Attributes:
+        current: The run whose state that is: an earlier one, if nothing has changed.
+    """
+
+    kind: Literal["state_published"] = "state_published"
+    current: str
+
+
 class PlanMade(_Event):
     """The run knows what it does.
 
@@ -237,6 +248,7 @@ Event = (
     | StepStarted
     | StepFinished
     | TableWritten
+    | StatePublished
     | LayerCounted
     | GateDecided
     | Warned

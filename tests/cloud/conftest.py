@@ -9,12 +9,15 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import pytest
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
 
 from tests.conftest import PROJECT
 from tests.standins.google import bigquery, credentials, deliver, emulator, storage
@@ -81,6 +84,15 @@ class Cloud:
             stderr=subprocess.PIPE,
             text=True,
         )
+
+    @contextmanager
+    def catalog(self, machine: Path) -> Iterator[Any]:
+        """The catalog of a notebook on a machine."""
+        with (
+            mock.patch.dict(os.environ, self.on(machine)),
+            KedroSession.create(bootstrap_project(PROJECT).project_path, env="emulator") as session,
+        ):
+            yield session.load_context().catalog
 
     def command(self, *arguments: str) -> list[str]:
         """A command in the environment of the stand-in."""

@@ -5,18 +5,14 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import shutil
 import signal
 import subprocess
 from datetime import date
 from pathlib import Path
-from unittest import mock
 
 import polars as pl
 import pytest
-from kedro.framework.session import KedroSession
-from kedro.framework.startup import bootstrap_project
 
 from medallion.sample import SampleRequest, generate
 from medallion.spec import Spec
@@ -91,11 +87,8 @@ def test_a_second_machine_with_an_empty_disk_does_nothing_and_reads_only_what_te
 
 
 def test_a_notebook_reads_only_the_day_that_it_asks_for(cloud: Cloud, tmp_path: Path) -> None:
-    with (
-        mock.patch.dict(os.environ, cloud.on(tmp_path)),
-        KedroSession.create(bootstrap_project(PROJECT).project_path, env="emulator") as session,
-    ):
-        carts = session.load_context().catalog.load("base_silver.cart_items")
+    with cloud.catalog(tmp_path) as catalog:
+        carts = catalog.load("base_silver.cart_items")
         cloud.network.forget()
         whole = carts.collect()
         all_bytes = cloud.network.bytes_read
@@ -126,6 +119,14 @@ def test_a_strict_gate_publishes_nothing(cloud: Cloud, spec: Spec, tmp_path: Pat
         asked = ("runs", "why", "base_silver.orders", "2025-10-03")
         why = cloud.kedro(tmp_path / "machine", *asked)
         assert f"was written by {current}" in why.stdout, why.stderr
+        with cloud.catalog(tmp_path / "machine") as catalog:
+            runs = catalog.load("audit.runs").collect()
+        failed = runs.filter(pl.col("status") == "failed")["run_id"].to_list()
+        (statuses,) = ({*runs.filter(pl.col("run_id") == one)["status"]} for one in failed)
+        assert statuses == {"failed", "unpublished"}
+        assert {*runs.filter(pl.col("run_id") == current)["status"]} == {"succeeded", "written"}
+        shown = cloud.kedro(tmp_path / "machine", "runs", "show", *failed).stdout
+        assert "published nothing: nobody has come to read what it made" in " ".join(shown.split())
     finally:
         cloud.withdraw("ingest_dt=2025-10-04")
 

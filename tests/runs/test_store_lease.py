@@ -177,6 +177,18 @@ def test_a_process_that_lost_its_lease_does_not_take_the_other_away(
     assert held_by(tmp_path) == ("other", {"b-1"})
 
 
+def test_a_run_that_slept_before_it_looked_at_the_lake_does_not_begin(
+    lease: Callable[..., StoreLease], clock: Clock
+) -> None:
+    late = lease("late")
+    late.acquire()
+    late.expect_held()
+    clock.time += timedelta(minutes=MINUTES + 1)
+    lease("other", "b-1").acquire()
+    with pytest.raises(LockedError, match="Run late has lost the lake"):
+        late.expect_held()
+
+
 def test_a_lease_that_says_nothing_is_named(
     lease: Callable[..., StoreLease], tmp_path: Path
 ) -> None:
@@ -221,7 +233,7 @@ class World:
     published: tuple[tuple[str, str], ...] = field(default=())
 
 
-def after(world: World, number: int, action: str) -> World:
+def after(world: World, number: int, action: str) -> World:  # noqa: C901, PLR0912 - a step each
     """The world when one of the runs has done something, or has died, or time has passed."""
     writer = world.writers[number]
     now = NOON + timedelta(minutes=world.minutes)
@@ -241,12 +253,20 @@ def after(world: World, number: int, action: str) -> World:
         writer = replace(writer, step=1, until=until, took_over=before is not None)
     elif action == "fence":
         writer = replace(writer, step=2)
-        is_fence = writer.took_over and Published(store, Path()).fence() is not None
-        if is_fence:
+        if writer.took_over:
+            Published(store, Path()).fence()
+        note, _ = read_note(store)
+        if note and note.run_id == writer.run_id:
+            # Whoever else believes that it holds the lake has lost it to this one.
             others = tuple(replace(one, is_fenced=one.base is not None) for one in others)
     elif action == "begin":
         _, version = Published(store, Path()).pointer()
-        writer = replace(writer, step=3, base=version)
+        try:
+            lease.expect_held()
+        except LockedError:
+            writer = Writer(writer.name, writer.life + 1)
+        else:
+            writer = replace(writer, step=3, base=version)
     elif action == "publish":
         pointer = Pointer(run_id=writer.run_id, manifest="m")
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from itertools import islice
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
@@ -17,9 +17,11 @@ from medallion import terminal
 from medallion.commands.people import ForPeople
 from medallion.errors import RequestError, UsageError, shown
 from medallion.lake.names import as_day, as_identifier, as_run_id
+from medallion.lake.views import folder_of
 from medallion.runs.audit.trail import KILLED, STARTED
 
 if TYPE_CHECKING:
+    from medallion.lake.store import Lake
     from medallion.runs.audit.trail import AuditTrail
     from medallion.storage.layout import Layout
 
@@ -46,7 +48,7 @@ def runs() -> None:
 def list_runs(limit: int, env: str | None) -> None:
     """List the runs, the newest first."""
     console = terminal.out()
-    with _trail(env) as (trail, holder, _):
+    with _trail(env) as (trail, holder, *_):
         found = trail.runs()
     if not found:
         console.print("No run has left a record yet; `kedro run` makes the first one.")
@@ -65,7 +67,7 @@ def list_runs(limit: int, env: str | None) -> None:
 def show(run_id: str, env: str | None) -> None:
     """Show one run: verdict, window, tables, gates, code."""
     console, wanted = terminal.out(), as_run_id(run_id)
-    with _trail(env) as (trail, holder, layout):
+    with _trail(env) as (trail, holder, _, layout):
         run = trail.run(wanted)
         if run["status"] == STARTED:
             run["steps"] = _steps_so_far(layout, run["run_id"])
@@ -140,7 +142,7 @@ def close(run_id: str, env: str | None) -> None:
 def diff(first: str, second: str, env: str | None) -> None:
     """Show what differs between two runs: configuration, code, rows, verdicts, time."""
     console, wanted = terminal.out(), [as_run_id(name) for name in (first, second)]
-    with _trail(env) as (trail, _, _):
+    with _trail(env) as (trail, *_):
         one, other = (_flat(trail.run(name)) for name in wanted)
     table = _table("what", escape(first), escape(second))
     for name in sorted({*one, *other}):
@@ -167,9 +169,13 @@ def why(table: str, day: str, env: str | None) -> None:
     name = as_identifier(name, "table")
     value = None if layer == "gold" else str(as_day(day))
     console = terminal.out()
-    with _trail(env) as (trail, _, layout):
-        only = _published_runs(layout) if layer != "gold" else None
-        wrote = trail.writers(layer, name, value, only)
+    with _trail(env) as (trail, _, lake, _):
+        wrote = trail.writers(layer, name, value)
+        if value and lake.state.source:
+            lake.state.source.refresh()
+            placed = lake.placed(folder_of(f"{layer}.{name}"))
+            standing = {one.manifest.value: one.manifest.content_hash for one in placed}
+            wrote = _since(wrote, standing.get(value))
         found = list(islice(wrote, 2))
     if not found:
         raise RequestError(
@@ -179,15 +185,20 @@ def why(table: str, day: str, env: str | None) -> None:
     _tell(console, table, day, found)
 
 
-def _published_runs(layout: Layout) -> set[str] | None:
-    """The runs whose state is or was current; None where what a run commits is current at once."""
-    from medallion.lake.history import history
-    from medallion.lake.published import Published
+def _since(records: Iterable[dict[str, Any]], standing: str | None) -> Iterator[dict[str, Any]]:
+    """Records of a partition, from the one on that says what stands.
 
-    if "silver" not in layout.stores:
-        return None
-    published = Published.at(layout.stores["silver"], layout.published)
-    return {state.run_id for state in history(published) if state.is_reachable}
+    In an object store a newer one may tell of a state that was left by a rollback, or of a run at
+    work. What stands is not always recorded: the trail may be younger than the lake.
+
+    Args:
+        records: The records, the newest first.
+        standing: The hash of what stands; None if the partition was removed.
+    """
+    every = list(records)
+    newer = takewhile(lambda record: record["content_hash"] != standing, every)
+    skipped = sum(1 for _ in newer)
+    yield from every[skipped if skipped < len(every) else 0 :]
 
 
 def _tell(console: Console, table: str, day: str, found: list[dict[str, Any]]) -> None:
@@ -232,8 +243,8 @@ _TOLD = (
 
 
 @contextmanager
-def _trail(env: str | None) -> Iterator[tuple[AuditTrail, str, Layout]]:
-    """The trail, the run that holds the lake now, if one does, and where things are."""
+def _trail(env: str | None) -> Iterator[tuple[AuditTrail, str, Lake, Layout]]:
+    """The trail, the run that holds the lake now, if one does, the lake, and where things are."""
     from medallion.lake.store import Lake
     from medallion.runs.lifecycle import holder
     from medallion.storage.layout import Layout
@@ -242,8 +253,8 @@ def _trail(env: str | None) -> Iterator[tuple[AuditTrail, str, Layout]]:
     with session:
         context = session.load_context()
         layout = Layout.of(context.config_loader["globals"])
-        held = holder(Lake(layout.silver), layout.processes)
-        yield context.catalog.load("audit.trail"), held, layout
+        lake = Lake(layout.silver)
+        yield context.catalog.load("audit.trail"), holder(lake, layout.processes), lake, layout
 
 
 def _table(*columns: str) -> Table:
@@ -297,6 +308,8 @@ def _described(run: Mapping[str, Any]) -> Iterable[tuple[str, object]]:
         standing = f", {gate['standing']} of earlier runs stand" if gate["standing"] else ""
         failed = f"{gate['failed']} of {gate['evaluated']} failed{standing}"
         yield "gate", f"{layer}: {gate['verdict']} ({failed}, {gate['mode']})"
+    if run.get("published") is False:
+        yield "published", "nothing: nobody has come to read what it made"
     if run.get("error"):
         yield "error", run["error"]
 

@@ -9,6 +9,7 @@ from kedro.io import AbstractDataset
 from kedro_datasets._typing import JSONPreview
 
 from medallion.datasets.previewing import json_preview
+from medallion.events import StatePublished, announce
 from medallion.lake.store import Lake
 from medallion.lake.writes import PublishRequest
 from medallion.runs.audit.code import code_version, git_sha
@@ -45,6 +46,7 @@ class PublishedStateDataset(AbstractDataset[PublishRequest, dict[str, Any]]):
             return
         code = {"code_version": code_version(), "git_sha": git_sha()}
         done = source.publish(data.run_id, {**code, **data.told})
+        announce(StatePublished(current=done.run_id))
         if done.is_new:
             logger.info(
                 "Published: %d partitions in %d files (%s bytes) became current.",

@@ -177,6 +177,9 @@ class Source(Protocol):
     def publish(self, run_id: str, told: Mapping[str, str | int | None]) -> Publication:
         """Uploads what has changed since the run began, and makes it current."""
 
+    def has_published(self, run_id: str) -> bool:
+        """Whether the state of a run is what everybody reads, or what that was made on."""
+
     def described(self) -> dict[str, Any]:
         """Which run's state is current, and what its tables come to; empty if there is none."""
 

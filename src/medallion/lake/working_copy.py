@@ -285,6 +285,10 @@ class WorkingCopy:
             bytes=sum(path.stat().st_size for path, _ in uploads),
         )
 
+    def has_published(self, run_id: str) -> bool:
+        """See `Source.has_published`."""
+        return any(one.is_reachable and one.run_id == run_id for one in history(self.published))
+
     def described(self) -> dict[str, Any]:
         """See `Source.described`."""
         pointer, _ = self._current()

@@ -85,9 +85,10 @@ class Run:
             for listener in self.on_begin:
                 listener()
             completed = self.lake.recover(living=self.folder.run_id)
-            if self.lake.state.source:
+            if self.lake.state.source and isinstance(lease, StoreLease):
                 begin = self.lake.state.source.begin
                 begin(self.folder.run_id, is_taken_over=before is not None)
+                lease.expect_held()
             self._bury(before)
         except BaseException:
             # Whoever is refused by a run that has ended must not hold the lake in its name.

@@ -17,6 +17,7 @@ from medallion.events import (
     PlanMade,
     RunEnded,
     RunStarted,
+    StatePublished,
     StepFinished,
     StepStarted,
     TableWritten,
@@ -78,6 +79,7 @@ class RunRecord:
         plan: What it does; None before it knows.
         steps: Its steps by name, in the order in which they began.
         written: What was put in place, in order.
+        is_published: Whether that became what everybody reads; of no meaning on a disk.
         receipts: What each layer counted, by layer.
         gates: What each gate found, by layer.
         warnings: What warned, and how often.
@@ -89,6 +91,7 @@ class RunRecord:
     plan: PlanMade | None = None
     steps: dict[str, StepRecord] = field(default_factory=dict)
     written: list[TableWritten] = field(default_factory=list)
+    is_published: bool = False
     receipts: dict[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
     gates: dict[str, GateResult] = field(default_factory=dict)
     warnings: dict[str, int] = field(default_factory=dict)
@@ -206,16 +209,12 @@ class RunRecord:
                 self.started = event
             case PlanMade():
                 self.plan = event
-            case StepStarted():
-                step = self.steps.setdefault(event.step, StepRecord(event.step, event.layer))
-                step.process, step.started_at, step.error = event.process, event.at, None
-                step.tries += 1
-            case StepFinished():
-                step = self.steps.setdefault(event.step, StepRecord(event.step, event.layer))
-                step.ended_at, step.error = event.at, event.error
-                step.seconds, step.cpu_seconds = event.seconds, event.cpu_seconds
+            case StepStarted() | StepFinished():
+                self._note_step(event)
             case TableWritten():
                 self.written.append(event)
+            case StatePublished():
+                self.is_published = True
             case LayerCounted():
                 self.receipts[event.layer] = event.receipt
             case GateDecided():
@@ -224,6 +223,15 @@ class RunRecord:
                 self.warnings[event.message] = self.warnings.get(event.message, 0) + 1
             case RunEnded():
                 self.ended = event
+
+    def _note_step(self, event: StepStarted | StepFinished) -> None:
+        step = self.steps.setdefault(event.step, StepRecord(event.step, event.layer))
+        if isinstance(event, StepStarted):
+            step.process, step.started_at, step.error = event.process, event.at, None
+            step.tries += 1
+        else:
+            step.ended_at, step.error = event.at, event.error
+            step.seconds, step.cpu_seconds = event.seconds, event.cpu_seconds
 
 
 def compiled(run_id: str, events: Iterable[Event]) -> RunRecord:

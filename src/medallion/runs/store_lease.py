@@ -139,6 +139,22 @@ class StoreLease:
 
         self._change(renewed)
 
+    def expect_held(self) -> None:
+        """Makes sure that nobody took the lake since this process looked at what is published.
+
+        Whoever takes it from now on changes the pointer's version first.
+
+        Raises:
+            LockedError: Somebody has.
+        """
+        note, _ = read_note(self.storage)
+        if note is None or note.run_id != self.run_id:
+            raise LockedError(
+                f"Run {self.run_id} has lost the lake at {self.storage.root} before it began:"
+                " nobody had heard of it for too long.",
+                hint="run again.",
+            )
+
     def leave(self, *, hold: bool = True) -> bool:
         """Lets this process go unless it is the run's last one; see `Lease.leave`."""
         lives_on = False

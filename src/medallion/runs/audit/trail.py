@@ -8,7 +8,7 @@ are what is left, and the next run makes its records of them.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NotRequired, cast
 
@@ -114,20 +114,15 @@ class AuditTrail:
         """The records of a run; of one that has not ended, those of its steps."""
         return [json.loads(line) for line in self._lines(run_id)]
 
-    def writers(
-        self, layer: str, table: str, value: str | None, only: Collection[str] | None = None
-    ) -> Iterator[dict[str, Any]]:
-        """Records of the runs that wrote or removed a partition, the newest first.
+    def writers(self, layer: str, table: str, value: str | None) -> Iterator[dict[str, Any]]:
+        """Records of the runs that wrote or removed a partition for people, the newest first.
 
         Args:
             layer: The layer.
             table: The table.
             value: The partition; None for a table without any.
-            only: Runs whose work became current; all if None.
         """
         for run in self.runs():
-            if only is not None and run["run_id"] not in only:
-                continue
             for line in self._lines(str(run["run_id"])):
                 if f'"{table}"' not in line or (value and f'"{value}"' not in line):
                     continue  # parsing millions of lines to find two would take long
@@ -137,7 +132,10 @@ class AuditTrail:
                     yield record
 
     def view(self) -> str:
-        """SQL that shows the records of all runs that have ended; without any, no row."""
+        """SQL that shows the records of all runs that have ended; without any, no row.
+
+        Runs that published nothing are among them: their partitions have the status `unpublished`.
+        """
         types = {
             name: TYPES[kind].duckdb if kind in TYPES else _MAP for name, kind in kinds().items()
         }

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from medallion.errors import RequestError
+from medallion.errors import MedallionError, RequestError
 from medallion.events import Event, PlanMade, RunStarted, TableWritten
 from medallion.gates.result import GateResult
 from medallion.runs.audit.record import AuditRecord
-from medallion.runs.audit.recording import completed, of_table, table_counts
+from medallion.runs.audit.recording import completed, of_table, table_counts, unread
 from medallion.runs.folder import RunFolder
 from medallion.runs.record import RunRecord, compiled
 from medallion.runs.sinks.sink import Sink, Surroundings
 from medallion.storage import open_storage
+
+logger = logging.getLogger(__name__)
 
 
 class AuditSink(Sink):
@@ -62,16 +65,16 @@ class AuditSink(Sink):
 
     def _close(self, around: Surroundings, record: RunRecord) -> None:
         common = _common(around, record)
-        records = list(
-            completed(
-                common,
-                list(_made(common, record)),
-                around.lake.partitions,
-                record.receipts,
-                record.gates,
-            )
+        told = completed(
+            common,
+            list(_made(common, record)),
+            around.lake.partitions,
+            record.receipts,
+            record.gates,
         )
-        header = _header(record)
+        is_read = _is_read(around, record)
+        records = [one if is_read else unread(one) for one in told]
+        header = {**_header(record), "published": is_read}
         whole = replace(
             common,
             execution_time_seconds=header.get("seconds"),
@@ -81,6 +84,26 @@ class AuditSink(Sink):
             error=header["error"],
         )
         around.trail.end({**header, "tables": table_counts(records)}, [whole, *records])
+
+
+def _is_read(around: Surroundings, record: RunRecord) -> bool:
+    """Whether people have come to read what a run has put in place.
+
+    On a disk they read it at once. In an object store they do when it was published: the run itself
+    says so, or the lake does of a run that died, or lost its word, right after it.
+    """
+    source = around.lake.state.source
+    if source is None or record.is_published:
+        return True
+    try:
+        return source.has_published(record.run_id)
+    except MedallionError as error:
+        logger.warning(
+            "Run %s is recorded as one that has published nothing: %s",
+            record.run_id,
+            error.message,
+        )
+        return False
 
 
 def _made(common: AuditRecord, record: RunRecord) -> Iterator[AuditRecord]:
