@@ -150,7 +150,9 @@ def test_a_day_that_is_delivered_again_uploads_that_day_in_few_calls(
     assert len(calls) <= 3 * len(data)
 
 
-def test_going_back_and_forward(cloud: Cloud, tmp_path: Path) -> None:
+def test_going_back_and_forward(bronze: Path, cloud: Cloud, tmp_path: Path) -> None:
+    deliver_again(bronze, cloud, "order_items", "2025-10-01")
+    assert cloud.kedro(tmp_path, "run").returncode == 0
     newest = cloud.current()
     assert cloud.kedro(tmp_path, "lake", "rollback").returncode == 0
     oldest = cloud.current()
