@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Barrier
@@ -242,6 +243,28 @@ def test_a_run_that_slept_while_it_published_cannot_name_what_was_deleted_meanwh
 
     with pytest.raises(PublishError, match="Run r4 is not published"):
         publish(machine("sleeping", Sleeping(store)), "r4", ONE)
+    assert machine("reader").reads() == THREE
+    assert runs(published) == ["r3"]
+
+
+def test_nobody_goes_back_to_what_was_named_after_it_was_deleted(
+    published: Published, machine: Callable[..., Machine], store: Memory, time: Time
+) -> None:
+    class Sleeping(Watched):
+        """Days pass when the files are uploaded; the run dies when it has named them."""
+
+        def create(self, key: str, data: bytes) -> str:
+            if key != f"{STAGING}/r4/{MANIFEST}":
+                return store.create(key, data)
+            time.pass_days(60)
+            collect(published, time)
+            store.create(key, data)
+            raise Dying
+
+    with suppress(Dying):
+        publish(machine("sleeping", Sleeping(store)), "r4", ONE)
+    with pytest.raises(PublishError, match="The state of run r4 is not whole"):
+        history.roll_back(published, "r4")
     assert machine("reader").reads() == THREE
 
 

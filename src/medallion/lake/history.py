@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from medallion.errors import ChangedError, PublishError, RequestError
+from medallion.errors import ChangedError, CollectedError, PublishError, RequestError
 from medallion.lake.published import (
     STAGING,
     Pointer,
@@ -112,14 +112,31 @@ def roll_back(published: Published, run_id: str | None) -> State:
 
     Raises:
         RequestError: There is no such state.
-        PublishError: Somebody else has changed the lake meanwhile.
+        PublishError: Somebody else has changed the lake meanwhile, or has deleted what the state
+            names.
     """
     # First: whoever deletes states gives the pointer another version when they are gone.
     _, version = published.pointer()
     state = find_state(history(published), run_id)
     if not state.is_current:
+        _expect_whole(published, state)
         published.point(Pointer(run_id=state.run_id, manifest=state.key), version)
     return state
+
+
+def _expect_whole(published: Published, state: State) -> None:
+    # A run that slept, and died, may have named what was deleted meanwhile.
+    there = {entry.key for entry in published.storage.listed(f"{STAGING}/")}
+    try:
+        is_whole = named_by(published, [state]) <= there
+    except CollectedError:
+        is_whole = False
+    if not is_whole:
+        raise PublishError(
+            f"The state of run {state.run_id} is not whole any more: objects that it names were"
+            " deleted.",
+            hint="`kedro lake history` lists the states there are; go back to another one.",
+        )
 
 
 @dataclass(frozen=True)

@@ -243,11 +243,11 @@ class Published:
             return name
         raise AssertionError(key)
 
-    def keep_manifest(self, state: StateManifest) -> str:
+    def keep_manifest(self, state: StateManifest) -> tuple[str, bool]:
         """Writes the manifest of a run; of a run that is repeated, beside the first.
 
         Returns:
-            Where it is.
+            Where it is, and whether it was not there before.
         """
         data = encoded(state)
         digest = hashlib.sha256(data).hexdigest()[:16]
@@ -258,7 +258,8 @@ class Published:
             except ExistsError:
                 if self.storage.read(key).data != data:
                     continue
-            return key
+                return key, False
+            return key, True
         raise PublishError(f"{self._named(folder)} holds manifests that this run has not written.")
 
     def point(self, pointer: Pointer, version: str | None) -> str:

@@ -272,8 +272,7 @@ class WorkingCopy:
                 documents=self._held.documents,
                 told=told,
             )
-            pointer = Pointer(run_id=run_id, manifest=self.published.keep_manifest(state))
-            self._version = self.published.point(pointer, self._version)
+            pointer = self._point(state)
             self._began_with, self._began = pointer, state
             before, self._published = self._published, dict(self._held.tables)
             self._note.write(self._shown_to(run_id))
@@ -284,6 +283,18 @@ class WorkingCopy:
             objects=len(uploads),
             bytes=sum(path.stat().st_size for path, _ in uploads),
         )
+
+    def _point(self, state: StateManifest) -> Pointer:
+        key, is_new = self.published.keep_manifest(state)
+        pointer = Pointer(run_id=state.run_id, manifest=key)
+        try:
+            self._version = self.published.point(pointer, self._version)
+        except PublishError:
+            # Whoever deleted meanwhile did not see it, and may have deleted what it names.
+            if is_new and not any(s.is_reachable and s.key == key for s in history(self.published)):
+                self.storage.delete(key)
+            raise
+        return pointer
 
     def has_published(self, run_id: str) -> bool:
         """See `Source.has_published`."""

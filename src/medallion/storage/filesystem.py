@@ -18,7 +18,7 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -224,8 +224,9 @@ class LocalStorage:
             if path.is_file() and not path.name.startswith(_LOCK[0])
         )
         for key in sorted(key for key in found if key.startswith(prefix)):
-            stat = self._path(key).stat()
-            yield Entry(key, stat.st_size, _version(stat), stat.st_mtime_ns)
+            with suppress(FileNotFoundError):  # Somebody has deleted it meanwhile.
+                stat = self._path(key).stat()
+                yield Entry(key, stat.st_size, _version(stat), stat.st_mtime_ns)
 
     def folders(self, within: str = "") -> list[str]:
         """See `Storage.folders`."""
