@@ -15,6 +15,7 @@ from medallion.lake.published import (
     StateManifest,
     referenced,
 )
+from medallion.lake.states import States
 from medallion.storage import Entry
 from medallion.storage.parallel import in_parallel
 
@@ -44,12 +45,19 @@ class State:
         return self.manifest.run_id
 
     @property
+    def remark(self) -> str:
+        """What is to be known of it; nothing of one that is or was current and whole."""
+        if not self.manifest.is_whole:
+            return "unfinished"
+        return "" if self.is_reachable else "not current"
+
+    @property
     def rows(self) -> int:
         """Rows of all tables."""
         return sum(table.rows for table in self.manifest.tables.values())
 
 
-def history(published: Published) -> list[State]:
+def history(published: States) -> list[State]:
     """All states, the newest first."""
     pointer, _ = published.pointer()
     found = published.states()
@@ -96,8 +104,8 @@ def find_state(states: Sequence[State], run_id: str | None) -> State:
     return found
 
 
-def roll_back(published: Published, state: State) -> Pointer:
-    """Makes another state current: one swap of the pointer, nothing is copied.
+def roll_back(published: States, state: State) -> Pointer:
+    """Makes another state current: nothing is copied, and what is left stays a state.
 
     Raises:
         PublishError: A run has published meanwhile.
@@ -147,11 +155,7 @@ def find_garbage(
     """
     since = now - timedelta(days=keep_days)
     states = history(published)
-    kept = [
-        one
-        for number, one in enumerate(states)
-        if one.is_current or number < keep_runs or one.written >= since or one.run_id in living
-    ]
+    kept = kept_among(states, keep_days=keep_days, keep_runs=keep_runs, living=living, now=now)
     named = {key for one in kept for key in (one.key, *referenced(published, one.manifest))}
     prefixes = tuple(f"{STAGING}/{run}/" for run in living)
     entries = [
@@ -162,7 +166,24 @@ def find_garbage(
         and entry.changed_ns < since.timestamp() * 1e9
     ]
     dropped = tuple(one for one in states if one not in kept)
-    return Garbage(tuple(entries), tuple(kept), dropped)
+    return Garbage(tuple(entries), kept, dropped)
+
+
+def kept_among(
+    states: Sequence[State],
+    *,
+    keep_days: int,
+    keep_runs: int,
+    living: Collection[str],
+    now: datetime,
+) -> tuple[State, ...]:
+    """The states that are kept; see `find_garbage`."""
+    since = now - timedelta(days=keep_days)
+    return tuple(
+        one
+        for number, one in enumerate(states)
+        if one.is_current or number < keep_runs or one.written >= since or one.run_id in living
+    )
 
 
 def delete(published: Published, garbage: Garbage) -> None:

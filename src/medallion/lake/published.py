@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from medallion.errors import AbsentError, ChangedError, ExistsError, LakeError, PublishError
 from medallion.lake.manifest import PartitionManifest, file_hash
@@ -100,6 +100,7 @@ class StateManifest(_Model):
         tables: The piece of each table, by layer and table.
         documents: Verdicts, and what days were made of, by their key in the lake.
         told: What the run was: code, spec, parameters.
+        is_whole: Whether the run had got so far; on a disk it may not have.
     """
 
     run_id: str
@@ -107,6 +108,7 @@ class StateManifest(_Model):
     tables: Mapping[str, PieceReference]
     documents: Mapping[str, Reference]
     told: Mapping[str, str | int | None]
+    is_whole: bool = Field(default=True, exclude=True)
 
 
 @dataclass(frozen=True)
