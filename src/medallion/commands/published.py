@@ -1,4 +1,4 @@
-"""`kedro lake history`, `rollback`, `gc`: the states of a lake that is in an object store."""
+"""`kedro lake history`, `rollback`, `diff`, `gc`: the states of a lake."""
 
 from __future__ import annotations
 
@@ -8,18 +8,17 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
-from kedro.framework.session import KedroSession
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from medallion import terminal
+from medallion.commands.lake_states import in_environment, open_lake
 from medallion.commands.people import ForPeople
-from medallion.errors import RequestError
+from medallion.errors import RequestError, UsageError
 from medallion.lake.names import as_run_id
 
 if TYPE_CHECKING:
-    from medallion.lake.published import Published
     from medallion.storage.layout import Layout
 
 _env = click.option("--env", "-e", default=None, help="Configuration environment.")
@@ -34,8 +33,8 @@ def history(limit: int, env: str | None) -> None:
     """List the states of the lake, the newest first; `*` is what everybody reads now."""
     from medallion.lake import history as lake_history
 
-    with _published(env) as (published, _):
-        states = lake_history.history(published)
+    with open_lake(env) as lake:
+        states = lake_history.history(lake.states)
     console = terminal.out()
     if not states:
         console.print("Nothing has been published yet; `kedro run` publishes the first state.")
@@ -52,7 +51,7 @@ def history(limit: int, env: str | None) -> None:
             f"{one.written:%Y-%m-%d %H:%M:%S}",
             f"{sum(table.partitions for table in counts):,}",
             f"{one.rows:,}",
-            "" if one.is_reachable else "not current",
+            one.remark,
         )
     console.print(table)
     if len(states) > limit:
@@ -65,24 +64,26 @@ def history(limit: int, env: str | None) -> None:
 def rollback(run_id: str | None, env: str | None) -> None:
     """Let everybody read an earlier state again: the one before, or that of a run.
 
-    Only the pointer moves, so a rollback takes no time, and so does going forward again. The next
-    run begins with that state, and does again what has been taken back, unless Bronze or the code
-    that was the reason is put right first.
+    Nothing is copied: in an object store the pointer moves, on a disk partitions that were kept
+    change places with those that stand. So a rollback takes no time, and so does going forward
+    again. The next run begins with that state, and does again what has been taken back, unless
+    Bronze or the code that was the reason is put right first.
     """
     from medallion.lake import history as lake_history
 
-    with _published(env) as (published, alone):
-        states = lake_history.history(published)
+    with open_lake(env) as lake, lake.alone:
+        states = lake_history.history(lake.states)
         state = lake_history.find_state(states, as_run_id(run_id) if run_id else None)
         if state.is_current:
             _console().print(f"Run {state.run_id} is current already.")
             return
-        with alone:
-            lake_history.roll_back(published, state)
-    _console().print(
-        f"Run {state.run_id} is current:"
-        f" {state.rows:,} rows in {len(state.manifest.tables)} tables."
-    )
+        with lake.changing(f"rollback to {state.run_id}") as changed:
+            lake_history.roll_back(changed, state)
+        _console().print(
+            f"Run {state.run_id} is current:"
+            f" {state.rows:,} rows in {len(state.manifest.tables)} tables."
+        )
+        lake.show()
 
 
 @click.command("diff", cls=ForPeople)
@@ -99,7 +100,8 @@ def diff(one: str, other: str, env: str | None) -> None:
     from medallion.spec import load_spec
 
     console = _console()
-    with _published(env) as (published, _), _places(env) as (_, places):
+    with open_lake(env) as lake:
+        published = lake.states
         states = lake_history.history(published)
         before = lake_history.find_state(states, as_run_id(one)).manifest
         after = lake_history.find_state(states, as_run_id(other)).manifest
@@ -113,7 +115,7 @@ def diff(one: str, other: str, env: str | None) -> None:
         for column in ("table", "partitions", "added", "removed", "changed", "such as"):
             right = column not in ("table", "such as")
             table.add_column(column, justify="right" if right else "left", overflow="fold")
-        for one_table in differences(published, before, after, load_spec(str(places["spec"]))):
+        for one_table in differences(published, before, after, load_spec(lake.spec)):
             table.add_row(
                 one_table.table,
                 f"{len(one_table.partitions):,}",
@@ -126,8 +128,8 @@ def diff(one: str, other: str, env: str | None) -> None:
 
 
 @click.command("gc", cls=ForPeople)
-@click.option("--keep-days", default=30, show_default=True, type=click.IntRange(1, 36_500))
-@click.option("--keep-runs", default=10, show_default=True, type=click.IntRange(1, 100_000))
+@click.option("--keep-days", default=30, show_default=True, type=click.IntRange(0, 36_500))
+@click.option("--keep-runs", default=10, show_default=True, type=click.IntRange(0, 100_000))
 @click.option("--delete", is_flag=True, help="Delete what is listed without it.")
 @_env
 def gc(*, keep_days: int, keep_runs: int, delete: bool, env: str | None) -> None:
@@ -136,23 +138,22 @@ def gc(*, keep_days: int, keep_runs: int, delete: bool, env: str | None) -> None
     A state is kept if it is current, younger than --keep-days, or one of the last --keep-runs.
     Without --delete nothing is changed.
     """
-    from medallion.lake import history as lake_history
-
-    with _published(env) as (published, alone), alone as own:
-        found = lake_history.find_garbage(
-            published,
-            keep_days=keep_days,
-            keep_runs=keep_runs,
-            living=[own],
-            now=datetime.now(UTC),
+    with open_lake(env) as lake, lake.alone as own:
+        if lake.is_in_a_store and not keep_days:
+            raise UsageError(
+                "--keep-days 0: of a lake in an object store, a day is kept at least.",
+                hint="what is younger may be on its way to it.",
+            )
+        found = lake.find_garbage(
+            keep_days=keep_days, keep_runs=keep_runs, living=[own], now=datetime.now(UTC)
         )
         if delete:
-            lake_history.delete(published, found)
+            lake.delete(found)
     said = "were deleted" if delete else "would be deleted; --delete does it"
     console = _console()
     console.print(f"{len(found.entries):,} objects ({found.bytes:,} bytes) {said}.")
     console.print(f"{len(found.kept):,} states are kept, {len(found.dropped):,} go.")
-    if delete:
+    if delete and lake.is_in_a_store:
         console.print("Where the bucket has soft delete, its bytes are paid for until that ends.")
 
 
@@ -186,34 +187,13 @@ def doctor(env: str | None) -> None:
 @contextmanager
 def _places(env: str | None) -> Iterator[tuple[Layout, Mapping[str, Any]]]:
     """Where things are, in an environment whose lake is in an object store."""
-    from medallion.storage.layout import Layout
-
-    session = KedroSession.create(env=env)
-    with session:
-        places = session._get_config_loader()["globals"]  # noqa: SLF001
-        layout = Layout.of(places)
+    with in_environment(env) as (_, layout, places):
         if "silver" not in layout.stores:
             raise RequestError(
-                f"The lake at {layout.silver} is on a disk: what its folders hold is current.",
-                hint="name an environment whose lake is in an object store, such as --env prod;"
-                " `kedro runs list` shows what runs have done here.",
+                f"The lake at {layout.silver} is on a disk: there is nothing to look at.",
+                hint="name an environment whose lake is in an object store, such as --env prod.",
             )
         yield layout, places
-
-
-@contextmanager
-def _published(env: str | None) -> Iterator[tuple[Published, Any]]:
-    """The published lake, and what keeps runs away while it is changed."""
-    from medallion.hooks.guard import working_copy
-    from medallion.lake.published import Published
-    from medallion.lake.store import Lake
-    from medallion.runs.lifecycle import alone
-
-    with _places(env) as (layout, _):
-        lake = Lake(layout.silver)
-        lake.state.source = working_copy(layout)
-        published = Published.at(layout.stores["silver"], layout.published)
-        yield published, alone(lake, layout.processes, "lake-state")
 
 
 def _console() -> Console:
