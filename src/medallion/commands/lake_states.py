@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kedro.framework.session import KedroSession
@@ -96,7 +96,10 @@ def _on_a_disk(session: KedroSession, layout: Layout, spec: str) -> LakeWithStat
     from medallion.lake.store import Lake
     from medallion.runs.lifecycle import alone
 
-    lake, context = Lake(layout.silver), cache(session.load_context)
+    context = session.load_context()
+    lake = Lake(layout.silver)
+    # What stands is looked at once, however often a command asks.
+    lake.state.hold()
     states = DiskStates(lake)
     return LakeWithStates(
         states=states,
@@ -111,21 +114,21 @@ def _on_a_disk(session: KedroSession, layout: Layout, spec: str) -> LakeWithStat
 
 
 @contextmanager
-def _recorded(context: Callable[[], Any], lake: Lake, what: str) -> Iterator[States]:
+def _recorded(context: Any, lake: Lake, what: str) -> Iterator[States]:
     """The states of a lake on a disk, and an audit record of what becomes of them."""
     from medallion.hooks.commanded import recorded
     from medallion.lake.disk_states import DiskStates
 
-    with recorded(context(), "rollback", what) as run_id:
+    with recorded(context, "rollback", what) as run_id:
         yield DiskStates(lake, run_id)
 
 
-def _show(context: Callable[[], Any]) -> None:
+def _show(context: Any) -> None:
     """Lets the views of the warehouse show the lake as it is, and says if marts do not."""
     from medallion.pipelines.gold.nodes import are_stale
     from medallion.pipelines.warehouse.nodes import shown
 
-    catalog = context().catalog
+    catalog = context.catalog
     spec, lake, warehouse = (catalog.load(name) for name in ("spec", "lake", "warehouse.file"))
     if warehouse.made_from("views"):
         catalog.save("warehouse.views", shown(spec, lake, catalog.load("audit.trail")))

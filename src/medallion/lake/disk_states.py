@@ -34,8 +34,8 @@ from medallion.lake.store import Lake
 from medallion.storage import Entry
 
 _HISTORY = "`kedro lake history` lists the states that are kept."
-# Where a partition of a state is, and what it holds.
-_Placed = tuple[PartitionManifest, Path]
+# What a partition of a state holds, and where it is kept; None if it stands.
+_Placed = tuple[PartitionManifest, Path | None]
 
 
 @dataclass
@@ -71,16 +71,11 @@ class DiskStates:
     def piece(self, reference: Reference) -> Piece:
         """See `States.piece`."""
         state, table = self._found[reference.key]
-        root = self.lake.root
-        partitions = {
-            name: PublishedPartition(
-                manifest=manifest,
-                objects=tuple(
-                    (folder / file.path).relative_to(root).as_posix() for file in manifest.files
-                ),
-            )
-            for name, (manifest, folder) in self.partitions(state, table).items()
-        }
+        partitions = {}
+        for name, (manifest, kept) in self.partitions(state, table).items():
+            folder = kept.relative_to(self.lake.root).as_posix() if kept else f"{table}/{name}"
+            objects = tuple(f"{folder}/{file.path}" for file in manifest.files)
+            partitions[name] = PublishedPartition(manifest=manifest, objects=objects)
         return Piece(table=table, partitions=partitions)
 
     def bring(self, key: str, path: Path, sha256: str) -> Path:  # noqa: ARG002
@@ -140,11 +135,8 @@ class DiskStates:
         Raises:
             LakeError: They are not those that it had.
         """
-        root = self.lake.root
         standing = self.lake.state.standing(table).partitions
-        found: dict[str, _Placed] = {
-            name: (manifest, root / table / name) for name, manifest in standing.items()
-        }
+        found: dict[str, _Placed] = {name: (manifest, None) for name, manifest in standing.items()}
         for path, version in state.partitions.items():
             if path.rpartition("/")[0] == table:
                 name = path.rpartition("/")[2]
@@ -196,11 +188,10 @@ class DiskStates:
             LakeError: Something is not there, or not what it was.
         """
         for table in sorted({*self.lake.state.tables(), *state.tables}):
-            for manifest, folder in self.partitions(state, table).values():
-                if folder.is_relative_to(self.lake.places.history):
-                    what = what_is_wrong(folder, table, manifest, thorough=False)
-                    if what:
-                        raise _damaged(state, folder, what)
+            for manifest, kept in self.partitions(state, table).values():
+                what = what_is_wrong(kept, table, manifest, thorough=False) if kept else ""
+                if kept and what:
+                    raise _damaged(state, kept, what)
         for path in self._history.damaged_documents(state):
             raise _damaged(state, path, "is not what it was")
 
@@ -225,21 +216,20 @@ class AsOf:
     def __init__(self, lake: Lake, run_id: str) -> None:
         self._states = DiskStates(lake)
         self._key = find_state(history(self._states), run_id).key
-        self._folders: dict[tuple[str, str], Path] = {}
+        self._folders: dict[str, dict[str, Path]] = {}
 
     def table(self, standing: TableState) -> TableState:
         """See `Past.table`."""
         table = standing.table
         found = self._states.partitions(self._state(), table)
-        for name, (_, folder) in found.items():
-            self._folders[table, name] = folder
+        self._folders[table] = {name: kept for name, (_, kept) in found.items() if kept}
         unreadable = tuple(name for name in standing.unreadable if name not in found)
         manifests = MappingProxyType({name: manifest for name, (manifest, _) in found.items()})
         return TableState(table, manifests, unreadable)
 
     def folder(self, manifest: PartitionManifest) -> Path | None:
         """See `Past.folder`."""
-        return self._folders.get((manifest.table, manifest.partition))
+        return self._folders.get(manifest.table, {}).get(manifest.partition)
 
     def _state(self) -> KeptState:
         """The state as it is noted now: a run may have changed what the folders hold."""
