@@ -355,7 +355,9 @@ def test_a_run_that_is_done_again_days_later_names_nothing_that_may_be_going(
     old = {*store.objects}
     publish(machine("second"), "again", ONE)
     state = published.manifest(f"{STAGING}/again/{MANIFEST}")
-    named = history.named_by(published, [s for s in history.history(published) if s.is_current])
+    named = published.named_by(
+        {s.key: s.manifest for s in history.history(published) if s.is_current}
+    )
     assert not {key for key in named & old if key.startswith(f"{STAGING}/again/")}
     assert machine("reader").reads() == ONE
     assert state.previous == f"{STAGING}/r3/{MANIFEST}"

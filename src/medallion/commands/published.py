@@ -1,4 +1,4 @@
-"""`kedro lake history`, `rollback`, `gc`: the states of a lake that is in an object store."""
+"""`kedro lake history`, `rollback`, `diff`, `gc`: the states of a lake."""
 
 from __future__ import annotations
 
@@ -9,19 +9,18 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
-from kedro.framework.session import KedroSession
 from rich.console import Console
 from rich.filesize import decimal
 from rich.markup import escape
 from rich.table import Table
 
 from medallion import terminal
+from medallion.commands.lake_states import in_environment, open_lake
 from medallion.commands.people import ForPeople
-from medallion.errors import RequestError
+from medallion.errors import RequestError, UsageError
 from medallion.lake.names import as_run_id
 
 if TYPE_CHECKING:
-    from medallion.lake.published import Published
     from medallion.storage.doctor import Diagnosis
     from medallion.storage.layout import Layout
 
@@ -29,6 +28,10 @@ _env = click.option("--env", "-e", default=None, help="Configuration environment
 _AT_A_TIME = 20
 # The columns of what the doctor says: how it is, and of what.
 _VERDICTS, _ABOUT = 7, 19
+_REMARKS = {
+    "left": "taken back by a rollback, or never current at all.",
+    "unfinished": "changed by a run that did not get to its end.",
+}
 _COLOURS = {"ok": "green", "warning": "yellow", "failed": "red", "unknown": "dim"}
 
 
@@ -39,8 +42,8 @@ def history(limit: int, env: str | None) -> None:
     """List the states of the lake, the newest first; `*` is what everybody reads now."""
     from medallion.lake import history as lake_history
 
-    with _published(env, "history") as (published, _):
-        states = lake_history.history(published)
+    with open_lake(env) as lake:
+        states = lake_history.history(lake.states)
     console = _console()
     if not states:
         console.print("Nothing has been published yet; `kedro run` publishes the first state.")
@@ -54,11 +57,12 @@ def history(limit: int, env: str | None) -> None:
             _minute(one.written),
             f"{sum(table.partitions for table in counts):,}",
             f"{one.rows:,}",
-            "" if one.is_reachable else "left",
+            one.remark,
         )
     console.print(table)
-    if not all(one.is_reachable for one in states[:limit]):
-        console.print("left: taken back by a rollback, or never current at all.")
+    for remark, says in _REMARKS.items():
+        if any(one.remark == remark for one in states[:limit]):
+            console.print(f"{remark}: {says}")
     if len(states) > limit:
         console.print(f"{_counted(len(states) - limit, 'older state')}; ask for more with --limit.")
 
@@ -69,21 +73,25 @@ def history(limit: int, env: str | None) -> None:
 def rollback(run_id: str | None, env: str | None) -> None:
     """Let everybody read an earlier state again: the one before, or that of a run.
 
-    Only the pointer moves, so a rollback takes no time, and so does going forward again. The next
-    run begins with that state, and does again what has been taken back, unless Bronze or the code
-    that was the reason is put right first.
+    Nothing is copied: in an object store the pointer moves, on a disk partitions that were kept
+    change places with those that stand. So a rollback takes no time, and so does going forward
+    again. The next run begins with that state, and does again what has been taken back, unless
+    Bronze or the code that was the reason is put right first.
     """
     from medallion.lake import history as lake_history
 
     wanted = as_run_id(run_id) if run_id else None
-    with _published(env, "rollback") as (published, alone), alone:
-        before, _ = published.pointer()
-        state = lake_history.roll_back(published, wanted)
-    if state.is_current:
-        _console().print(f"Run {state.run_id} is current already.")
-        return
-    tables = _counted(len(state.manifest.tables), "table")
-    _console().print(f"Run {state.run_id} is current: {state.rows:,} rows in {tables}.")
+    with open_lake(env) as lake, lake.alone("rollback"):
+        before, _ = lake.states.pointer()
+        state = lake_history.find_state(lake_history.history(lake.states), wanted)
+        if state.is_current:
+            _console().print(f"Run {state.run_id} is current already.")
+            return
+        with lake.changing(f"rollback to {state.run_id}") as states:
+            lake_history.roll_back(states, state.run_id)
+        tables = _counted(len(state.manifest.tables), "table")
+        _console().print(f"Run {state.run_id} is current: {state.rows:,} rows in {tables}.")
+        lake.show()
     if before:
         _console().print(
             "The next run makes again what was taken back, unless the reason is put right."
@@ -107,14 +115,14 @@ def diff(one: str, other: str, env: str | None) -> None:
 
     first, second = as_run_id(one), as_run_id(other)
     console = _console()
-    with _published(env, "diff") as (published, _), _places(env) as (_, places):
-        states = lake_history.history(published)
+    with open_lake(env) as lake:
+        states = lake_history.history(lake.states)
         before = lake_history.find_state(states, first).manifest
         after = lake_history.find_state(states, second).manifest
-        reasons = causes(published, before, after)
+        reasons = causes(lake.states, before, after)
         for cause in reasons:
             console.print(f"[bold]{escape(cause)}[/bold]")
-        found = list(differences(published, before, after, load_spec(str(places["spec"]))))
+        found = list(differences(lake.states, before, after, load_spec(lake.spec)))
     if not found:
         console.print("The two states hold the same rows.")
         return
@@ -132,8 +140,8 @@ def diff(one: str, other: str, env: str | None) -> None:
 
 
 @click.command("gc", cls=ForPeople)
-@click.option("--keep-days", default=30, show_default=True, type=click.IntRange(1, 36_500))
-@click.option("--keep-runs", default=10, show_default=True, type=click.IntRange(1, 100_000))
+@click.option("--keep-days", default=30, show_default=True, type=click.IntRange(0, 36_500))
+@click.option("--keep-runs", default=10, show_default=True, type=click.IntRange(0, 100_000))
 @click.option("--delete", is_flag=True, help="Delete what is listed without it.")
 @_env
 def gc(*, keep_days: int, keep_runs: int, delete: bool, env: str | None) -> None:
@@ -142,19 +150,20 @@ def gc(*, keep_days: int, keep_runs: int, delete: bool, env: str | None) -> None
     A state is kept if it is current, younger than --keep-days, or one of the last --keep-runs.
     Without --delete nothing is changed.
     """
-    from medallion.lake import history as lake_history
-    from medallion.storage.doctor import when_freed
-
-    with _published(env, "gc") as (published, alone), alone if delete else nullcontext():
-        found = lake_history.find_garbage(
-            published,
-            keep_days=keep_days,
-            keep_runs=keep_runs,
-            living=_at_work(published),
-            now=datetime.now(UTC),
-        )
-        if delete:
-            lake_history.delete(published, found)
+    with open_lake(env) as lake:
+        if not (lake.is_on_a_disk or (keep_days and keep_runs)):
+            raise UsageError(
+                "Of a lake in an object store, the states of a day and the last one are kept at"
+                " least.",
+                hint="what is younger may be on its way there: give --keep-days and --keep-runs 1"
+                " or more.",
+            )
+        with lake.alone("gc") if delete else nullcontext():
+            found = lake.find_garbage(
+                keep_days=keep_days, keep_runs=keep_runs, now=datetime.now(UTC)
+            )
+            if delete:
+                lake.delete(found)
     console = _console()
     console.print(
         f"Kept: {_counted(len(found.kept), 'state')}. A state is kept if it is current, among the"
@@ -173,7 +182,7 @@ def gc(*, keep_days: int, keep_runs: int, delete: bool, env: str | None) -> None
     what = f"{_counted(len(found.entries), 'object')}, {decimal(found.bytes)}, which"
     if delete:
         console.print(f"Deleted: {what} no kept state names.")
-        console.print(when_freed(published.storage.root, datetime.now(UTC).date()))
+        console.print(lake.when_freed())
         return
     console.print(
         f"To be deleted: {what} no kept state and no run at work names. Nothing was changed. To"
@@ -221,14 +230,6 @@ def _line(one: Diagnosis) -> Table:
     return line
 
 
-def _at_work(published: Published) -> list[str]:
-    """The run that holds the lake now, if one does."""
-    from medallion.runs.store_lease import living, read_note
-
-    note, _ = read_note(published.storage)
-    return [note.run_id] if note and living(note, datetime.now(UTC)) else []
-
-
 def _table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in columns:
@@ -254,34 +255,13 @@ def _say_command(command: str, env: str | None) -> None:
 @contextmanager
 def _places(env: str | None) -> Iterator[tuple[Layout, Mapping[str, Any]]]:
     """Where things are, in an environment whose lake is in an object store."""
-    from medallion.storage.layout import Layout
-
-    session = KedroSession.create(env=env)
-    with session:
-        places = session._get_config_loader()["globals"]  # noqa: SLF001
-        layout = Layout.of(places)
+    with in_environment(env) as (_, layout, places):
         if "silver" not in layout.stores:
             raise RequestError(
-                f"The lake at {layout.silver} is on a disk: what its folders hold is current.",
-                hint="name an environment whose lake is in an object store, such as --env prod;"
-                " `kedro runs list` shows what runs have done here.",
+                f"The lake at {layout.silver} is on a disk: there is nothing to look at.",
+                hint="name an environment whose lake is in an object store, such as --env prod.",
             )
         yield layout, places
-
-
-@contextmanager
-def _published(env: str | None, command: str) -> Iterator[tuple[Published, Any]]:
-    """The published lake, and what keeps runs away while it is changed."""
-    from medallion.hooks.guard import working_copy
-    from medallion.lake.published import Published
-    from medallion.lake.store import Lake
-    from medallion.runs.lifecycle import alone
-
-    with _places(env) as (layout, _):
-        lake = Lake(layout.silver)
-        lake.state.source = working_copy(layout)
-        published = Published.at(layout.stores["silver"], layout.published)
-        yield published, alone(lake, layout.processes, f"lake-{command}")
 
 
 def _console() -> Console:

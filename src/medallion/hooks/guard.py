@@ -7,14 +7,14 @@ import logging
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog
 from kedro.io.core import generate_timestamp
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from medallion import events, foreign
 from medallion.datasets.run_document import RunDocumentDataset
@@ -23,8 +23,10 @@ from medallion.hooks.current import Current
 from medallion.hooks.mending import mend
 from medallion.hooks.startup import spare_viz_events, spare_viz_statistics
 from medallion.lake import bronze_index
+from medallion.lake.disk_states import AsOf
 from medallion.lake.forgetting import drop_beyond
 from medallion.lake.inventory import LakeInventory
+from medallion.lake.kept_states import HistorySettings
 from medallion.lake.names import as_run_id
 from medallion.lake.published import Published
 from medallion.lake.store import Lake
@@ -34,7 +36,7 @@ from medallion.planning.request import RunRequest, check_transforms, parse_reque
 from medallion.runs.audit.trail import STEPS
 from medallion.runs.folder import RunFolder
 from medallion.runs.lease import living_run
-from medallion.runs.lifecycle import Run, Status
+from medallion.runs.lifecycle import CUT_SHORT, Run, Status
 from medallion.spec import load_spec
 from medallion.storage import open_storage
 from medallion.storage.eviction import evict
@@ -46,6 +48,7 @@ logger = logging.getLogger(__name__)
 
 _STAND_INS = ("STORAGE_EMULATOR_HOST", "BIGQUERY_EMULATOR_HOST")
 _WITHOUT_HOOKS = "ParallelRunner"
+_M = TypeVar("_M", bound=BaseModel)
 
 
 class RunGuard:
@@ -74,7 +77,7 @@ class RunGuard:
         places = context.config_loader["globals"]
         layout = Layout.of(places)
         _check_stand_ins(str(places["emulator"]))
-        be_patient(_patience_of(places))
+        be_patient(_declared(places, "retries", Patience))
         self._layers = tuple(places["layers"])
         self._layout = layout
         self._most_bytes = int(float(places["cache_gib"]) * 2**30)
@@ -92,13 +95,12 @@ class RunGuard:
         lake = Lake(layout.silver)
         lake.state.release()
         lake.state.remember_in(layout.lake_index)
+        lake.state.kept_runs = _declared(places, "history", HistorySettings).runs
         lake.state.source = working_copy(layout, request.as_of)
+        lake.state.past = None
         self._as_of = request.as_of
         if self._as_of and not lake.state.source:
-            raise RequestError(
-                f"The lake at {layout.silver} is on a disk: it can only be read as it is now.",
-                hint="leave as_of out, or name an environment whose lake is in an object store.",
-            )
+            lake.state.past = AsOf(lake, self._as_of)
         self._mirrors = _mirrors(layout)
         for mirror in self._mirrors:
             if mirror.folder != layout.logs:
@@ -144,10 +146,7 @@ class RunGuard:
         self._unlisten = events.listen(self._note)
         atexit.register(self._interrupted)
         if completed:
-            logger.warning(
-                "An earlier run was cut short; %d partitions of its commit were put in place.",
-                completed,
-            )
+            logger.warning(CUT_SHORT, completed)
         if not is_joined:
             self._mend(catalog, pipeline)
 
@@ -294,15 +293,18 @@ def _steps_of(layers: Iterable[str]) -> set[str]:
     return {node.name for layer in layers for node in pipelines[layer].nodes}
 
 
-def _patience_of(places: Mapping[str, Any]) -> Patience:
-    """How long a passing failure of a store is waited for."""
+def _declared(places: Mapping[str, Any], key: str, model: type[_M]) -> _M:
+    """What `globals.yml` says under a key."""
     try:
-        return Patience.model_validate(places["retries"])
+        return model.model_validate(places.get(key, {}))
     except ValidationError as error:
         raise ConfigurationError(
-            "globals.yml: retries says something that cannot be:",
-            details=[f"{one['loc'][0]}: {one['msg']}" for one in error.errors(include_url=False)],
-            hint=f"it takes {', '.join(Patience.model_fields)}, in seconds.",
+            f"globals.yml: {key} says something that cannot be:",
+            details=[
+                f"{'.'.join(map(str, one['loc'])) or key}: {one['msg']}"
+                for one in error.errors(include_url=False)
+            ],
+            hint=f"it takes {', '.join(model.model_fields)}; conf/base/globals.yml explains them.",
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""What differs between two states of a published lake: the cause first, then the rows."""
+"""What differs between two states of a lake: the cause first, then the rows."""
 
 from __future__ import annotations
 
@@ -8,13 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from medallion.lake.published import (
-    Piece,
-    Published,
-    PublishedPartition,
-    StateManifest,
-)
+from medallion.lake.published import Piece, PublishedPartition, StateManifest
 from medallion.lake.scans import read_days
+from medallion.lake.states import States
 from medallion.spec import INGESTION_DAY, SNAPSHOT_DAY, Spec
 from medallion.sql import identifier, literal
 from medallion.storage.parallel import in_parallel
@@ -56,7 +52,7 @@ class Difference:
         return f"{'base_silver' if layer == 'base' else layer}.{table}"
 
 
-def causes(published: Published, one: StateManifest, other: StateManifest) -> list[str]:
+def causes(published: States, one: StateManifest, other: StateManifest) -> list[str]:
     """Why two states differ, as far as it is known: code, spec, parameters, Bronze."""
     found = [
         f"{name}: {_short(one.told.get(key))} -> {_short(other.told.get(key))}"
@@ -73,7 +69,7 @@ def causes(published: Published, one: StateManifest, other: StateManifest) -> li
 
 
 def differences(
-    published: Published, one: StateManifest, other: StateManifest, spec: Spec
+    published: States, one: StateManifest, other: StateManifest, spec: Spec
 ) -> Iterator[Difference]:
     """What differs in each table; only partitions that differ are read.
 
@@ -102,7 +98,7 @@ def key_of(spec: Spec, table: str) -> tuple[str, ...]:
 
 
 def _changed_pieces(
-    published: Published, one: StateManifest, other: StateManifest
+    published: States, one: StateManifest, other: StateManifest
 ) -> dict[str, tuple[Mapping[str, PublishedPartition], Mapping[str, PublishedPartition]]]:
     """The partitions of tables whose pieces differ, in both states."""
     names = sorted({*one.tables, *other.tables})
@@ -129,7 +125,7 @@ def _delivery(partition: PublishedPartition | None) -> str:
 
 
 def _fetched(
-    published: Published, side: Mapping[str, PublishedPartition], names: Sequence[str], top: Path
+    published: States, side: Mapping[str, PublishedPartition], names: Sequence[str], top: Path
 ) -> str:
     """SQL of the rows of some partitions; empty if there are none."""
     wanted = [

@@ -87,7 +87,7 @@ def _looked_at(
     if not thorough and lake.state.is_sound(table, name):
         return ""
     seen = lake.state.look_at(table, name)
-    what = _wrong(lake.root / table / name, table, manifest, thorough)
+    what = what_is_wrong(lake.root / table / name, table, manifest, thorough=thorough)
     if not what:
         lake.state.note_sound(table, name, seen)
     return what
@@ -101,8 +101,15 @@ def _is_ours(table: str, name: str) -> bool:
     return key in _DAY_KEYS and is_day(value)
 
 
-def _wrong(folder: Path, table: str, manifest: PartitionManifest, thorough: bool) -> str:
-    """What is wrong with a partition; nothing if it is what it was."""
+def what_is_wrong(folder: Path, table: str, manifest: PartitionManifest, *, thorough: bool) -> str:
+    """What is wrong with a partition; nothing if it is what it was.
+
+    Args:
+        folder: Where it is.
+        table: Layer and table, such as `base/orders`.
+        manifest: What it should hold.
+        thorough: Read every file and compare its checksum.
+    """
     if (manifest.table, manifest.partition) != (table, folder.name):
         return f"{_COPY}{manifest.table}/{manifest.partition}"
     if thorough and manifest.content_hash != content_hash(manifest.files):

@@ -6,15 +6,15 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from medallion.errors import ChangedError, CollectedError, PublishError, RequestError
+from medallion.errors import ChangedError, PublishError, RequestError
 from medallion.lake.published import (
     STAGING,
     Pointer,
     Published,
-    Reference,
     StateManifest,
     is_manifest,
 )
+from medallion.lake.states import States
 from medallion.storage import Entry
 from medallion.storage.filesystem import is_key
 from medallion.storage.parallel import in_parallel
@@ -46,15 +46,22 @@ class State:
         return self.manifest.run_id
 
     @property
+    def remark(self) -> str:
+        """What is to be known of it; nothing of one that is or was current and whole."""
+        if not self.manifest.is_whole:
+            return "unfinished"
+        return "" if self.is_reachable else "left"
+
+    @property
     def rows(self) -> int:
         """Rows of all tables."""
         return sum(table.rows for table in self.manifest.tables.values())
 
 
-def history(published: Published) -> list[State]:
+def history(states: States) -> list[State]:
     """All states, the newest first."""
-    pointer, _ = published.pointer()
-    found = published.states()
+    pointer, _ = states.pointer()
+    found = states.states()
     previous = {key: state.previous for state, key, _ in found}
     current = pointer.manifest if pointer else None
     line: set[str] = set()
@@ -100,11 +107,11 @@ def find_state(states: Sequence[State], run_id: str | None) -> State:
     return found
 
 
-def roll_back(published: Published, run_id: str | None) -> State:
-    """Makes another state current: one swap of the pointer, nothing is copied.
+def roll_back(states: States, run_id: str | None) -> State:
+    """Makes another state current: nothing is copied, and what is left stays a state.
 
     Args:
-        published: The lake.
+        states: The states of the lake.
         run_id: The run whose state it is; by default the state that the current one was made on.
 
     Returns:
@@ -112,31 +119,15 @@ def roll_back(published: Published, run_id: str | None) -> State:
 
     Raises:
         RequestError: There is no such state.
-        PublishError: Somebody else has changed the lake meanwhile, or has deleted what the state
-            names.
+        LakeError: Not all of the state is there.
+        PublishError: Somebody else has changed the lake meanwhile.
     """
     # First: whoever deletes states gives the pointer another version when they are gone.
-    _, version = published.pointer()
-    state = find_state(history(published), run_id)
+    _, version = states.pointer()
+    state = find_state(history(states), run_id)
     if not state.is_current:
-        _expect_whole(published, state)
-        published.point(Pointer(run_id=state.run_id, manifest=state.key), version)
+        states.go_back(Pointer(run_id=state.run_id, manifest=state.key), version)
     return state
-
-
-def _expect_whole(published: Published, state: State) -> None:
-    # A run that slept, and died, may have named what was deleted meanwhile.
-    there = {entry.key for entry in published.storage.listed(f"{STAGING}/")}
-    try:
-        is_whole = named_by(published, [state]) <= there
-    except CollectedError:
-        is_whole = False
-    if not is_whole:
-        raise PublishError(
-            f"The state of run {state.run_id} is not whole any more: objects that it names were"
-            " deleted.",
-            hint="`kedro lake history` lists the states there are; go back to another one.",
-        )
 
 
 @dataclass(frozen=True)
@@ -184,12 +175,8 @@ def find_garbage(
     since = now - timedelta(days=keep_days)
     _, version = published.pointer()
     states = history(published)
-    kept = [
-        one
-        for number, one in enumerate(states)
-        if one.is_current or number < keep_runs or one.written >= since or one.run_id in living
-    ]
-    named = named_by(published, kept)
+    kept = kept_among(states, keep_days=keep_days, keep_runs=keep_runs, living=living, now=now)
+    named = published.named_by({one.key: one.manifest for one in kept})
     working = tuple(f"{STAGING}/{run}/" for run in living)
     entries = [
         entry
@@ -201,28 +188,24 @@ def find_garbage(
         and is_key(entry.key)
     ]
     dropped = tuple(one for one in states if one not in kept)
-    return Garbage(tuple(entries), tuple(kept), dropped, version)
+    return Garbage(tuple(entries), kept, dropped, version)
 
 
-def named_by(published: Published, states: Iterable[State]) -> set[str]:
-    """The keys of all objects that some states name, their manifests included.
-
-    Raises:
-        LakeError: A part of a state cannot be read.
-    """
-    found: set[str] = set()
-    pieces: dict[str, Reference] = {}
-    for one in states:
-        found.add(one.key)
-        found.update(reference.key for reference in one.manifest.documents.values())
-        pieces |= {reference.key: reference for reference in one.manifest.tables.values()}
-
-    def add(reference: Reference) -> None:
-        held = published.piece(reference).partitions.values()
-        found.update([key for partition in held for key in partition.objects])
-
-    in_parallel(add, pieces.values())
-    return found | pieces.keys()
+def kept_among(
+    states: Sequence[State],
+    *,
+    keep_days: int,
+    keep_runs: int,
+    living: Collection[str],
+    now: datetime,
+) -> tuple[State, ...]:
+    """The states that are kept; see `find_garbage`."""
+    since = now - timedelta(days=keep_days)
+    return tuple(
+        one
+        for number, one in enumerate(states)
+        if one.is_current or number < keep_runs or one.written >= since or one.run_id in living
+    )
 
 
 def delete(published: Published, garbage: Garbage) -> None:
@@ -244,7 +227,8 @@ def delete(published: Published, garbage: Garbage) -> None:
     pointer = published.fence()
     current = {pointer.manifest} if pointer else set()
     gone = {one.key for one in garbage.entries}
-    if gone & (current | named_by(published, history(published))):
+    named = published.named_by({one.key: one.manifest for one in history(published)})
+    if gone & (current | named):
         for state in garbage.dropped:
             published.restore(state.key, state.manifest)
         raise _meanwhile()

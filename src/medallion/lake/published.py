@@ -19,7 +19,7 @@ from itertools import count
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from medallion.errors import (
     AbsentError,
@@ -113,6 +113,7 @@ class StateManifest(_Model):
         tables: The piece of each table, by layer and table.
         documents: Verdicts, and what days were made of, by their key in the lake.
         told: What the run was: code, spec, parameters.
+        is_whole: Whether the run had got so far; on a disk it may not have.
     """
 
     run_id: str
@@ -120,6 +121,7 @@ class StateManifest(_Model):
     tables: Mapping[str, PieceReference]
     documents: Mapping[str, Reference]
     told: Mapping[str, str | int | None]
+    is_whole: bool = Field(default=True, exclude=True)
 
 
 @dataclass(frozen=True)
@@ -290,6 +292,57 @@ class Published:
                 f" meanwhile, and {said_of(current)}.",
                 hint="run again: it begins with what is published now.",
             ) from error
+
+    def go_back(self, pointer: Pointer, version: str | None) -> str:
+        """Makes an earlier state current, if what is current is still what it was.
+
+        A run that slept, and died, may have named what was deleted meanwhile: its manifest is
+        there, and no state.
+
+        Args:
+            pointer: The state.
+            version: The version of the pointer.
+
+        Returns:
+            The pointer's new version.
+
+        Raises:
+            PublishError: Somebody else has changed the lake, or has deleted what the state names.
+        """
+        there = {entry.key for entry in self.storage.listed(f"{STAGING}/")}
+        try:
+            named = self.named_by({pointer.manifest: self.manifest(pointer.manifest)})
+        except CollectedError:
+            named = None
+        if named is None or not named <= there:
+            raise PublishError(
+                f"The state of run {pointer.run_id} is not whole any more: objects that it names"
+                " were deleted.",
+                hint="`kedro lake history` lists the states there are; go back to another one.",
+            )
+        return self.point(pointer, version)
+
+    def named_by(self, states: Mapping[str, StateManifest]) -> set[str]:
+        """The keys of all objects that some states name, their manifests included.
+
+        Args:
+            states: The states, by the keys of their manifests.
+
+        Raises:
+            LakeError: A part of a state cannot be read.
+        """
+        found = {*states}
+        pieces: dict[str, Reference] = {}
+        for one in states.values():
+            found.update(reference.key for reference in one.documents.values())
+            pieces |= {reference.key: reference for reference in one.tables.values()}
+
+        def add(reference: Reference) -> None:
+            held = self.piece(reference).partitions.values()
+            found.update([key for partition in held for key in partition.objects])
+
+        in_parallel(add, pieces.values())
+        return found | pieces.keys()
 
     def fence(self) -> Pointer | None:
         """Gives the pointer another version, so that nobody publishes who has looked before.

@@ -27,8 +27,9 @@ from medallion.lake.manifest import (
     parse_manifest,
 )
 from medallion.lake.names import is_hidden
-from medallion.storage import LocalStorage, Storage
+from medallion.storage import Document, LocalStorage, Storage
 from medallion.storage.index import Index, Stamp, is_at_rest, stamp_of
+from medallion.storage.layout import LakeLayout
 
 LAYERS = ("base", "quarantine", "dims", "keys", "enriched")
 # Rises when the index is written in another way.
@@ -184,6 +185,20 @@ class Source(Protocol):
         """Which run's state is current, and what its tables come to; empty if there is none."""
 
 
+class Past(Protocol):
+    """What stood in a lake before, for somebody who reads."""
+
+    def table(self, standing: TableState) -> TableState:
+        """What stood of a table.
+
+        Args:
+            standing: What stands of it.
+        """
+
+    def folder(self, manifest: PartitionManifest) -> Path | None:
+        """Where a partition is that does not stand; None for one that does."""
+
+
 class StateReader:
     """Reads the state of a lake, each manifest once.
 
@@ -196,6 +211,10 @@ class StateReader:
         self.copies: Copies | None = None
         #: Brings files here, if the folder is a working copy of a lake that is elsewhere.
         self.source: Source | None = None
+        #: Shows an earlier state instead of the current one, to who only reads.
+        self.past: Past | None = None
+        #: How many earlier states of a lake on a disk are kept.
+        self.kept_runs = 1
         self._cache: LocalStorage | None = None
         self._entries: dict[str, dict[str, _Entry]] = {}
         self._written: dict[str, set[Stamp]] = {}
@@ -238,6 +257,16 @@ class StateReader:
                 yield f"{layer}/{folder.name}"
 
     def table(self, table: str) -> TableState:
+        """What stands of a table; what stood of it, if an earlier state is shown."""
+        standing = self.standing(table)
+        return self.past.table(standing) if self.past else standing
+
+    def folder(self, manifest: PartitionManifest) -> Path:
+        """The folder of a partition that `table` has given."""
+        elsewhere = self.past.folder(manifest) if self.past else None
+        return elsewhere or self.root / manifest.table / manifest.partition
+
+    def standing(self, table: str) -> TableState:
         """What stands of a table."""
         with self._lock:
             folder = stamp_of(f"{self.root}/{table}")
@@ -330,6 +359,21 @@ class StateReader:
 def reader_of(root: Path) -> StateReader:
     """The reader of a lake, which all that read the same lake in this process share."""
     return StateReader(root)
+
+
+def documents_of(root: Path) -> dict[str, bytes]:
+    """The small objects that belong to the state of a lake, by key."""
+    here = LocalStorage(root)
+    found: dict[str, bytes] = {}
+    for beginning in LakeLayout(root).documents:
+        # Listing what begins like a key would go through all that lies beside it.
+        is_key = not beginning.endswith("/")
+        keys = [beginning] if is_key else [entry.key for entry in here.listed(beginning)]
+        for key in keys:
+            content = Document(here, key).content() if key.endswith(".json") else None
+            if content is not None:
+                found[key] = content
+    return found
 
 
 def _partition_folders(folder: str) -> list[str]:

@@ -34,9 +34,8 @@ from medallion.lake.published import (
     said_of,
 )
 from medallion.lake.sharing import Held, Overlay, Share, keep_share, shared_by
-from medallion.lake.state import Placed, Publication, StateReader, TableState
+from medallion.lake.state import Placed, Publication, StateReader, TableState, documents_of
 from medallion.storage import Document, LocalStorage, Storage
-from medallion.storage.layout import LakeLayout
 from medallion.storage.parallel import in_parallel
 from medallion.storage.probing import expect_preconditions
 
@@ -371,10 +370,7 @@ class WorkingCopy:
 
     def _documents(self) -> dict[str, bytes]:
         """The small objects that belong to the state, by key."""
-        here, places = LocalStorage(self.root), LakeLayout(self.root)
-        prefixes = (places.ledgers, places.made_from, places.pointer)
-        keys = [entry.key for prefix in prefixes for entry in here.listed(prefix)]
-        return {key: here.read(key).data for key in keys if key.endswith(".json")}
+        return documents_of(self.root)
 
     def _absent(self, manifests: Iterable[PartitionManifest]) -> Iterator[tuple[str, Path, str]]:
         """The objects of files that are not in the folder, their paths and checksums."""

@@ -7,24 +7,32 @@ process whose step was the last one, before the lake is free again.
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import Any, Literal
 
 from filelock import FileLock, Timeout
 
+from medallion import events
 from medallion.lake.store import Lake
 from medallion.runs.folder import RunFolder, step_locked, unfinished
+from medallion.runs.journal import Journal
 from medallion.runs.lease import Lease, is_alive, living_run, read_lease
 from medallion.runs.store_lease import StoreLease, living, read_note, working
 
+logger = logging.getLogger(__name__)
+
 _CLOSING = "closing"
+#: Said when a recovery has completed what a dead process had begun.
+CUT_SHORT = "An earlier run was cut short; %d partitions of its commit were put in place."
 Status = Literal["succeeded", "failed", "interrupted", "killed", "closed"]
 # Of a run: how it ended, and why if it failed.
 EndListener = Callable[[RunFolder, Status, BaseException | None], None]
@@ -262,13 +270,16 @@ def _lease(lake: Lake, locks: Path, run_id: str, minutes: float = 0) -> Lease | 
 
 
 @contextmanager
-def alone(lake: Lake, locks: Path, name: str) -> Iterator[str]:
+def alone(lake: Lake, locks: Path, name: str, runs: Path | None = None) -> Iterator[str]:
     """Keeps runs away for as long as a command looks at the lake, or changes it.
+
+    What a dead run has left is put in place first, and noted for the run that will record it.
 
     Args:
         lake: The lake.
         locks: A folder on this machine for the locks of living processes.
         name: What the lease says to others.
+        runs: The folder of all runs, where that is noted.
 
     Raises:
         LockedError: A run holds the lake.
@@ -280,7 +291,10 @@ def alone(lake: Lake, locks: Path, name: str) -> Iterator[str]:
     lease = _lease(lake, locks, own)
     lease.acquire()
     try:
-        lake.recover()
+        with events.listening(partial(_note, runs)):
+            completed = lake.recover()
+        if completed:
+            logger.warning(CUT_SHORT, len(completed))
         yield own
     finally:
         lease.release(ended=True)
@@ -300,6 +314,12 @@ def at_work(lake: Lake, locks: Path, run_id: str) -> bool:
         return False
     held, _ = read_note(lake.state.source.storage)
     return bool(held and held.run_id == run_id and working(held, datetime.now(UTC)))
+
+
+def _note(runs: Path | None, event: events.Event) -> None:
+    """Adds what a recovery has put in place to the journal of the run that made it."""
+    if runs and isinstance(event, events.TableWritten):
+        Journal(runs, event.run_id).write(event)
 
 
 def holder(lake: Lake, locks: Path) -> str:

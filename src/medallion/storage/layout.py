@@ -333,12 +333,39 @@ class LakeLayout:
     made_from = "enriched/_state/"
     #: What gates have validated, an object for each layer.
     ledgers = "_validated/"
+    #: Which earlier states of a lake on a disk can be gone back to.
+    states = "_history/states.json"
+    _kept_documents = "_history/documents/"
+
+    @property
+    def documents(self) -> tuple[str, ...]:
+        """What the keys of small objects begin with that belong to the state of the lake."""
+        return self.ledgers, self.made_from, self.pointer
 
     @property
     def state_folders(self) -> tuple[Path, ...]:
         """The folders that hold the small objects."""
-        held = ("", self.ledgers, self.made_from, self.pointer.rpartition("/")[0])
-        return tuple(self.root / folder for folder in held)
+        held = ("", *self.documents, self.states, self._kept_documents)
+        return tuple(self.root / key.rpartition("/")[0] for key in held)
+
+    @property
+    def history(self) -> Path:
+        """What is kept of earlier states; nothing reads it as data."""
+        return self.root / "_history"
+
+    @property
+    def kept_partitions(self) -> Path:
+        """Partitions of earlier states, a folder for each version of one."""
+        return self.history / "partitions"
+
+    def kept_partition(self, partition: str, version: str) -> Path:
+        """A version of a partition such as `base/orders/ingestion_dt=2025-10-15`."""
+        table, _, name = partition.rpartition("/")
+        return self.kept_partitions / table / version / name
+
+    def kept_document(self, digest: str) -> str:
+        """The key of what a small object was in an earlier state."""
+        return f"{self._kept_documents}{digest}.json"
 
     def made_from_key(self, transform: str) -> str:
         """What the days of an enriched table were made from."""
