@@ -228,14 +228,15 @@ def _ahead(
     for name in spec.dimensions:
         reached = max([plan.horizon, *usual, newest.get(name, plan.horizon)])
         for listed in bronze.tables.get(name, ()):
-            if listed.day and listed.day > reached and listed.total_rows:
+            if listed.day and listed.day > reached and not (listed.is_empty or listed.problem):
                 ahead = (listed.day - reached).days
+                rows = f"{listed.total_rows:,} rows" if listed.total_rows else "rows"
                 yield Finding(
                     "partition_ahead",
                     name,
                     listed.partition,
                     f"lies {ahead:,} {'day' if ahead == 1 else 'days'} after {reached}, the last "
-                    f"day that there is a snapshot for: its {listed.total_rows:,} rows count when "
+                    f"day that there is a snapshot for: its {rows} count when "
                     "a run reaches its day, its keys are known already. If the date is wrong, "
                     "take it out of Bronze",
                     critical=ahead > spec.max_day_gap,
@@ -445,7 +446,7 @@ def _reasons(
         processed = lake.processed(table)
         for listed in bronze.tables.get(table, ()):
             day = listed.day
-            if day is None or day in held or _is_empty_and_unknown(listed, processed):
+            if day is None or day in held or (listed.is_empty and day not in processed):
                 continue
             if processed.get(day) != listed.fingerprint:
                 reasons.setdefault(day, {})[table] = _reason(processed.get(day))
@@ -457,10 +458,6 @@ def _reason(made_from: str | None) -> str:
     if made_from is None:
         return "new"
     return "delivered again" if made_from else "incomplete in the lake"
-
-
-def _is_empty_and_unknown(listed: Listed, processed: dict[date, str]) -> bool:
-    return not listed.problem and listed.total_rows == 0 and listed.day not in processed
 
 
 def _planned(
