@@ -536,7 +536,7 @@ def _lost(spec: Spec, bronze: BronzeInventory, lake: LakeInventory) -> Iterable[
 
 
 def _lost_snapshots(spec: Spec, lake: LakeInventory) -> Iterable[Finding]:
-    """Older snapshots that were deleted; Bronze says how it is now, not how it was then."""
+    """Older snapshots that were deleted, and keys; Bronze says how it is now, not how it was."""
     for name in spec.dimensions:
         for path in lost_snapshots(lake, name):
             layer, _, partition = path.split("/")
@@ -546,6 +546,19 @@ def _lost_snapshots(spec: Spec, lake: LakeInventory) -> Iterable[Finding]:
                 " longer says what stood there; put the folder back from a copy if you need it"
             )
             yield Finding("snapshot_lost", name, partition, message)
+        if left := _keys_at_risk(name, lake):
+            message = (
+                f"the known keys (keys/{name}) are not those of the last run: {left:,} of them had "
+                "left Bronze, which no longer says them; put the folder back from a newer copy if "
+                "rows that refer to them go to quarantine"
+            )
+            yield Finding("snapshot_lost", name, "", message)
+
+
+def _keys_at_risk(name: str, lake: LakeInventory) -> int:
+    """Keys that only the key set knew, if it is not there or not what it was."""
+    newest = lake.newest_snapshot(name)
+    return newest.counts.get("keys_left", 0) if newest and not lake.has_its_keys(name) else 0
 
 
 def _dimension(
@@ -578,5 +591,8 @@ def _freshness(
     if not lake.lake.verifies(f"dims/{name}", newest):
         return True, f"the snapshot of {newest.value} is damaged"
     if not lake.is_whole(name):
-        return True, f"the key set or rows beside the snapshot of {newest.value} are gone"
+        return (
+            True,
+            f"the key set or rows beside the snapshot of {newest.value} are not what they were",
+        )
     return False, f"fresh: the snapshot of {newest.value} still stands"
