@@ -128,6 +128,11 @@ class BronzePartition:
         """Rows of all files, from their footers."""
         return sum(file.rows for file in self.files)
 
+    @property
+    def scanned(self) -> list[BronzeFile]:
+        """The files that can be scanned: one without any column has no row either."""
+        return [file for file in self.files if file.fields]
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -287,7 +292,7 @@ def _hides_rows(fs: Any, listed: Listed) -> bool:
     import duckdb
 
     try:
-        return any(file.rows for file in _footers(data_files(fs, listed.folder)).values())
+        return any(_footer(path).rows for path in data_files(fs, listed.folder))
     except (duckdb.Error, OSError, LakeError):
         return True
 
@@ -524,7 +529,7 @@ def _footers_one_by_one(
     findings: list[Finding] = []
     for path, listed in placed.items():
         try:
-            footers |= _footers([path])
+            footers[path] = _footer(path)
         except (duckdb.Error, OSError, LakeError) as error:
             fs, local = url_to_fs(path)
             name = printable(listed.below(path))
@@ -537,6 +542,32 @@ def _footers_one_by_one(
                 Finding("file_readable", listed.table, listed.partition, message, critical=True)
             )
     return footers, findings
+
+
+def _footer(path: str) -> BronzeFile:
+    """The footer of one file; DuckDB refuses those of frames that had neither rows nor columns."""
+    import duckdb
+
+    try:
+        return _footers([path])[path]
+    except duckdb.InvalidInputException:
+        if _is_of_nothing(path):
+            return BronzeFile(path, 0, ())
+        raise
+
+
+def _is_of_nothing(path: str) -> bool:
+    """Whether a file is Parquet without rows and without columns."""
+    from pyarrow import ArrowException
+    from pyarrow import parquet as pq
+
+    fs, local = url_to_fs(path)
+    try:
+        with fs.open(local, "rb") as file:
+            metadata = pq.ParquetFile(file).metadata
+    except ArrowException:
+        return False
+    return not metadata.num_columns and not metadata.num_rows
 
 
 def _footers(paths: list[str]) -> dict[str, BronzeFile]:
