@@ -260,6 +260,19 @@ class TestState:
         assert told.startswith("dims/customers: the key set or the rows put aside")
 
 
+def test_what_systems_leave_in_a_lake_is_no_damage(lake: Lake, folder: Path, spec: Spec) -> None:
+    inventory = LakeInventory(lake, spec)
+    lake.document(lake.places.ledger_key("dims")).write({"customers": {"partitions": {}}})
+    beside = [folder, *lake.places.state_folders, lake.root / "base", lake.root / "base/orders"]
+    for each in beside:
+        each.mkdir(parents=True, exist_ok=True)
+        for name in (".DS_Store", "desktop.ini", "Thumbs.db", "._dims.json", "._part-0000.parquet"):
+            (each / name).write_bytes(b"\0\5\26\7")
+    (lake.root / "lost+found").mkdir()
+    (lake.root / "base/$RECYCLE.BIN").mkdir()
+    assert verify_lake(inventory, "").problems == []
+
+
 def _put_aside(lake: Lake, value: int, counts: dict[str, int]) -> None:
     """One quarantined row of the snapshot, with its value."""
     folder = lake.root / "quarantine/customers/snapshot_dt=2025-10-01"

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from medallion.lake.manifest import MANIFEST, PartitionManifest, content_hash, describe_files
-from medallion.lake.names import is_day
+from medallion.lake.names import is_day, is_hidden
 from medallion.lake.store import Lake
 
 _DAY_KEYS = ("ingestion_dt", "snapshot_dt")
@@ -114,7 +114,7 @@ def _wrong(folder: Path, table: str, manifest: PartitionManifest, thorough: bool
 
 def _wrong_names(manifest: PartitionManifest, found: Iterable[str]) -> str:
     listed = {file.path for file in manifest.files}
-    data = {name for name in found if name.endswith(".parquet") and not name.startswith(".")}
+    data = {name for name in found if name.endswith(".parquet") and not is_hidden(name)}
     if absent := sorted(listed - data):
         return f"{absent[0]} is not there"
     if strange := sorted(data - listed):

@@ -15,7 +15,7 @@ from medallion.lake.names import is_day
 from medallion.lake.store import Lake
 from medallion.spec import Spec
 from medallion.storage import Document
-from medallion.storage.layout import Layout
+from medallion.storage.layout import REPORTS, Layout
 
 _CONTENT = "content"
 # What a row of Bronze can become.
@@ -237,12 +237,19 @@ def write_pointer(lake: LakeInventory) -> None:
 def unreadable_state(lake: LakeInventory) -> list[str]:
     """Files of state that cannot be read, and a pointer that names other snapshots, a line each."""
     places, storage = lake.lake.places, lake.lake.storage
-    shapes = {places.made_from: dict[str, _Texts], places.ledgers: dict[str, _Verdict]}
-    found = [
-        f"{entry.key}: cannot be read"
-        for prefix, shape in shapes.items()
+    shapes: dict[str, Any] = {
+        **{places.made_from_key(name): dict[str, _Texts] for name in lake.spec.transforms},
+        **{places.ledger_key(layer): dict[str, _Verdict] for layer in REPORTS},
+    }
+    there = [
+        entry.key
+        for prefix in (places.made_from, places.ledgers)
         for entry in storage.listed(prefix)
-        if not lake.lake.document(entry.key).read_or(shape, {})
+    ]
+    found = [
+        f"{key}: cannot be read"
+        for key in there
+        if key in shapes and not lake.lake.document(key).read_or(shapes[key], {})
     ]
     newest = {name: day.isoformat() for name, day in lake.newest_snapshots().items()}
     if lake.lake.document(places.pointer).read_or(_Texts, {}) != newest:

@@ -234,8 +234,9 @@ class StateReader:
     def tables(self) -> Iterator[str]:
         """The tables that have a folder, by layer."""
         for layer in LAYERS:
-            for folder in sorted((self.root / layer).glob("[!._]*/")):
-                yield f"{layer}/{folder.name}"
+            for folder in sorted((self.root / layer).glob("*/")):
+                if not is_hidden(folder.name):
+                    yield f"{layer}/{folder.name}"
 
     def table(self, table: str) -> TableState:
         """What stands of a table."""

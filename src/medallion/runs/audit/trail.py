@@ -16,7 +16,7 @@ from pydantic import ConfigDict
 from typing_extensions import TypedDict
 
 from medallion.errors import LakeError, UsageError
-from medallion.lake.names import as_run_id
+from medallion.lake.names import as_run_id, is_hidden
 from medallion.lake.scans import literal_path
 from medallion.runs.audit.record import TYPES, AuditRecord, kinds
 from medallion.spec.types import TEXT
@@ -139,7 +139,7 @@ class AuditTrail:
         types = {
             name: TYPES[kind].duckdb if kind in TYPES else _MAP for name, kind in kinds().items()
         }
-        if not any(self.folder.glob("*.json")):
+        if all(is_hidden(path.name) for path in self.folder.glob("*.json")):
             return no_rows(types)
         declared = ", ".join(f"{name}: {literal(kind)}" for name, kind in types.items())
         pattern = literal(f"{literal_path(self.folder)}/[!._]*.json")
