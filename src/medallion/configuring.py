@@ -13,10 +13,10 @@ from kedro.config import OmegaConfigLoader
 from omegaconf import OmegaConf
 
 from medallion.errors import ConfigurationError, UsageError, meant, shown
-from medallion.lake.names import is_hidden
 from medallion.project import CONF
 from medallion.spec import read_yaml, yaml_problem
 from medallion.storage.layout import is_in_store, store_problem, with_roots
+from medallion.storage.litter import is_hidden
 
 _GLOBALS = "globals"
 _ENVIRONMENT = re.compile(r"[A-Za-z0-9_-]{1,64}")

@@ -18,12 +18,12 @@ from medallion.lake.names import (
     as_identifier,
     as_reason,
     as_run_id,
-    is_hidden,
     partition_value,
     printable,
 )
 from medallion.planning.request import parse_request
 from medallion.storage.layout import root_path
+from medallion.storage.litter import is_hidden
 
 PROJECT = Path("/project")
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from medallion.lake.manifest import fingerprint
-from medallion.lake.names import is_hidden
 from medallion.project import DBT
 from medallion.spec import Spec
+from medallion.storage.litter import is_hidden
 
 
 def gold_code(spec: Spec) -> str:

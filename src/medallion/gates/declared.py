@@ -11,10 +11,10 @@ from typing import Any
 
 from medallion.errors import SuiteError
 from medallion.gates.suite_file import NotReadableError, text_of, values_of
-from medallion.lake.names import is_hidden
 from medallion.lake.views import silver_columns
 from medallion.spec import Spec
 from medallion.spec.types import SILVER
+from medallion.storage.litter import is_hidden
 
 #: Columns of a relation: name to DuckDB type.
 Types = Mapping[str, str]

@@ -20,8 +20,8 @@ from medallion.gates.gx.applicability import unusable
 from medallion.gates.layers import LAYERS
 from medallion.gates.suite import Suite
 from medallion.gates.suite_file import NotReadableError, text_of, values_of
-from medallion.lake.names import is_hidden
 from medallion.spec import Spec
+from medallion.storage.litter import is_hidden
 
 _SEVERITIES: tuple[str, ...] = get_args(Severity)
 _SAID_OF_ALL = {"severity", "note"}

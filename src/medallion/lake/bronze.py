@@ -25,13 +25,14 @@ from medallion.lake.bronze_files import data_files
 from medallion.lake.bronze_index import MANIFEST, KnownManifests
 from medallion.lake.bronze_mirror import BronzeMirror
 from medallion.lake.delivery import ManifestError, read_manifest
-from medallion.lake.names import MISSING, is_day, is_hidden, is_utf8, partition_value, printable
+from medallion.lake.names import MISSING, is_day, is_utf8, partition_value, printable
 from medallion.lake.scans import literal_path
 from medallion.spec import BRONZE_DAY, Spec, Table
 from medallion.spec.types import BRONZE
 from medallion.storage import Storage
 from medallion.storage.google import BRONZE_CREDENTIALS
 from medallion.storage.layout import is_in_store
+from medallion.storage.litter import is_hidden
 
 # What the Bronze types of the spec are called by DuckDB.
 BRONZE_TYPES = {name: kind.duckdb.upper() for name, kind in BRONZE.items()}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from medallion.lake.names import is_hidden
+from medallion.storage.litter import is_hidden
 
 # How files of rows end, whoever wrote them, packed once more or not.
 _ROWS = re.compile(

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from medallion.lake.manifest import MANIFEST, PartitionManifest, content_hash, describe_files
-from medallion.lake.names import is_day, is_hidden
+from medallion.lake.names import is_day
 from medallion.lake.store import Lake
+from medallion.storage.litter import is_hidden
 
 _DAY_KEYS = ("ingestion_dt", "snapshot_dt")
 

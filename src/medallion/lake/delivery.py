@@ -15,7 +15,8 @@ from typing import Any
 from urllib.parse import unquote
 
 from medallion.errors import LakeError
-from medallion.lake.names import is_day, is_hidden, is_utf8, printable
+from medallion.lake.names import is_day, is_utf8, printable
+from medallion.storage.litter import is_hidden
 
 Exists = Callable[[str], bool]
 _WHOLE = re.compile(r"\s*(\d{1,18})(\.0*)?\s*")

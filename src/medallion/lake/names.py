@@ -14,18 +14,6 @@ _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+-]{0,79}")
 _REASON = re.compile(r"[a-z][a-z0-9_]{0,62}(:[a-z0-9_+]{1,200}){0,2}")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-# What file managers leave wherever somebody has looked, in lower case.
-_LITTER = frozenset(
-    {
-        "$recycle.bin",
-        "desktop.ini",
-        "ehthumbs.db",
-        "icon\r",
-        "lost+found",
-        "system volume information",
-        "thumbs.db",
-    }
-)
 
 
 def as_day(value: object, name: str = "day") -> date:
@@ -100,14 +88,6 @@ def as_run_id(value: str) -> str:
 
 def _refused(kind: str, value: str, allowed: str) -> UsageError:
     return UsageError(f"{kind} {shown(value)} cannot be.", hint=f"it may hold {allowed}.")
-
-
-def is_hidden(name: str) -> bool:
-    """Whether a file or a folder is nobody's data.
-
-    Its name begins with `.` or `_`, or is one that systems use for files of their own.
-    """
-    return name.startswith((".", "_")) or name.lower() in _LITTER
 
 
 def is_utf8(text: str) -> bool:

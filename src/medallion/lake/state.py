@@ -26,9 +26,9 @@ from medallion.lake.manifest import (
     fingerprint,
     parse_manifest,
 )
-from medallion.lake.names import is_hidden
 from medallion.storage import LocalStorage, Storage
 from medallion.storage.index import Index, Stamp, is_at_rest, stamp_of
+from medallion.storage.litter import is_hidden
 
 LAYERS = ("base", "quarantine", "dims", "keys", "enriched")
 # Rises when the index is written in another way.

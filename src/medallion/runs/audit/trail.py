@@ -16,12 +16,13 @@ from pydantic import ConfigDict
 from typing_extensions import TypedDict
 
 from medallion.errors import LakeError, UsageError
-from medallion.lake.names import as_run_id, is_hidden
+from medallion.lake.names import as_run_id
 from medallion.lake.scans import literal_path
 from medallion.runs.audit.record import TYPES, AuditRecord, kinds
 from medallion.spec.types import TEXT
 from medallion.sql import literal, no_rows
 from medallion.storage import Document, open_storage
+from medallion.storage.litter import is_hidden
 
 STARTED = "started"
 KILLED = "killed"
