@@ -289,6 +289,11 @@ class Layout:
         """The record of the last run."""
         return self.reports / "run.json"
 
+    @property
+    def run_summary(self) -> Path:
+        """The report of the last run, for people."""
+        return self.reports / "RUN.md"
+
     def is_taken(self, run: str) -> bool:
         """Whether the page of a run of this id would lie where other reports are."""
         others = {self.run_report.name, self.quality_results.name, self.data_docs.name}

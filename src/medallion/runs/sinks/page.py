@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+
+from medallion.events import Event, RunStarted
+from medallion.runs.kept import changed_reports, keep_reports
 from medallion.runs.record import RunRecord
 from medallion.runs.sinks.sink import Sink, Surroundings
 from medallion.storage import Document
+
+logger = logging.getLogger(__name__)
 
 
 class PageSink(Sink):
@@ -14,8 +20,17 @@ class PageSink(Sink):
         """Remembers where the reports go."""
         self._around = around
 
+    def on(self, event: Event) -> None:
+        """Tells of reports that somebody has changed since they were written."""
+        if isinstance(event, RunStarted) and (changed := changed_reports(self._around.layout)):
+            logger.warning("Reports of runs are not what was written: %s.", "; ".join(changed))
+
     def end(self, record: RunRecord) -> None:
-        """Writes the report and the page."""
+        """Writes the report and the page, and notes what they are."""
+        self._write(record)
+        keep_reports(self._around.layout, self._around.file_name)
+
+    def _write(self, record: RunRecord) -> None:
         layout = self._around.layout
         Document.at(layout.run_report).write(record.as_json())
         if record.did_nothing and record.status == "succeeded":
