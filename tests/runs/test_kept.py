@@ -30,7 +30,7 @@ def layout(tmp_path: Path) -> Layout:
         page.parent.mkdir(parents=True)
         for path in (layout.run_report, layout.run_summary, page):
             path.write_text(f"told by {name}", encoding="utf-8")
-        keep_reports(layout, name)
+        keep_reports(layout, name, has_summary=True)
     trail.begin({"run_id": "r3", "started_at": "r3"})
     (layout.audit / "runs/r1 (1).json").write_bytes(b"a copy of somebody's")
     (layout.audit / "._r1.json").write_bytes(b"\0")
@@ -107,8 +107,14 @@ def test_reports_that_were_cut_or_exchanged_are_told(layout: Layout) -> None:
 def test_a_page_that_somebody_has_removed_is_told_until_a_run_ends(layout: Layout) -> None:
     layout.run_page("r1").unlink()
     assert changed_reports(layout) == ["reports/r1/index.html is not there"]
-    keep_reports(layout, "r2")
+    keep_reports(layout, "r2", has_summary=False)
     assert changed_reports(layout) == []
+
+
+def test_a_run_that_writes_no_report_for_people_vouches_for_none(layout: Layout) -> None:
+    cut(layout.run_summary)
+    keep_reports(layout, "r2", has_summary=False)
+    assert changed_reports(layout) == ["reports/RUN.md has 5 bytes, not 10"]
 
 
 def test_a_lake_of_an_earlier_version_has_lost_nothing(layout: Layout) -> None:

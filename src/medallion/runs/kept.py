@@ -48,15 +48,18 @@ def changed_reports(layout: Layout) -> list[str]:
     ]
 
 
-def keep_reports(layout: Layout, run: str) -> None:
+def keep_reports(layout: Layout, run: str, *, has_summary: bool) -> None:
     """Notes what the reports of a run that ends now are.
 
     Args:
         layout: Where things are.
         run: The run, as files are named by it.
+        has_summary: Whether the run has written the report for people; else it is that of an
+            earlier run, and still to be what that one wrote.
     """
     there = {name: kept for name, kept in _kept(layout).items() if (layout.reports / name).exists()}
-    for path in (layout.run_report, layout.run_summary, layout.run_page(run)):
+    written = [layout.run_report, layout.run_page(run)]
+    for path in (*written, *([layout.run_summary] if has_summary else [])):
         if path.is_file():
             name = path.relative_to(layout.reports).as_posix()
             there[name] = KeptFile.of(path.read_text(encoding="utf-8", errors="replace"))

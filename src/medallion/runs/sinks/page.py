@@ -12,6 +12,9 @@ from medallion.storage import Document
 
 logger = logging.getLogger(__name__)
 
+# The step that writes the report for people.
+_SUMMARY = "reporting.describe_run"
+
 
 class PageSink(Sink):
     """Writes the report of each run, and the page of one that looked at something or failed."""
@@ -28,7 +31,9 @@ class PageSink(Sink):
     def end(self, record: RunRecord) -> None:
         """Writes the report and the page, and notes what they are."""
         self._write(record)
-        keep_reports(self._around.layout, self._around.file_name)
+        described = record.steps.get(_SUMMARY)
+        has_summary = described is not None and described.ended_at is not None
+        keep_reports(self._around.layout, self._around.file_name, has_summary=has_summary)
 
     def _write(self, record: RunRecord) -> None:
         layout = self._around.layout
