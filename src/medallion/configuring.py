@@ -16,6 +16,7 @@ from medallion.errors import ConfigurationError, UsageError, meant, shown
 from medallion.project import CONF
 from medallion.spec import read_yaml, yaml_problem
 from medallion.storage.layout import is_in_store, store_problem, with_roots
+from medallion.storage.litter import is_hidden
 
 _GLOBALS = "globals"
 _ENVIRONMENT = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -105,9 +106,7 @@ def environment_of(folder: Path, env: str | None) -> None:
     Raises:
         UsageError: It does not.
     """
-    known = sorted(
-        one.name for one in folder.iterdir() if one.is_dir() and not one.name.startswith((".", "_"))
-    )
+    known = sorted(one.name for one in folder.iterdir() if one.is_dir() and not is_hidden(one.name))
     if "base" not in known:
         raise UsageError(
             f"{folder} holds no configuration: there is no folder `base` in it.",
@@ -126,6 +125,8 @@ def environment_of(folder: Path, env: str | None) -> None:
 def _problems(folder: Path) -> Iterable[str]:
     """What is wrong with the YAML files of a folder; those of suites are read by themselves."""
     for file in sorted((*folder.rglob("*.yml"), *folder.rglob("*.yaml"))):
+        if is_hidden(file.name):
+            continue
         try:
             read_yaml(file.read_text(encoding="utf-8"))
         except yaml.YAMLError as error:

@@ -51,6 +51,36 @@ def test_rows_come_with_the_day_of_their_folder(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("names", [["INGEST_DT"], ["Ingest_Dt", "ingest_dt", "ingest_dt__bronze"]])
+def test_a_column_called_as_the_day_of_the_folder_in_any_case_is_beside_it(
+    tmp_path: Path, names: list[str]
+) -> None:
+    arrays = [pa.array([text]) for text in ["a", *names]]
+    put(tmp_path, DAYS[0], pa.Table.from_arrays(arrays, names=["order_id", *names]))
+    rows = load(tmp_path).collect()
+    assert rows["ingest_dt"].to_list() == [DAYS[0]]
+    others = rows.drop("order_id", "ingest_dt")
+    assert sorted(others.row(0)) == sorted(names)
+    assert all(name.lower().startswith("ingest_dt__bronze") for name in others.columns)
+
+
+@pytest.mark.parametrize("beside", [[], [{"order_id": ["a"]}]])
+def test_a_file_without_rows_and_columns_adds_nothing(
+    tmp_path: Path, beside: list[dict[str, Any]]
+) -> None:
+    put(tmp_path, DAYS[0], pa.table({}), *beside)
+    assert load(tmp_path).collect().select("order_id", "ingest_dt").rows() == (
+        [("a", DAYS[0])] if beside else []
+    )
+
+
+def test_rows_without_columns_are_no_rows_that_can_be_read(tmp_path: Path) -> None:
+    rows = pa.table({"x": [1, 2]}).select([])
+    put(tmp_path, DAYS[0], rows)
+    with pytest.raises(DatasetError, match=r"bronze\.orders cannot be read whole"):
+        load(tmp_path)
+
+
 def test_a_filter_a_choice_of_columns_and_a_head_are_what_they_are_of_any_frame(
     tmp_path: Path,
 ) -> None:
@@ -64,6 +94,14 @@ def test_a_filter_a_choice_of_columns_and_a_head_are_what_they_are_of_any_frame(
 
 MIXES: list[tuple[list[pa.Array], list[Any]]] = [
     ([pa.array([1], pa.int32()), pa.array([2.5])], [1.0, 2.5]),
+    ([pa.array([2**53 + 1]), pa.array([0.5])], ["9007199254740993", "0.5"]),
+    ([pa.array([2**24 + 1], pa.int32()), pa.array([0.5], pa.float32())], ["16777217", "0.5"]),
+    (
+        [pa.array([2**31], pa.uint32()), pa.array([0.5]), pa.array([-1])],
+        ["2147483648", "0.5", "-1"],
+    ),
+    ([pa.array([7], pa.int16()), pa.array([0.5], pa.float32())], [7.0, 0.5]),
+    ([pa.array([1], pa.uint8()), pa.array([2**62])], [1, 2**62]),
     ([pa.array([1]), pa.array(["x"])], ["1", "x"]),
     (
         [pa.array([Decimal("1.5")], pa.decimal128(38, 9))] * 2,

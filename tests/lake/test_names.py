@@ -23,6 +23,7 @@ from medallion.lake.names import (
 )
 from medallion.planning.request import parse_request
 from medallion.storage.layout import root_path
+from medallion.storage.litter import is_hidden
 
 PROJECT = Path("/project")
 
@@ -156,3 +157,15 @@ def test_a_run_id_that_passes_is_one_folder_below_the_one_it_is_joined_to(name: 
     assert as_run_id(run_id) == run_id
     assert run_id.isascii()
     assert len(run_id) <= 80
+
+
+@pytest.mark.parametrize(
+    ("name", "hidden"),
+    [
+        *((name, True) for name in (".DS_Store", "._part.parquet", "_SUCCESS", "__MACOSX")),
+        *((name, True) for name in ("desktop.ini", "Desktop.INI", "Thumbs.db", "$RECYCLE.BIN")),
+        *((name, False) for name in ("part-0000.parquet", "desktop.parquet", "category=_a", "")),
+    ],
+)
+def test_what_systems_leave_is_nobodys(name: str, hidden: bool) -> None:
+    assert is_hidden(name) is hidden

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -98,6 +99,13 @@ def test_an_empty_partition_is_not_pending_for_ever(spec: Spec, lake: LakeInvent
     processed(lake, "orders", 0)
     plan = planned(spec, lake, listed("orders", 0), listed("returns", 0, rows=0))
     assert reasons(plan) == {}
+
+
+def test_a_partition_that_says_it_is_empty_and_is_not_is_pending(
+    spec: Spec, lake: LakeInventory
+) -> None:
+    lying = replace(listed("orders", 0, rows=0), hides_rows=True)
+    assert reasons(planned(spec, lake, lying)) == {("orders", 0): "new"}
 
 
 def test_a_partition_that_was_emptied_is_processed_again(spec: Spec, lake: LakeInventory) -> None:

@@ -359,3 +359,11 @@ def test_no_environment_is_read_from_elsewhere(tmp_path: Path) -> None:
     (tmp_path / "globals.yml").write_text("data_root: /elsewhere\n")
     with pytest.raises(UsageError, match="There is no environment"):
         ProjectConfigLoader(str(PROJECT / "conf"), f"../../..{tmp_path}")
+
+
+def test_only_results_that_gates_have_written_are_shown(tmp_path: Path) -> None:
+    layout = Layout.below(tmp_path)
+    layout.quality_results.mkdir(parents=True)
+    for name in ("gold.json", "bronze.json", "._bronze.json", "desktop.ini", "bronze (1).json"):
+        (layout.quality_results / name).write_bytes(b"\0")
+    assert [path.name for path in layout.written_results()] == ["bronze.json", "gold.json"]

@@ -16,16 +16,18 @@ from medallion.commands.parameters import params_option
 from medallion.commands.people import ForPeople
 from medallion.errors import LakeError
 from medallion.lake.names import as_day
+from medallion.runs import kept
 from medallion.runs.lifecycle import alone
 from medallion.storage.layout import Layout
 
+_FROM_A_COPY = "Files of the trail are made by their runs alone: put them back from a copy."
 _env = click.option("--env", "-e", default=None, help="Configuration environment.")
 
 
 @click.command("verify", cls=ForPeople)
 @_env
 def verify(env: str | None) -> None:
-    """Read every file of the lake, the warehouse and the gates' reports; compare checksums.
+    """Read every file of the lake, the warehouse, reports and trail; compare checksums.
 
     Each run compares names, sizes and times; this compares all bytes. It changes nothing.
     """
@@ -45,13 +47,15 @@ def verify(env: str | None) -> None:
                     lake.lake.files(table)
             warehouse = catalog.load("warehouse.file")
             result = verify_lake(lake, warehouse.damage(thorough=True))
-            problems = [*result.problems, *changed_reports(lake)]
+            trail = kept.changed_trail(lake.layout, thorough=True)
+            reports = [*changed_reports(lake), *kept.changed_reports(lake.layout)]
+            problems = [*result.problems, *reports, *trail]
             is_stale = are_stale(catalog.load("spec"), lake, warehouse.made_from("gold"))
     if problems:
         error = LakeError(
             f"The lake is not what its records say (findings: {len(problems):,}):",
             details=problems,
-            hint=result.advice,
+            hint=" ".join([result.advice, *([_FROM_A_COPY] if trail else [])]),
         )
         error.shown_details = len(problems)
         raise error

@@ -52,7 +52,7 @@ def docs(env: str | None) -> None:
     session = KedroSession.create(env=env)
     with session:
         layout = Layout.of(session.load_context().config_loader["globals"])
-    results = sorted(layout.quality_results.glob("*.json"))
+    results = layout.written_results()
     if not results:
         raise LakeError("Nothing has been validated yet.", hint="run `kedro run` first.")
     page = write_docs(results, layout.data_docs)

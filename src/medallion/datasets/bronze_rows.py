@@ -30,12 +30,18 @@ if TYPE_CHECKING:
     import duckdb
 
 _BATCH_ROWS = 100_000
-# Numbers that have a common type with one another.
-_NUMBERS = frozenset(
+_INTEGERS = frozenset(
     ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
-) | {"FLOAT", "DOUBLE"}
+)
+# Numbers of which one type holds each as it is: that of the second set of each pair.
+_COMMON = (
+    (_INTEGERS, _INTEGERS),
+    (frozenset(("TINYINT", "SMALLINT", "UTINYINT", "USMALLINT", "FLOAT")), {"FLOAT"}),
+    (_INTEGERS - {"BIGINT"} | {"FLOAT", "DOUBLE"}, {"DOUBLE"}),
+)
 # What Polars has, too, besides decimals.
-_KEPT = _NUMBERS | {
+_KEPT = _INTEGERS | {
+    *("FLOAT", "DOUBLE"),
     *("BOOLEAN", "UBIGINT", "VARCHAR", "DATE", "TIME", "TIMESTAMP", "TIMESTAMP_S"),
     *("TIMESTAMP_MS", "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE"),
 }
@@ -44,8 +50,9 @@ _KEPT = _NUMBERS | {
 def bronze_rows(view: BronzeView) -> pl.LazyFrame:
     """The rows of a view's partitions, every column as it was, and the partition column.
 
-    A column that all files hold alike keeps its type, numbers of several types get a common
-    one, and any other is text, as in quarantine. Bytes that are UTF-8 are text.
+    A column that all files hold alike keeps its type, numbers of several types get one that
+    holds each as it is, and any other is text, as in quarantine: whole numbers of 64 bits beside
+    doubles are. Bytes that are UTF-8 are text.
     """
     rows = _Rows(view)
 
@@ -126,7 +133,7 @@ class _Query:
         So rows come in the order of files, whatever becomes of a file's schema.
         """
         files = [
-            (partition, file) for partition in self.view.partitions for file in partition.files
+            (partition, file) for partition in self.view.partitions for file in partition.scanned
         ]
         return [list(group) for _, group in groupby(files, _scanned_with)]
 
@@ -134,10 +141,13 @@ class _Query:
     def _names(self) -> dict[Occurrence, str]:
         """All columns with the names they are shown under: the contract's, then the others."""
         known = {(name, 0): name for name in self.view.spec.contract(self.view.table)}
-        kept = {
-            found: f"{name}__bronze" if name == BRONZE_DAY else name
-            for found, name in self.view.unknown.items()
-        }
+        kept, taken = {}, {name.lower() for name in self.view.unknown.values()} | {BRONZE_DAY}
+        for found, name in self.view.unknown.items():
+            kept[found] = name
+            # DuckDB does not tell case apart, and the day of the folder has this name.
+            while name.lower() == BRONZE_DAY and kept[found].lower() in taken:
+                kept[found] += "__bronze"
+            taken.add(kept[found].lower())
         return {found: name for found, name in {**known, **kept}.items() if found in self._kinds}
 
     @cached_property
@@ -163,7 +173,8 @@ class _Query:
         """Whether a column's values can stay what they are, or must be text."""
         kind, *others = self._kinds[column]
         if others:
-            return _NUMBERS.issuperset(self._kinds[column])
+            kinds = self._kinds[column]
+            return any(kinds <= numbers and kinds & common for numbers, common in _COMMON)
         return kind in _KEPT or kind.startswith(("DECIMAL", NESTED))
 
     def _scan(self, files: Sequence[tuple[BronzePartition, BronzeFile]]) -> str:

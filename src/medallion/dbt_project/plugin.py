@@ -164,7 +164,7 @@ class PartitionWriter:
             partition.value: {
                 kept
                 for column, kept in unknown.items()
-                if not any(column in occurrences(file) for file in partition.files)
+                if not any(column in occurrences(file) for file in partition.scanned)
             }
             for partition in partitions
         }

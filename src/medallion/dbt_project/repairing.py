@@ -52,7 +52,7 @@ def refuse_unreadable(bronze: Mapping[str, Sequence[BronzePartition]]) -> None:
         f"{partition.table}/{partition.key}={partition.value}: {file.path.rsplit('/', 1)[-1]}"
         for partitions in bronze.values()
         for partition in partitions
-        for file in partition.files
+        for file in partition.scanned
         if _problem(file)
     ]
     if broken:
@@ -67,7 +67,7 @@ def refuse_unreadable(bronze: Mapping[str, Sequence[BronzePartition]]) -> None:
 def _files(bronze: Mapping[str, Sequence[BronzePartition]]) -> Iterable[BronzeFile]:
     for partitions in bronze.values():
         for partition in partitions:
-            yield from partition.files
+            yield from partition.scanned
 
 
 def _is_utf8(file: BronzeFile) -> bool:

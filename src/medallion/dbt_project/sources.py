@@ -49,7 +49,7 @@ class BronzeView:
         """Files by partition key, place, the columns that folders fill, and what they hold."""
         groups: dict[tuple[object, ...], list[BronzeFile]] = defaultdict(list)
         for partition in self.partitions:
-            for file in partition.files:
+            for file in partition.scanned:
                 filled = tuple(file.filled(self.spec.contract(self.table)))
                 groups[partition.key, file.outside, filled, *file.fields].append(file)
         return dict(groups)

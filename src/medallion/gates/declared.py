@@ -14,6 +14,7 @@ from medallion.gates.suite_file import NotReadableError, text_of, values_of
 from medallion.lake.views import silver_columns
 from medallion.spec import Spec
 from medallion.spec.types import SILVER
+from medallion.storage.litter import is_hidden
 
 #: Columns of a relation: name to DuckDB type.
 Types = Mapping[str, str]
@@ -79,7 +80,9 @@ def load_gold_models(folder: str) -> dict[str, GoldModel]:
         SuiteError: A file is no YAML, or does not describe models.
     """
     models: dict[str, GoldModel] = {}
-    for path in sorted(Path(folder).glob("[!_]*.yml")):
+    for path in sorted(Path(folder).glob("*.yml")):
+        if is_hidden(path.name):
+            continue
         try:
             models |= {model["name"]: _model(model) for model in _described(path)}
         except (KeyError, TypeError, AttributeError) as error:

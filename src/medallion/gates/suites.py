@@ -21,6 +21,7 @@ from medallion.gates.layers import LAYERS
 from medallion.gates.suite import Suite
 from medallion.gates.suite_file import NotReadableError, text_of, values_of
 from medallion.spec import Spec
+from medallion.storage.litter import is_hidden
 
 _SEVERITIES: tuple[str, ...] = get_args(Severity)
 _SAID_OF_ALL = {"severity", "note"}
@@ -78,7 +79,8 @@ def load_suites(folder: str | Path, spec: Spec, models_folder: str | Path) -> Su
     wrong: list[str] = []
     for layer, module in LAYERS.items():
         expected = set(module.tables(declared))
-        there = {path.stem for path in sorted((root / layer).glob("*.yml"))}
+        found = sorted((root / layer).glob("*.yml"))
+        there = {path.stem for path in found if not is_hidden(path.name)}
         wrong += [f"{layer}/{name}.yml is absent" for name in sorted(expected - there)]
         wrong += [
             f"{layer}/{name}.yml: there is no such table" for name in sorted(there - expected)

@@ -16,6 +16,7 @@ from pathlib import Path
 from medallion.lake.manifest import MANIFEST, PartitionManifest, content_hash, describe_files
 from medallion.lake.names import is_day
 from medallion.lake.store import Lake
+from medallion.storage.litter import is_hidden
 
 _DAY_KEYS = ("ingestion_dt", "snapshot_dt")
 
@@ -121,7 +122,7 @@ def what_is_wrong(folder: Path, table: str, manifest: PartitionManifest, *, thor
 
 def _wrong_names(manifest: PartitionManifest, found: Iterable[str]) -> str:
     listed = {file.path for file in manifest.files}
-    data = {name for name in found if name.endswith(".parquet") and not name.startswith(".")}
+    data = {name for name in found if name.endswith(".parquet") and not is_hidden(name)}
     if absent := sorted(listed - data):
         return f"{absent[0]} is not there"
     if strange := sorted(data - listed):

@@ -90,11 +90,6 @@ def _refused(kind: str, value: str, allowed: str) -> UsageError:
     return UsageError(f"{kind} {shown(value)} cannot be.", hint=f"it may hold {allowed}.")
 
 
-def is_hidden(name: str) -> bool:
-    """Whether a file or a folder is nobody's data: its name begins with `.` or `_`."""
-    return name.startswith((".", "_"))
-
-
 def is_utf8(text: str) -> bool:
     """Whether a name can be written as UTF-8: a file system may hold names that cannot."""
     return not any("\ud800" <= letter <= "\udfff" for letter in text)

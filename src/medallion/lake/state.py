@@ -26,10 +26,10 @@ from medallion.lake.manifest import (
     fingerprint,
     parse_manifest,
 )
-from medallion.lake.names import is_hidden
 from medallion.storage import Document, LocalStorage, Storage
 from medallion.storage.index import Index, Stamp, is_at_rest, stamp_of
 from medallion.storage.layout import LakeLayout
+from medallion.storage.litter import is_hidden
 
 LAYERS = ("base", "quarantine", "dims", "keys", "enriched")
 # Rises when the index is written in another way.
@@ -253,8 +253,9 @@ class StateReader:
     def tables(self) -> Iterator[str]:
         """The tables that have a folder, by layer."""
         for layer in LAYERS:
-            for folder in sorted((self.root / layer).glob("[!._]*/")):
-                yield f"{layer}/{folder.name}"
+            for folder in sorted((self.root / layer).glob("*/")):
+                if not is_hidden(folder.name):
+                    yield f"{layer}/{folder.name}"
 
     def table(self, table: str) -> TableState:
         """What stands of a table; what stood of it, if an earlier state is shown."""

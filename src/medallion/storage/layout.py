@@ -264,6 +264,13 @@ class Layout:
         """The result of a layer's gate."""
         return self.quality_results / f"{layer}.json"
 
+    def written_results(self) -> list[Path]:
+        """The results that gates have written, in the order of the layers; others' files are not.
+
+        Systems and people leave files of their own beside them.
+        """
+        return [path for layer in REPORTS if (path := self.quality_result(layer)).exists()]
+
     def kept_reports(self, layer: str) -> Path:
         """What the reports of a layer's gate were when they were written."""
         return self.quality_results / "_kept" / f"{layer}.json"
@@ -281,6 +288,11 @@ class Layout:
     def run_report(self) -> Path:
         """The record of the last run."""
         return self.reports / "run.json"
+
+    @property
+    def run_summary(self) -> Path:
+        """The report of the last run, for people."""
+        return self.reports / "RUN.md"
 
     def is_taken(self, run: str) -> bool:
         """Whether the page of a run of this id would lie where other reports are."""

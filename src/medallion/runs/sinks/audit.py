@@ -14,6 +14,7 @@ from medallion.gates.result import GateResult
 from medallion.runs.audit.record import AuditRecord
 from medallion.runs.audit.recording import completed, of_table, table_counts, unread
 from medallion.runs.folder import RunFolder
+from medallion.runs.kept import changed_trail
 from medallion.runs.record import RunRecord, compiled
 from medallion.runs.sinks.sink import Sink, Surroundings
 from medallion.storage import open_storage
@@ -48,6 +49,12 @@ class AuditSink(Sink):
             record = compiled(around.run_id, around.journal.read())
             self._common = _common(around, record)
             if record.started == event:
+                if changed := changed_trail(around.layout):
+                    logger.warning(
+                        "The audit trail is not what was written: %s. Put it back from a copy; "
+                        "`kedro lake verify` tells of it as long as it is so.",
+                        "; ".join(changed),
+                    )
                 around.trail.begin(_header(record))
             else:
                 around.trail.note(_header(record))
