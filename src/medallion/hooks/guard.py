@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import logging
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from kedro.pipeline.node import Node
 from pydantic import ValidationError
 
 from medallion import events, foreign
-from medallion.datasets.run_document import RunDocumentDataset
+from medallion.datasets.run_document import EarlierDocumentDataset, RunDocumentDataset
 from medallion.errors import ConfigurationError, RequestError, StorageError, UsageError
 from medallion.hooks.current import Current
 from medallion.hooks.mending import mend
@@ -164,13 +164,18 @@ class RunGuard:
 
     # First: whoever is refused has not tried.
     @hook_impl(tryfirst=True)
-    def before_node_run(self, node: Node) -> None:
-        """Takes the step.
+    def before_node_run(self, node: Node, catalog: DataCatalog) -> None:
+        """Takes the step, and takes back what a former try of it, and of its gate, has left.
 
         Raises:
             LockedError: Another process is at it.
         """
-        self._current.run.begin_step(node.name)
+        run = self._current.run
+        run.begin_step(node.name)
+        if run.is_shared:
+            for document in _to_withdraw(node, catalog):
+                if document.withdraw() and document.made_by != node.name:
+                    run.folder.begin_step(document.made_by)
 
     def _note(self, event: events.Event) -> None:
         """Notes that a step is done."""
@@ -292,6 +297,25 @@ def _steps_of(layers: Iterable[str]) -> set[str]:
     from kedro.framework.project import pipelines
 
     return {node.name for layer in layers for node in pipelines[layer].nodes}
+
+
+def _to_withdraw(node: Node, catalog: DataCatalog) -> Iterator[RunDocumentDataset]:
+    """What says nothing any more when a step is done again.
+
+    That is what the step itself makes, and what the steps of its layer make of that: a gate has
+    let other data through. A step that reads what it makes goes on from it.
+    """
+    from kedro.framework.project import pipelines
+
+    before = [catalog.get(name) for name in node.inputs]
+    kept = {one.place for one in before if isinstance(one, EarlierDocumentDataset)}
+    layer = pipelines.get(node.namespace or "")
+    later = layer.from_nodes(node.name).nodes if layer else [node]
+    for one in later:
+        for name in one.outputs if one.namespace == node.namespace else ():
+            made = catalog.get(name)
+            if isinstance(made, RunDocumentDataset) and made.place not in kept:
+                yield made
 
 
 def _patience_of(places: Mapping[str, Any]) -> Patience:

@@ -95,6 +95,14 @@ class RunFolder:
             return None
         return stored.data.decode(errors="replace")
 
+    def withdraw(self, document: str) -> bool:
+        """Takes a document back; whether there was one."""
+        key = self._key(f"{_DOCUMENTS}/{document}.json")
+        if not Document(self.storage, key).exists():
+            return False
+        self.storage.delete(key)
+        return True
+
     def take_step(self, step: str, process: str, lives: Callable[[str], bool]) -> None:
         """Takes a step for a process, whatever machine others are on.
 

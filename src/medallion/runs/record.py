@@ -147,14 +147,17 @@ class RunRecord:
     @property
     def enriched(self) -> dict[str, dict[str, Any]]:
         """Days, rows and seconds of the enriched tables that were made, by table."""
+        made: dict[str, dict[str, int]] = {}
+        seconds: dict[str, float] = {}
+        for table in self.written:
+            if table.layer == "enriched":
+                # A step that was done again may have had fewer days left to make.
+                days = made.setdefault(table.table, {})
+                days |= {one.value: one.rows for one in table.partitions}
+                seconds[table.table] = round(self._seconds_of(table.step), 3)
         return {
-            table.table: {
-                "days": len(table.partitions),
-                "rows": sum(one.rows for one in table.partitions),
-                "seconds": round(self._seconds_of(table.step), 3),
-            }
-            for table in self.written
-            if table.layer == "enriched"
+            name: {"days": len(days), "rows": sum(days.values()), "seconds": seconds[name]}
+            for name, days in made.items()
         }
 
     def gate_seconds(self, layer: str) -> float:

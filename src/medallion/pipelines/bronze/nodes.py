@@ -37,10 +37,18 @@ class OpenedBronze:
 
 
 def plan(
-    request: RunRequest, spec: Spec, inventory: BronzeInventory, lake: LakeInventory
+    request: RunRequest,
+    spec: Spec,
+    inventory: BronzeInventory,
+    lake: LakeInventory,
+    before: RunPlan | None,
 ) -> RunPlan:
-    """Decides which partitions the run processes, and says why."""
-    return plan_run(request, spec, inventory, lake)
+    """Decides which partitions the run processes, and says why.
+
+    A run has one plan: a step that is repeated, or a process that joins, goes on with the one that
+    the run has, whatever has been delivered or made since.
+    """
+    return before or plan_run(request, spec, inventory, lake)
 
 
 def open_partitions(run_plan: RunPlan, inventory: BronzeInventory) -> OpenedBronze:
