@@ -85,7 +85,7 @@ def test_transforms_in_processes_of_their_own_give_the_bytes_of_one_process(
     assert "reads tables that run nightly-1 has planned and not made" in told
 
     others = [name for name in TRANSFORMS if name != LAST]
-    at_work = FileLock(shop.data / "runs" / "_processes" / f"{RUN}~~enriched.{others[1]}.step")
+    at_work = FileLock(shop.data / "silver" / "_processes" / f"{RUN}~~enriched.{others[1]}.step")
     with at_work:
         code, told = done(started(shop, "--nodes", f"enriched.{others[1]}"))
     assert code == 1

@@ -43,13 +43,21 @@ def process(tmp_path: Path, heard: Heard) -> Callable[..., Run]:
     """A process of a run that begins; they are told apart as if each had a machine of its own."""
     machines = count(1)
 
-    def begin(run_id: str = "r", *, is_shared: bool = True, minutes: float = 60) -> Run:
+    def begin(
+        run_id: str = "r",
+        *,
+        is_shared: bool = True,
+        minutes: float = 60,
+        lake: str = "silver",
+        bronze: str = "",
+    ) -> Run:
         run = Run(
             RunFolder(LocalStorage(tmp_path / "runs"), run_id),
-            Lake(tmp_path / "silver"),
-            tmp_path / "locks",
+            Lake(tmp_path / lake),
+            tmp_path / ("locks" if lake == "silver" else f"locks of {lake}"),
             is_shared,
             minutes,
+            bronze,
         )
         run.on_end.append(lambda folder, status, _: heard.ended.append((folder.run_id, status)))
         run.on_dead.append(lambda folder: heard.dead.append(folder.run_id))
@@ -66,8 +74,8 @@ def do(run: Run, step: str) -> None:
     run.end_step(step, {"seconds": 0.1})
 
 
-def lease_of(tmp_path: Path) -> str | None:
-    note = read_lease(LocalStorage(tmp_path / "silver"))
+def lease_of(tmp_path: Path, lake: str = "silver") -> str | None:
+    note = read_lease(LocalStorage(tmp_path / lake))
     return note.run_id if note else None
 
 
@@ -268,6 +276,42 @@ class TestSharedRun:
         one.close("closed")
         other.close("closed")
         assert heard.ended == [("r", "closed")]
+
+
+class TestRunsOnOtherLakes:
+    """Their folders are beside each other: what is guarded is the lake."""
+
+    def test_a_waiting_run_is_not_buried_by_one_on_another_lake(
+        self, process: Callable[..., Run], heard: Heard
+    ) -> None:
+        first = process()
+        do(first, PLAN)
+        first.end("succeeded", SCOPE)
+        process("another", is_shared=False, lake="other").end("succeeded", SCOPE)
+        assert heard.dead == []
+        second = process()
+        do(second, VELOCITY)
+        assert second.end("succeeded", SCOPE)
+
+    def test_a_dead_run_is_buried_by_the_next_one_on_its_own_lake(
+        self, process: Callable[..., Run], heard: Heard, tmp_path: Path
+    ) -> None:
+        kill_a_process_of("r", tmp_path, "alone")
+        process("elsewhere", is_shared=False, lake="other").end("succeeded", SCOPE)
+        assert heard.dead == []
+        process("here", is_shared=False).end("succeeded", SCOPE)
+        assert heard.dead == ["r"]
+
+    @pytest.mark.parametrize("elsewhere", [{"lake": "other"}, {"bronze": "other"}])
+    def test_a_run_is_not_joined_on_other_data_and_these_stay_free(
+        self, process: Callable[..., Run], tmp_path: Path, elsewhere: dict[str, str]
+    ) -> None:
+        process(bronze="delivered").end("succeeded", SCOPE)
+        with pytest.raises(RequestError, match="Run r works on other data") as refused:
+            process(**{"bronze": "delivered", **elsewhere})
+        assert "other now" in refused.value.details[0]
+        assert lease_of(tmp_path, "other") is None
+        process(bronze="delivered")
 
 
 class TestRunOfOneProcess:

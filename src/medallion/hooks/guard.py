@@ -103,7 +103,7 @@ class RunGuard:
         for mirror in self._mirrors:
             if mirror.folder != layout.logs:
                 mirror.pull()
-        self._current.run = Run(folder, lake, layout.processes, is_shared)
+        self._current.run = Run(folder, lake, layout.processes, is_shared, bronze=layout.bronze)
         began = folder.request() or {}
         context.config_loader.runtime_params = {**began, **self._asked, "run_id": run_id}
         for listener in self._current.on_context:

@@ -27,12 +27,14 @@ from medallion.pipelines.bronze.nodes import OpenedBronze
 from medallion.planning.plan import RunPlan
 from medallion.runs.audit.code import code_version, config_hash, git_sha
 from medallion.runs.folder import RunFolder
-from medallion.runs.journal import Journal, this_process
+from medallion.runs.journal import Journal
 from medallion.runs.lifecycle import Status
 from medallion.runs.record import RunRecord, compiled
 from medallion.runs.settings import parse_observability
 from medallion.runs.sinks.sink import CUT_SHORT, Sink, Surroundings, harmless
+from medallion.storage import open_storage
 from medallion.storage.layout import Layout
+from medallion.storage.process import this_process
 
 #: The node that this thread works on.
 _node: ContextVar[str | None] = ContextVar("node", default=None)
@@ -130,8 +132,11 @@ class RunRecorder:
         """Keeps an event first of all, then passes it on."""
         around = self._surroundings
         if isinstance(event, TableWritten) and event.run_id != around.run_id:
-            Journal.of(around.layout, event.run_id).write(event)
-            return
+            if RunFolder(open_storage(around.layout.run_documents), event.run_id).has_begun():
+                Journal.of(around.layout, event.run_id).write(event)
+                return
+            # Whose folder is elsewhere, or gone, is recorded by nobody else.
+            event = event.model_copy(update={"run_id": around.run_id})
         if isinstance(event, TableWritten) and event.step is None:
             event = event.model_copy(update={"step": _node.get()})
         around.journal.write(event)

@@ -24,6 +24,7 @@ from medallion.lake.names import as_run_id, is_run_id
 from medallion.storage import Document, Storage
 
 REQUEST = "request.json"
+PLACES = "places.json"
 ENDED = "ended.json"
 _DOCUMENTS = "documents"
 _STEPS = "steps"
@@ -43,12 +44,15 @@ class RunFolder:
     storage: Storage
     run_id: str
 
-    def open(self, request: Mapping[str, Any]) -> dict[str, Any]:
+    def open(
+        self, request: Mapping[str, Any], places: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
         """Notes what the run is asked for, or joins the run that is there.
 
         Args:
             request: What is asked for; of a run that is joined, only what differs from the
                 defaults is compared.
+            places: What it reads and writes, by name.
 
         Returns:
             What the run was asked for when it began.
@@ -60,7 +64,32 @@ class RunFolder:
             self.storage.create(self._key(REQUEST), _encoded(request))
         except ExistsError:
             return self._join(request)
+        if places:
+            self.storage.write(self._key(PLACES), _encoded(places))
         return dict(request)
+
+    def places(self) -> dict[str, str]:
+        """What the run reads and writes, by name; nothing where nobody has noted it."""
+        return Document(self.storage, self._key(PLACES)).read_or(dict[str, str], {})
+
+    def expect(self, places: Mapping[str, str]) -> None:
+        """Makes sure that a process which joins the run reads and writes what the run does.
+
+        Raises:
+            RequestError: It would go on with another lake, or with another Bronze.
+        """
+        began = self.places()
+        differing = [
+            f"{name}: {place} now, {began[name]} when it began"
+            for name, place in places.items()
+            if began.get(name, place) != place
+        ]
+        if differing:
+            raise RequestError(
+                f"Run {self.run_id} works on other data:",
+                details=differing,
+                hint="set the roots as they were when the run began, or give another run id.",
+            )
 
     def has_begun(self) -> bool:
         """Whether a process has noted what the run is asked for."""

@@ -40,6 +40,7 @@ class Run:
         locks: A folder on this machine for the locks of living processes and steps.
         is_shared: Whether other processes may join it: its id was given.
         minutes: How long a shared run holds the lake without any process of it.
+        bronze: Where what it reads was delivered.
         on_begin: Called when this process has the lake.
         on_end: Called once when the run ends, before the lake is free.
         on_dead: Called for each dead run that this one has put in order.
@@ -52,6 +53,7 @@ class Run:
     locks: Path
     is_shared: bool
     minutes: float = 60.0
+    bronze: str = ""
     on_begin: list[Callable[[], None]] = field(default_factory=list)
     on_end: list[EndListener] = field(default_factory=list)
     on_dead: list[Callable[[RunFolder], None]] = field(default_factory=list)
@@ -72,8 +74,10 @@ class Run:
 
         Raises:
             LockedError: Another run holds the lake.
-            RequestError: The run has ended, or was asked for something else when it began.
+            RequestError: The run has ended, or was asked for something else when it began, or works
+                on other data.
         """
+        self.folder.expect(self._places)
         minutes = self.minutes if self.is_shared else 0
         lease = _lease(self.lake, self.locks, self.folder.run_id, minutes)
         before = lease.acquire()
@@ -81,7 +85,7 @@ class Run:
         try:
             # Whoever ends the run just now, having seen no other process, ends it first.
             with self._closing():
-                self.folder.open(json.loads(json.dumps(asked, default=str)))
+                self.folder.open(json.loads(json.dumps(asked, default=str)), self._places)
             for listener in self.on_begin:
                 listener()
             completed = self.lake.recover(living=self.folder.run_id)
@@ -98,6 +102,12 @@ class Run:
             self._only_read()
             raise
         return len(completed)
+
+    @property
+    def _places(self) -> dict[str, str]:
+        source = self.lake.state.source
+        lake = source.storage.root if source else str(self.lake.root.resolve())
+        return {"lake": lake, "bronze": self.bronze} if self.bronze else {"lake": lake}
 
     def _only_read(self) -> None:
         """From now on this process sees what is published, if the lake is in an object store."""
@@ -117,8 +127,12 @@ class Run:
             found = [RunFolder(self.folder.storage, before)] if before else []
             yield from (one for one in found if one.has_begun() and one.ended() is None)
             return
+        lake = self._places["lake"]
         for one in unfinished(self.folder.storage):
-            if one.run_id != self.folder.run_id and not is_alive(self.locks, one.run_id):
+            # What was made for another lake waits for those who work on that.
+            is_here = one.places().get("lake", lake) == lake
+            is_other = one.run_id != self.folder.run_id
+            if is_here and is_other and not is_alive(self.locks, one.run_id):
                 yield one
 
     def begin_step(self, step: str) -> None:
