@@ -278,6 +278,40 @@ class TestSharedRun:
         assert heard.ended == [("r", "closed")]
 
 
+class TestRunWhoseEndCannotBeWrittenDown:
+    """The disk is full at that instant: it has not ended, and the next run ends it."""
+
+    @pytest.mark.parametrize("is_shared", [True, False])
+    def test_the_next_run_on_the_lake_ends_it_and_need_not_wait(
+        self, process: Callable[..., Run], heard: Heard, tmp_path: Path, *, is_shared: bool
+    ) -> None:
+        run = process(is_shared=is_shared)
+        do(run, PLAN)
+        do(run, VELOCITY)
+        run.on_end.insert(0, mock.Mock(side_effect=OSError(28, "No space left on device")))
+        assert not run.end("succeeded", SCOPE)
+        assert (run.folder.ended(), heard.ended) == (None, [])
+        process("next", is_shared=False).end("succeeded", SCOPE)
+        assert heard.dead == ["r"]
+        assert RunFolder(LocalStorage(tmp_path / "runs"), "r").ended() is not None
+
+    def test_it_stays_to_be_ended_as_long_as_that_fails(
+        self, process: Callable[..., Run], tmp_path: Path
+    ) -> None:
+        kill_a_process_of("r", tmp_path, "alone")
+        folder = RunFolder(LocalStorage(tmp_path / "runs"), "r")
+        run = process("next", is_shared=False)
+        assert folder.ended() == {"status": "killed"}
+        run.end("succeeded", SCOPE)
+
+        kill_a_process_of("s", tmp_path, "alone")
+        folder = RunFolder(LocalStorage(tmp_path / "runs"), "s")
+        full = mock.patch.object(RunFolder, "end", side_effect=OSError(28, "No space left"))
+        with full:
+            run = process("another", is_shared=True)
+        assert folder.ended() is None
+
+
 class TestRunsOnOtherLakes:
     """Their folders are beside each other: what is guarded is the lake."""
 

@@ -214,7 +214,7 @@ def test_a_run_writes_everything_where_it_should_be_and_nothing_elsewhere(
         root.name for root in elsewhere.values()
     }
     assert {path.name for path in tmp_path.iterdir()} == {"bronze", "roots"}
-    silver = ["_validated", "base", "dims", "enriched", "keys", "quarantine"]
+    silver = ["_processes", "_validated", "base", "dims", "enriched", "keys", "quarantine"]
     assert sorted(p.name for p in layout.silver.iterdir() if p.is_dir()) == silver
     assert layout.warehouse_file.is_file()
     assert {path.name for path in layout.metrics.iterdir()} == {

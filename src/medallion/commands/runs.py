@@ -113,14 +113,14 @@ def close(run_id: str, env: str | None) -> None:
     done. This ends it before: its commits are completed, and its record, report and lineage are
     written.
     """
-    from medallion.runs.lifecycle import at_work
+    from medallion.runs.lifecycle import at_work, holder
     from medallion.settings import current
 
     session = KedroSession.create(env=env, runtime_params={"run_id": run_id})
     with session:
         context = session.load_context()
         run = current.run
-        if run.folder.request() is None:
+        if not run.folder.is_there() and holder(run.lake, run.locks) != run_id:
             raise UsageError(
                 f"There is no run {run_id!r} to close.", hint="`kedro runs list` shows the runs."
             )
@@ -129,6 +129,7 @@ def close(run_id: str, env: str | None) -> None:
                 f"Processes of run {run_id} are at work.",
                 hint="wait for them to end, or stop them, then close the run.",
             )
+        run.folder.restore()
         current.check({}, context.catalog)
         run.begin({})
         run.end("closed", frozenset())
@@ -303,6 +304,8 @@ def _described(run: Mapping[str, Any]) -> Iterable[tuple[str, object]]:
     yield "days", _days(run) or ("none were due" if run["plan"] else "not planned yet")
     yield "asked for", f"{run['pipeline']} in {run['env']}"
     yield "code", f"{run['code_version']}, commit {run['git_sha'] or 'unknown'}"
+    for code in run.get("codes", ())[1:]:
+        yield "", f"in later steps {code}"
     yield "config", run["config_hash"]
     for layer, gate in run.get("gates", {}).items():
         standing = f", {gate['standing']} of earlier runs stand" if gate["standing"] else ""

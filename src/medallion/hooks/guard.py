@@ -35,7 +35,7 @@ from medallion.runs.audit.trail import STEPS
 from medallion.runs.folder import RunFolder
 from medallion.runs.lease import living_run
 from medallion.runs.lifecycle import Run, Status
-from medallion.spec import load_spec
+from medallion.spec import Spec, load_spec
 from medallion.storage import open_storage
 from medallion.storage.eviction import evict
 from medallion.storage.layout import Layout
@@ -46,6 +46,8 @@ logger = logging.getLogger(__name__)
 
 _STAND_INS = ("STORAGE_EMULATOR_HOST", "BIGQUERY_EMULATOR_HOST")
 _WITHOUT_HOOKS = "ParallelRunner"
+# What names a run, or a state of the lake: every process must be given it.
+_GIVEN_ALONE = ("run_id", "as_of")
 
 
 class RunGuard:
@@ -82,7 +84,6 @@ class RunGuard:
         foreign.know(spec.names)
         self._asked = dict(context.config_loader.runtime_params or {})
         request = parse_request(self._asked)
-        check_transforms(request, spec)
         is_shared = "run_id" in self._asked
         run_id = request.run_id if is_shared else as_run_id(generate_timestamp())
         if is_shared:
@@ -104,10 +105,25 @@ class RunGuard:
             if mirror.folder != layout.logs:
                 mirror.pull()
         self._current.run = Run(folder, lake, layout.processes, is_shared, bronze=layout.bronze)
-        began = folder.request() or {}
-        context.config_loader.runtime_params = {**began, **self._asked, "run_id": run_id}
+        self._settle(context.config_loader, folder, spec)
         for listener in self._current.on_context:
             listener(context)
+
+    def _settle(self, loader: Any, folder: RunFolder, spec: Spec) -> None:
+        """Lets the configuration say what the run is asked for, as a whole.
+
+        Raises:
+            RequestError: That cannot be.
+            ConfigurationError: A file says what only the command line can.
+        """
+        began, run_id = _asked_before(folder), {"run_id": folder.run_id}
+        given = {**began, **self._asked, **run_id}
+        then = _effective(loader, {**began, **run_id}) if began else None
+        request = _effective(loader, given)
+        check_transforms(request, spec)
+        if request == then:
+            # What is given, and is so anyway, is no other request.
+            self._asked = {name: v for name, v in self._asked.items() if name in run_id}
 
     @hook_impl(tryfirst=True)
     def before_pipeline_run(
@@ -273,6 +289,27 @@ def _forget(catalog: DataCatalog) -> None:
         lake: LakeInventory = catalog.load("lake")
         check_forgettable(request.forget, lake.spec, catalog.load("bronze.inventory"), lake)
         drop_beyond(lake, request.forget)
+
+
+def _asked_before(folder: RunFolder) -> dict[str, Any]:
+    """What a run was asked for when it began; whoever joins it is told if nobody can read that."""
+    try:
+        return folder.request() or {}
+    except RequestError:
+        return {}
+
+
+def _effective(loader: Any, given: Mapping[str, Any]) -> RunRequest:
+    """What a run is asked for by the command line and by the files of all environments."""
+    loader.runtime_params = dict(given)
+    told = loader["parameters"].get("run", {})
+    for name in _GIVEN_ALONE:
+        if isinstance(told, Mapping) and told.get(name) != given.get(name):
+            raise ConfigurationError(
+                f"A file of parameters sets run.{name}, which is one run's and no configuration.",
+                hint=f"take it out there, and give it with the command: --params {name}=...",
+            )
+    return parse_request(told)
 
 
 def _check_free(run_id: str, layout: Layout) -> None:

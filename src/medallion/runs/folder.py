@@ -95,6 +95,19 @@ class RunFolder:
         """Whether a process has noted what the run is asked for."""
         return Document(self.storage, self._key(REQUEST)).exists()
 
+    def is_there(self) -> bool:
+        """Whether anything of the run is there, whatever of it is gone."""
+        return any(True for _ in self.storage.listed(f"{as_run_id(self.run_id)}/"))
+
+    def restore(self) -> None:
+        """Lets a run be ended of which nobody knows any more what it was asked for."""
+        try:
+            is_known = self.request() is not None
+        except RequestError:
+            is_known = False
+        if not is_known:
+            self.storage.write(self._key(REQUEST), _encoded({}))
+
     def request(self) -> dict[str, Any] | None:
         """What the run was asked for; None while there is no such run.
 
@@ -109,7 +122,8 @@ class RunFolder:
         except DocumentError as error:
             raise RequestError(
                 f"Run {self.run_id} cannot be joined. {error.message}",
-                hint="give another run id, or none: the next run puts in order what it has left.",
+                hint=f"end it by `kedro runs close {self.run_id}`, then give another run id, or"
+                " none.",
             ) from error
 
     def save(self, document: str, text: str) -> None:

@@ -7,6 +7,7 @@ process whose step was the last one, before the lake is free again.
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 from collections.abc import Set as AbstractSet
@@ -19,14 +20,19 @@ from typing import Any, Literal
 
 from filelock import FileLock, Timeout
 
+from medallion.errors import MedallionError, StorageError, UnrecordedError
 from medallion.lake.store import Lake
 from medallion.runs.folder import RunFolder, step_locked, unfinished
 from medallion.runs.lease import Lease, is_alive, living_run, read_lease
 from medallion.runs.store_lease import StoreLease, living, read_note, working
 
+logger = logging.getLogger(__name__)
+
 _CLOSING = "closing"
 Status = Literal["succeeded", "failed", "interrupted", "killed", "closed"]
+# Of a dead run: says how it ended if it was not killed.
 # Of a run: how it ended, and why if it failed.
+DeadListener = Callable[[RunFolder], Status | None]
 EndListener = Callable[[RunFolder, Status, BaseException | None], None]
 
 
@@ -56,7 +62,7 @@ class Run:
     bronze: str = ""
     on_begin: list[Callable[[], None]] = field(default_factory=list)
     on_end: list[EndListener] = field(default_factory=list)
-    on_dead: list[Callable[[RunFolder], None]] = field(default_factory=list)
+    on_dead: list[DeadListener] = field(default_factory=list)
     on_step: list[Callable[[], None]] = field(default_factory=list)
     on_leave: list[Callable[[], None]] = field(default_factory=list)
     _lease: Lease | StoreLease | None = None
@@ -116,9 +122,9 @@ class Run:
 
     def _bury(self, before: str | None) -> None:
         for dead in self._dead(before):
-            for listener in self.on_dead:
-                listener(dead)
-            dead.end({"status": "killed"})
+            with _told_later(dead.run_id):
+                said = [listener(dead) for listener in self.on_dead]
+                dead.end({"status": next(filter(None, said), "killed")})
 
     def _dead(self, before: str | None) -> Iterator[RunFolder]:
         """The runs that have not ended and that nobody goes on with."""
@@ -222,10 +228,10 @@ class Run:
             with self._closing():
                 lives_on, ended = self._ends(scope, hold=hold)
                 if ended:
-                    self._close("succeeded")
+                    ended = hold = self._close("succeeded")
         else:
-            ended = True
-            self.close(status, error)
+            ended = self.close(status, error)
+            hold = hold and ended
         for listener in self.on_leave:
             listener()
         if not lives_on:
@@ -245,19 +251,25 @@ class Run:
             if self._lease.close():
                 return False, True
 
-    def close(self, status: Status, error: BaseException | None = None) -> None:
-        """Leaves what a run leaves when it ends; of several callers one does it."""
-        with self._closing():
-            self._close(status, error)
+    def close(self, status: Status, error: BaseException | None = None) -> bool:
+        """Leaves what a run leaves when it ends; of several callers one does it.
 
-    def _close(self, status: Status, error: BaseException | None = None) -> None:
+        Returns:
+            Whether it has ended: one whose record could not be written is ended by the next run.
+        """
+        with self._closing():
+            return self._close(status, error)
+
+    def _close(self, status: Status, error: BaseException | None = None) -> bool:
         if self.folder.ended() is None:
             self.lake.recover(only=self.folder.run_id)
-            for listener in self.on_end:
-                listener(self.folder, status, error)
-            self.folder.end({"status": status})
+            with _told_later(self.folder.run_id):
+                for listener in self.on_end:
+                    listener(self.folder, status, error)
+                self.folder.end({"status": status})
         for path in self.locks.glob(f"{self.folder.run_id}~~*"):
             path.unlink(missing_ok=True)
+        return self.folder.ended() is not None
 
     def _closing(self) -> FileLock:
         """Held by whoever ends the run, or asks whether it has ended."""
@@ -273,6 +285,16 @@ def _lease(lake: Lake, locks: Path, run_id: str, minutes: float = 0) -> Lease | 
     if lake.state.source:
         return StoreLease(lake.state.source.storage, locks, run_id, minutes)
     return Lease(lake.storage, locks, run_id, minutes=minutes)
+
+
+@contextmanager
+def _told_later(run_id: str) -> Iterator[None]:
+    """Leaves the end of a run to the next one if it cannot be written down, as on a full disk."""
+    try:
+        yield
+    except (UnrecordedError, StorageError, OSError) as error:
+        why = error.message if isinstance(error, MedallionError) else error.strerror
+        logger.warning("The end of run %s is recorded by the next run: %s", run_id, why)
 
 
 @contextmanager

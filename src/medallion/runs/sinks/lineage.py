@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from importlib.metadata import version
@@ -21,6 +21,7 @@ from medallion.events import (
     TableWritten,
 )
 from medallion.gates.result import GateResult
+from medallion.lake.names import as_run_id
 from medallion.runs.record import RunRecord
 from medallion.runs.retention import keep_newest
 from medallion.runs.sinks.sink import CUT_SHORT, Sink, Surroundings
@@ -89,19 +90,19 @@ class LineageSink(Sink):
         if self._around.settings.lineage.transport == "off":
             return
         began = [e.at for e in self._around.journal.read() if isinstance(e, RunStarted)]
-        self._events = self._run_events(min(began))
+        self._events = self._run_events(self._around.run_id, min(began))
         self._open()
         if len(began) == 1:
             self._tell(self._events.of_run(_state("START")))
 
-    def _run_events(self, started: datetime) -> RunEvents:
+    def _run_events(self, run_id: str, started: datetime) -> RunEvents:
         from medallion.runs.lineage.events import RunEvents, source_of
 
         around = self._around
         return RunEvents(
             namespace=around.settings.lineage.namespace,
             job=around.settings.lineage.job,
-            run_id=around.run_id,
+            run_id=run_id,
             started=started,
             versions=("Kedro", version("kedro"), version("medallion")),
             environment=around.environment,
@@ -114,7 +115,7 @@ class LineageSink(Sink):
         settings = self._around.settings.lineage
         self._folder.mkdir(parents=True, exist_ok=True)
         keep_newest(self._folder, "*.jsonl", settings.keep - 1)
-        self._file = EventFile(self._folder / f"{self._around.file_name}.jsonl")
+        self._file = EventFile(self._path(self._around.run_id))
         if settings.transport == "http" and settings.url:
             url, key = settings.url, os.environ.get(settings.api_key_variable)
             timeout = settings.timeout_seconds
@@ -132,9 +133,25 @@ class LineageSink(Sink):
         """Tells that the run is complete, has failed or was cut short."""
         if self._events is None:
             return
-        state = {"succeeded": "COMPLETE", "closed": "COMPLETE", "failed": "FAIL"}
-        error = record.error if record.status == "failed" else None
-        self._tell(self._events.of_run(_state(state.get(record.status, "ABORT")), error))
+        for event in _last_words(self._events, record, self._path(record.run_id)):
+            self._tell(event)
+
+    def bury(self, around: Surroundings, record: RunRecord) -> None:
+        """Tells that a run was cut short, and which of its nodes."""
+        if around.settings.lineage.transport == "off" or record.started is None:
+            return
+        from medallion.runs.lineage.sending import EventFile
+
+        events = self._run_events(record.run_id, record.started.at)
+        file = EventFile(self._path(record.run_id))
+        for event in _last_words(events, record, file.path):
+            file.write(event)
+            if self._sender:
+                self._sender.send(event)
+        file.close()
+
+    def _path(self, run_id: str) -> Path:
+        return self._folder / f"{as_run_id(run_id)}.jsonl"
 
     def leave(self, record: RunRecord) -> None:  # noqa: ARG002
         """Closes the file, and gives the backend a moment to take what waits."""
@@ -241,6 +258,29 @@ class LineageSink(Sink):
                 touched = replace(touched, assertions=of_table(found, name.partition(".")[2]))
             if touched:
                 yield touched
+
+
+def _last_words(events: RunEvents, record: RunRecord, told: Path) -> Iterator[RunEvent]:
+    """What is told when a run has ended, once: how it did, and which nodes a kill has cut short."""
+    for step in record.steps.values():
+        if step.started_at and not step.ended_at:
+            yield events.of_node(_state("ABORT"), step.step)
+    ends = {"succeeded": "COMPLETE", "closed": "COMPLETE", "failed": "FAIL"}
+    error = record.error if record.status == "failed" else None
+    last = events.of_run(_state(ends.get(record.status, "ABORT")), error)
+    if not _is_told(last, told):
+        yield last
+
+
+def _is_told(event: RunEvent, told: Path) -> bool:
+    """Whether a file holds the end of this very run already: who told it was killed right after."""
+    lines = told.read_text(encoding="utf-8").splitlines() if told.is_file() else ()
+    parts = (
+        f'"name": "{event.job.name}"',
+        event.run.runId,
+        f'"{event.eventType and event.eventType.value}"',
+    )
+    return any(all(part in line for part in parts) for line in lines)
 
 
 def _dataset(table: TableWritten) -> str:
