@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 from collections.abc import Iterable, Iterator
@@ -274,13 +275,16 @@ def _last_words(events: RunEvents, record: RunRecord, told: Path) -> Iterator[Ru
 
 def _is_told(event: RunEvent, told: Path) -> bool:
     """Whether a file holds the end of this very run already: who told it was killed right after."""
-    lines = told.read_text(encoding="utf-8").splitlines() if told.is_file() else ()
-    parts = (
-        f'"name": "{event.job.name}"',
-        event.run.runId,
-        f'"{event.eventType and event.eventType.value}"',
+    if not told.is_file() or event.eventType is None:
+        return False
+    last = event.run.runId, event.job.name, event.eventType.value
+    return any(
+        (one["run"]["runId"], one["job"]["name"], one["eventType"]) == last
+        for line in told.read_text(encoding="utf-8").splitlines()
+        # A kill may have cut the last one short; nodes name the run as their parent.
+        if event.run.runId in line and line.endswith("}")
+        for one in [json.loads(line)]
     )
-    return any(all(part in line for part in parts) for line in lines)
 
 
 def _dataset(table: TableWritten) -> str:
