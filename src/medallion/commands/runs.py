@@ -67,10 +67,11 @@ def list_runs(limit: int, env: str | None) -> None:
 def show(run_id: str, env: str | None) -> None:
     """Show one run: verdict, window, tables, gates, code."""
     console, wanted = terminal.out(), as_run_id(run_id)
-    with _trail(env) as (trail, holder, _, layout):
+    with _trail(env) as (trail, holder, _, layout, layers):
         run = trail.run(wanted)
         if run["status"] == STARTED:
             run["steps"] = _steps_so_far(layout, run["run_id"])
+            run["to_do"] = steps_to_do(layers, run["steps"])
     status = _status(run, holder)
     console.print(f"[bold]{run['run_id']}[/bold]  [{_COLOURS[status]}]{status}[/]", soft_wrap=True)
     for name, value in _described(run):
@@ -91,6 +92,20 @@ def _steps_so_far(layout: Layout, run_id: str) -> list[dict[str, Any]]:
     from medallion.runs.sinks.audit import steps_of
 
     return list(steps_of(compiled(run_id, Journal.of(layout, run_id).read())))
+
+
+def steps_to_do(layers: Iterable[str], steps: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The steps of a whole run that are not done, in an order in which they can be.
+
+    Args:
+        layers: The pipelines of a whole run.
+        steps: What is known of the steps that were begun.
+    """
+    from kedro.framework.project import pipelines
+
+    done = {one["step"] for one in steps if one["seconds"] is not None and not one["error"]}
+    whole = dict.fromkeys(node.name for layer in layers for node in pipelines[layer].nodes)
+    return [name for name in whole if name not in done]
 
 
 def _steps(steps: Iterable[Mapping[str, Any]]) -> Table:
@@ -132,7 +147,11 @@ def close(run_id: str, env: str | None) -> None:
         run.folder.restore()
         current.check({}, context.catalog)
         run.begin({})
-        run.end("closed", frozenset())
+        if not run.end("closed", frozenset()):
+            raise RequestError(
+                f"The end of run {run_id} could not be written down.",
+                hint="put right what is said above, then close it again; the next run ends it, too.",
+            )
     terminal.out().print(f"Run {run_id} is closed; the lake is free.")
 
 
@@ -170,7 +189,7 @@ def why(table: str, day: str, env: str | None) -> None:
     name = as_identifier(name, "table")
     value = None if layer == "gold" else str(as_day(day))
     console = terminal.out()
-    with _trail(env) as (trail, _, lake, _):
+    with _trail(env) as (trail, _, lake, *_):
         wrote = trail.writers(layer, name, value)
         if value and lake.state.source:
             lake.state.source.refresh()
@@ -244,8 +263,11 @@ _TOLD = (
 
 
 @contextmanager
-def _trail(env: str | None) -> Iterator[tuple[AuditTrail, str, Lake, Layout]]:
-    """The trail, the run that holds the lake now, if one does, the lake, and where things are."""
+def _trail(env: str | None) -> Iterator[tuple[AuditTrail, str, Lake, Layout, tuple[str, ...]]]:
+    """The trail, the run that holds the lake now, if one does, the lake, and where things are.
+
+    And the pipelines of a whole run.
+    """
     from medallion.lake.store import Lake
     from medallion.runs.lifecycle import holder
     from medallion.storage.layout import Layout
@@ -253,9 +275,11 @@ def _trail(env: str | None) -> Iterator[tuple[AuditTrail, str, Lake, Layout]]:
     session = KedroSession.create(env=env)
     with session:
         context = session.load_context()
-        layout = Layout.of(context.config_loader["globals"])
+        places = context.config_loader["globals"]
+        layout = Layout.of(places)
         lake = Lake(layout.silver)
-        yield context.catalog.load("audit.trail"), holder(lake, layout.processes), lake, layout
+        holding = holder(lake, layout.processes)
+        yield context.catalog.load("audit.trail"), holding, lake, layout, tuple(places["layers"])
 
 
 def _table(*columns: str) -> Table:
@@ -313,6 +337,8 @@ def _described(run: Mapping[str, Any]) -> Iterable[tuple[str, object]]:
         yield "gate", f"{layer}: {gate['verdict']} ({failed}, {gate['mode']})"
     if run.get("published") is False:
         yield "published", "nothing: nobody has come to read what it made"
+    if run.get("to_do"):
+        yield "to do", ", ".join(run["to_do"])
     if run.get("error"):
         yield "error", run["error"]
 
