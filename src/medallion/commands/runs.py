@@ -150,7 +150,7 @@ def close(run_id: str, env: str | None) -> None:
         if not run.end("closed", frozenset()):
             raise RequestError(
                 f"The end of run {run_id} could not be written down.",
-                hint="put right what is said above, then close it again; the next run ends it, too.",
+                hint="put right what is said above, then close it again, or the next run does.",
             )
     terminal.out().print(f"Run {run_id} is closed; the lake is free.")
 
