@@ -105,6 +105,6 @@ def test_the_time_of_a_run_does_not_go_back_with_the_clock_of_a_machine(tmp_path
     journal.write(events.Warned(message="two hours ahead", logger="medallion", at=ahead))
     Process(tmp_path, AuditSink(), is_shared=True).begin().end("closed")
     record = compiled("run-1", journal.read())
+    assert record.started is not None
     assert record.ended is not None
-    assert record.ended.at >= ahead
-    assert record.seconds >= timedelta(hours=2).total_seconds()
+    assert record.started.at < ahead <= record.ended.at
