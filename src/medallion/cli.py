@@ -90,7 +90,7 @@ def lake_plan(env: str | None, params: dict[str, Any], form: str) -> None:
         spec, inventory = catalog.load("spec"), catalog.load("bronze.inventory")
         damaged = own(find_damage(catalog.load("lake").lake), catalog.load("lake"))
         sound = catalog.load("lake").without(damage.path for damage in damaged)
-        plan = nodes.plan(request, spec, inventory, sound)
+        plan = nodes.plan(request, spec, inventory, sound, catalog.load("run_plan_before"))
         if form == "json":
             click.echo(json.dumps({**plan.summary(), "damaged": [str(one) for one in damaged]}))
             return

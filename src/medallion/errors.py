@@ -88,6 +88,10 @@ class DbtError(MedallionError):
     models: Mapping[str, str] = MappingProxyType({})
 
 
+class UnrecordedError(MedallionError):
+    """What a run has done could not be written down; it is told again by whoever comes next."""
+
+
 class ConfigurationError(MedallionError):
     """A configuration file says something that cannot be."""
 

@@ -130,6 +130,7 @@ class TableWritten(_Event):
         layer: The layer, or `quarantine`.
         table: The table's name in it.
         step: The node that made them; None if a recovery put them in place.
+        process: The process that made them; None if a recovery put them in place.
         partitions: What became of each.
     """
 
@@ -138,6 +139,7 @@ class TableWritten(_Event):
     layer: str
     table: str
     step: str | None = None
+    process: str | None = None
     partitions: tuple[PartitionChange, ...]
 
 

@@ -77,7 +77,9 @@ def test_a_folder_with_data_is_not_generated_into(shop: Shop) -> None:
 
 def test_the_lake_is_free_after_a_run(shop: Shop) -> None:
     assert not (shop.data / "silver" / "_LEASE.json").exists()
-    with lifecycle.alone(Lake(shop.data / "silver"), shop.data / "runs" / "_processes", "another"):
+    with lifecycle.alone(
+        Lake(shop.data / "silver"), shop.data / "silver" / "_processes", "another"
+    ):
         pass
 
 

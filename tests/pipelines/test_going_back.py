@@ -188,7 +188,7 @@ def test_a_notebook_reads_each_kept_state_and_diff_compares_them(
 
 def test_a_run_at_work_is_not_disturbed(story: Story, tmp_path: Path) -> None:
     shop = story.again(tmp_path / "data")
-    with alone(Lake(shop.data / "silver"), shop.data / "runs" / "_processes", "nightly"):
+    with alone(Lake(shop.data / "silver"), shop.data / "silver" / "_processes", "nightly"):
         refused = kedro(shop, "lake", "rollback")
     assert refused.returncode == 1
     assert "Another run holds the lake" in refused.stderr

@@ -16,7 +16,7 @@ from medallion.lake.inventory import LakeInventory, move_pointer
 from medallion.lake.manifest import fingerprint
 from medallion.lake.sealing import seal
 from medallion.lake.store import Lake
-from medallion.planning.plan import RunPlan, plan_run
+from medallion.planning.plan import RunPlan, found_here, plan_run
 from medallion.planning.request import parse_request
 from medallion.spec import Spec
 
@@ -258,3 +258,19 @@ class TestDimensionsAhead:
         signup = Listed("customers", "signup_date", "2031-01-01", "/bronze", "x", {"f": 5})
         empty = listed("product_catalog", 40, rows=0)
         assert planned(spec, lake, listed("orders", 0), signup, empty).findings == ()
+
+
+def test_a_plan_that_another_machine_made_finds_its_partitions_here_and_takes_no_other(
+    spec: Spec, lake: LakeInventory
+) -> None:
+    plan = planned(spec, lake, listed("orders", 0), listed("customers", 0), listed("returns", 0))
+    orders = replace(listed("orders", 0), folder="/elsewhere/orders")
+    customers = replace(listed("customers", 0), folder="/elsewhere/customers")
+    here = found_here(plan, bronze(orders, customers, listed("orders", 1)))
+    assert {one.table: one.listed for one in here.partitions} == {
+        "orders": orders,
+        "returns": listed("returns", 0),
+    }
+    (dimension,) = (one for one in here.dimensions if one.name == "customers")
+    assert dimension.partitions == (customers,)
+    assert here.summary() == plan.summary()

@@ -57,6 +57,29 @@ def test_steps_that_are_done_are_known_with_what_they_did(storage: LocalStorage)
     }
 
 
+@pytest.mark.parametrize("spoilt", [None, b"\x00", b"[]"])
+def test_a_run_of_which_nobody_knows_what_it_was_asked_for_can_be_ended(
+    storage: LocalStorage, spoilt: bytes | None
+) -> None:
+    run = RunFolder(storage, "r")
+    run.open({"run_id": "r", "ingest_dt": "2025-10-01"})
+    run.save("run_plan", "{}")
+    storage.delete("r/request.json")
+    if spoilt:
+        storage.write("r/request.json", spoilt)
+    assert run.is_there()
+    run.restore()
+    assert run.open({}) == {}
+    assert run.load("run_plan") == "{}"
+
+
+def test_what_a_run_was_asked_for_is_not_forgotten_when_it_is_ended(storage: LocalStorage) -> None:
+    run = RunFolder(storage, "r")
+    run.open({"run_id": "r"})
+    run.restore()
+    assert run.request() == {"run_id": "r"}
+
+
 def test_a_run_is_ended_by_exactly_one_process(storage: LocalStorage) -> None:
     folder = RunFolder(storage, "r")
     with ThreadPoolExecutor(8) as pool:

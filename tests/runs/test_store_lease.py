@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -19,6 +18,7 @@ from medallion.runs import store_lease
 from medallion.runs.lease import LEASE
 from medallion.runs.store_lease import MINUTES, StoreLease, read_note
 from medallion.storage import LocalStorage
+from medallion.storage.process import this_process
 from tests.storage.memory import Memory
 
 NOON = datetime(2025, 10, 1, 12, tzinfo=UTC)
@@ -160,7 +160,7 @@ def test_a_killed_process_of_this_machine_holds_nothing(
     if not pid:
         os._exit(0)
     os.waitpid(pid, 0)
-    lease("dead", f"{socket.gethostname()}-{pid}").acquire()
+    lease("dead", this_process().replace(f"-{os.getpid()}-", f"-{pid}-")).acquire()
     lease("next", "b-1").acquire()
 
 

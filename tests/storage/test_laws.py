@@ -15,6 +15,7 @@ from medallion.errors import AbsentError, ChangedError, ExistsError, StorageErro
 from medallion.storage import LocalStorage, Storage
 from medallion.storage.filesystem import clear_drafts
 from medallion.storage.google import GoogleStorage
+from medallion.storage.process import numbering
 from tests.storage.memory import Memory
 
 
@@ -181,11 +182,16 @@ def test_folders_are_what_keys_begin_with(storage: Storage) -> None:
 def test_what_a_killed_writer_has_left_is_cleared_and_a_living_ones_is_not(tmp_path: Path) -> None:
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
-    host = socket.gethostname()
+    host = f"{socket.gethostname()}~{numbering()}"
     left = tmp_path / f".{host}~{dead.pid}~abc.draft"
     others = [
         tmp_path / name
-        for name in (f".{host}~{os.getpid()}~abc.draft", ".elsewhere~1~abc.draft", "mine.draft")
+        for name in (
+            f".{host}~{os.getpid()}~abc.draft",
+            f".{socket.gethostname()}~0000~{dead.pid}~abc.draft",
+            ".elsewhere~1~abc.draft",
+            "mine.draft",
+        )
     ]
     for path in (left, *others):
         path.touch()

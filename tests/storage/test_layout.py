@@ -104,6 +104,14 @@ def test_a_root_can_be_set_on_its_own(name: str) -> None:
     assert others == {other: Path("/shop") / other for other in others}
 
 
+def test_the_locks_of_processes_lie_with_the_lake_that_they_guard() -> None:
+    one, other = (
+        Layout.of({"data_root": f"/{person}", "silver_root": "/lake"}) for person in ("ann", "bob")
+    )
+    assert one.processes == other.processes
+    assert one.processes.is_relative_to(one.silver)
+
+
 def test_a_relative_root_starts_at_the_project() -> None:
     assert with_roots({"logs_root": "my logs"})["logs_root"] == str(PROJECT / "my logs")
 
@@ -206,7 +214,8 @@ def test_a_run_writes_everything_where_it_should_be_and_nothing_elsewhere(
         root.name for root in elsewhere.values()
     }
     assert {path.name for path in tmp_path.iterdir()} == {"bronze", "roots"}
-    silver = ["_history", "_validated", "base", "dims", "enriched", "keys", "quarantine"]
+    silver = ["_history", "_processes", "_validated", "base", "dims", "enriched", "keys"]
+    silver.append("quarantine")
     assert sorted(p.name for p in layout.silver.iterdir() if p.is_dir()) == silver
     assert layout.warehouse_file.is_file()
     assert {path.name for path in layout.metrics.iterdir()} == {

@@ -67,10 +67,11 @@ def list_runs(limit: int, env: str | None) -> None:
 def show(run_id: str, env: str | None) -> None:
     """Show one run: verdict, window, tables, gates, code."""
     console, wanted = terminal.out(), as_run_id(run_id)
-    with _trail(env) as (trail, holder, _, layout):
+    with _trail(env) as (trail, holder, _, layout, layers):
         run = trail.run(wanted)
         if run["status"] == STARTED:
             run["steps"] = _steps_so_far(layout, run["run_id"])
+            run["to_do"] = steps_to_do(layers, run["steps"])
     status = _status(run, holder)
     console.print(f"[bold]{run['run_id']}[/bold]  [{_COLOURS[status]}]{status}[/]", soft_wrap=True)
     for name, value in _described(run):
@@ -93,6 +94,20 @@ def _steps_so_far(layout: Layout, run_id: str) -> list[dict[str, Any]]:
     return list(steps_of(compiled(run_id, Journal.of(layout, run_id).read())))
 
 
+def steps_to_do(layers: Iterable[str], steps: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The steps of a whole run that are not done, in an order in which they can be.
+
+    Args:
+        layers: The pipelines of a whole run.
+        steps: What is known of the steps that were begun.
+    """
+    from kedro.framework.project import pipelines
+
+    done = {one["step"] for one in steps if one["seconds"] is not None and not one["error"]}
+    whole = dict.fromkeys(node.name for layer in layers for node in pipelines[layer].nodes)
+    return [name for name in whole if name not in done]
+
+
 def _steps(steps: Iterable[Mapping[str, Any]]) -> Table:
     """The steps of a run, and where and how often each was done."""
     table = _table("step", "process", "tries", "seconds", "error")
@@ -113,14 +128,14 @@ def close(run_id: str, env: str | None) -> None:
     done. This ends it before: its commits are completed, and its record, report and lineage are
     written.
     """
-    from medallion.runs.lifecycle import at_work
+    from medallion.runs.lifecycle import at_work, holder
     from medallion.settings import current
 
     session = KedroSession.create(env=env, runtime_params={"run_id": run_id})
     with session:
         context = session.load_context()
         run = current.run
-        if run.folder.request() is None:
+        if not run.folder.is_there() and holder(run.lake, run.locks) != run_id:
             raise UsageError(
                 f"There is no run {run_id!r} to close.", hint="`kedro runs list` shows the runs."
             )
@@ -129,9 +144,14 @@ def close(run_id: str, env: str | None) -> None:
                 f"Processes of run {run_id} are at work.",
                 hint="wait for them to end, or stop them, then close the run.",
             )
+        run.folder.restore()
         current.check({}, context.catalog)
         run.begin({})
-        run.end("closed", frozenset())
+        if not run.end("closed", frozenset()):
+            raise RequestError(
+                f"The end of run {run_id} could not be written down.",
+                hint="put right what is said above, then close it again, or the next run does.",
+            )
     terminal.out().print(f"Run {run_id} is closed; the lake is free.")
 
 
@@ -169,7 +189,7 @@ def why(table: str, day: str, env: str | None) -> None:
     name = as_identifier(name, "table")
     value = None if layer == "gold" else str(as_day(day))
     console = terminal.out()
-    with _trail(env) as (trail, _, lake, _):
+    with _trail(env) as (trail, _, lake, *_):
         wrote = trail.writers(layer, name, value)
         if value and lake.state.source:
             lake.state.source.refresh()
@@ -243,8 +263,11 @@ _TOLD = (
 
 
 @contextmanager
-def _trail(env: str | None) -> Iterator[tuple[AuditTrail, str, Lake, Layout]]:
-    """The trail, the run that holds the lake now, if one does, the lake, and where things are."""
+def _trail(env: str | None) -> Iterator[tuple[AuditTrail, str, Lake, Layout, tuple[str, ...]]]:
+    """The trail, the run that holds the lake now, if one does, the lake, and where things are.
+
+    And the pipelines of a whole run.
+    """
     from medallion.lake.store import Lake
     from medallion.runs.lifecycle import holder
     from medallion.storage.layout import Layout
@@ -252,9 +275,11 @@ def _trail(env: str | None) -> Iterator[tuple[AuditTrail, str, Lake, Layout]]:
     session = KedroSession.create(env=env)
     with session:
         context = session.load_context()
-        layout = Layout.of(context.config_loader["globals"])
+        places = context.config_loader["globals"]
+        layout = Layout.of(places)
         lake = Lake(layout.silver)
-        yield context.catalog.load("audit.trail"), holder(lake, layout.processes), lake, layout
+        holding = holder(lake, layout.processes)
+        yield context.catalog.load("audit.trail"), holding, lake, layout, tuple(places["layers"])
 
 
 def _table(*columns: str) -> Table:
@@ -303,6 +328,8 @@ def _described(run: Mapping[str, Any]) -> Iterable[tuple[str, object]]:
     yield "days", _days(run) or ("none were due" if run["plan"] else "not planned yet")
     yield "asked for", f"{run['pipeline']} in {run['env']}"
     yield "code", f"{run['code_version']}, commit {run['git_sha'] or 'unknown'}"
+    for code in run.get("codes", ())[1:]:
+        yield "", f"in later steps {code}"
     yield "config", run["config_hash"]
     for layer, gate in run.get("gates", {}).items():
         standing = f", {gate['standing']} of earlier runs stand" if gate["standing"] else ""
@@ -310,6 +337,8 @@ def _described(run: Mapping[str, Any]) -> Iterable[tuple[str, object]]:
         yield "gate", f"{layer}: {gate['verdict']} ({failed}, {gate['mode']})"
     if run.get("published") is False:
         yield "published", "nothing: nobody has come to read what it made"
+    if run.get("to_do"):
+        yield "to do", ", ".join(run["to_do"])
     if run.get("error"):
         yield "error", run["error"]
 

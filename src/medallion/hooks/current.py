@@ -10,8 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from medallion.runs.folder import RunFolder
-from medallion.runs.lifecycle import EndListener, Run
+from medallion.runs.lifecycle import DeadListener, EndListener, Run
 
 
 @dataclass
@@ -31,7 +30,7 @@ class Current:
     on_context: list[Callable[[Any], None]] = field(default_factory=list)
     on_check: list[Callable[[Any, Any], None]] = field(default_factory=list)
     on_begin: list[Callable[[], None]] = field(default_factory=list)
-    on_dead: list[Callable[[RunFolder], None]] = field(default_factory=list)
+    on_dead: list[DeadListener] = field(default_factory=list)
     on_end: list[EndListener] = field(default_factory=list)
     on_step: list[Callable[[], None]] = field(default_factory=list)
     on_leave: list[Callable[[], None]] = field(default_factory=list)

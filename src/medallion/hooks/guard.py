@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import logging
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,7 +17,7 @@ from kedro.pipeline.node import Node
 from pydantic import BaseModel, ValidationError
 
 from medallion import events, foreign
-from medallion.datasets.run_document import RunDocumentDataset
+from medallion.datasets.run_document import EarlierDocumentDataset, RunDocumentDataset
 from medallion.errors import ConfigurationError, RequestError, StorageError, UsageError
 from medallion.hooks.current import Current
 from medallion.hooks.mending import mend
@@ -37,7 +37,7 @@ from medallion.runs.audit.trail import STEPS
 from medallion.runs.folder import RunFolder
 from medallion.runs.lease import living_run
 from medallion.runs.lifecycle import CUT_SHORT, Run, Status
-from medallion.spec import load_spec
+from medallion.spec import Spec, load_spec
 from medallion.storage import open_storage
 from medallion.storage.eviction import evict
 from medallion.storage.layout import Layout
@@ -48,6 +48,8 @@ logger = logging.getLogger(__name__)
 
 _STAND_INS = ("STORAGE_EMULATOR_HOST", "BIGQUERY_EMULATOR_HOST")
 _WITHOUT_HOOKS = "ParallelRunner"
+# What names a run, or a state of the lake: every process must be given it.
+_GIVEN_ALONE = ("run_id", "as_of")
 _M = TypeVar("_M", bound=BaseModel)
 
 
@@ -85,7 +87,6 @@ class RunGuard:
         foreign.know(spec.names)
         self._asked = dict(context.config_loader.runtime_params or {})
         request = parse_request(self._asked)
-        check_transforms(request, spec)
         is_shared = "run_id" in self._asked
         run_id = request.run_id if is_shared else as_run_id(generate_timestamp())
         if is_shared:
@@ -105,11 +106,26 @@ class RunGuard:
         for mirror in self._mirrors:
             if mirror.folder != layout.logs:
                 mirror.pull()
-        self._current.run = Run(folder, lake, layout.processes, is_shared)
-        began = folder.request() or {}
-        context.config_loader.runtime_params = {**began, **self._asked, "run_id": run_id}
+        self._current.run = Run(folder, lake, layout.processes, is_shared, bronze=layout.bronze)
+        self._settle(context.config_loader, folder, spec)
         for listener in self._current.on_context:
             listener(context)
+
+    def _settle(self, loader: Any, folder: RunFolder, spec: Spec) -> None:
+        """Lets the configuration say what the run is asked for, as a whole.
+
+        Raises:
+            RequestError: That cannot be.
+            ConfigurationError: A file says what only the command line can.
+        """
+        began, run_id = _asked_before(folder), {"run_id": folder.run_id}
+        given = {**began, **self._asked, **run_id}
+        then = _effective(loader, {**began, **run_id}) if began else None
+        request = _effective(loader, given)
+        check_transforms(request, spec)
+        if request == then:
+            # What is given, and is so anyway, is no other request.
+            self._asked = {name: v for name, v in self._asked.items() if name in run_id}
 
     @hook_impl(tryfirst=True)
     def before_pipeline_run(
@@ -163,13 +179,18 @@ class RunGuard:
 
     # First: whoever is refused has not tried.
     @hook_impl(tryfirst=True)
-    def before_node_run(self, node: Node) -> None:
-        """Takes the step.
+    def before_node_run(self, node: Node, catalog: DataCatalog) -> None:
+        """Takes the step, and takes back what a former try of it, and of its gate, has left.
 
         Raises:
             LockedError: Another process is at it.
         """
-        self._current.run.begin_step(node.name)
+        run = self._current.run
+        run.begin_step(node.name)
+        if run.is_shared:
+            for document in _to_withdraw(node, catalog):
+                if document.withdraw() and document.made_by != node.name:
+                    run.folder.begin_step(document.made_by)
 
     def _note(self, event: events.Event) -> None:
         """Notes that a step is done."""
@@ -269,6 +290,27 @@ def _forget(catalog: DataCatalog) -> None:
         drop_beyond(lake, request.forget)
 
 
+def _asked_before(folder: RunFolder) -> dict[str, Any]:
+    """What a run was asked for when it began; whoever joins it is told if nobody can read that."""
+    try:
+        return folder.request() or {}
+    except RequestError:
+        return {}
+
+
+def _effective(loader: Any, given: Mapping[str, Any]) -> RunRequest:
+    """What a run is asked for by the command line and by the files of all environments."""
+    loader.runtime_params = dict(given)
+    told = loader["parameters"].get("run", {})
+    for name in _GIVEN_ALONE:
+        if isinstance(told, Mapping) and told.get(name) != given.get(name):
+            raise ConfigurationError(
+                f"A file of parameters sets run.{name}, which is one run's and no configuration.",
+                hint=f"take it out there, and give it with the command: --params {name}=...",
+            )
+    return parse_request(told)
+
+
 def _check_free(run_id: str, layout: Layout) -> None:
     """Whether a run may be called so."""
     if run_id == RunRequest().run_id or layout.is_taken(run_id):
@@ -291,6 +333,25 @@ def _steps_of(layers: Iterable[str]) -> set[str]:
     from kedro.framework.project import pipelines
 
     return {node.name for layer in layers for node in pipelines[layer].nodes}
+
+
+def _to_withdraw(node: Node, catalog: DataCatalog) -> Iterator[RunDocumentDataset]:
+    """What says nothing any more when a step is done again.
+
+    That is what the step itself makes, and what the steps of its layer make of that: a gate has
+    let other data through. A step that reads what it makes goes on from it.
+    """
+    from kedro.framework.project import pipelines
+
+    before = [catalog.get(name) for name in node.inputs]
+    kept = {one.place for one in before if isinstance(one, EarlierDocumentDataset)}
+    layer = pipelines.get(node.namespace or "")
+    later = layer.from_nodes(node.name).nodes if layer else [node]
+    for one in later:
+        for name in one.outputs if one.namespace == node.namespace else ():
+            made = catalog.get(name)
+            if isinstance(made, RunDocumentDataset) and made.place not in kept:
+                yield made
 
 
 def _declared(places: Mapping[str, Any], key: str, model: type[_M]) -> _M:

@@ -152,6 +152,29 @@ def plan_run(
     return replace(plan, findings=findings, recoded=recoded(spec, lake))
 
 
+def found_here(plan: RunPlan, bronze: BronzeInventory) -> RunPlan:
+    """A plan that was made before, its partitions where this machine finds them now.
+
+    Args:
+        plan: The plan, which another machine may have made.
+        bronze: What this machine sees of Bronze; what is gone of it stays as it was planned.
+    """
+    here = {(one.table, one.partition): one for found in bronze.tables.values() for one in found}
+
+    def found(listed: Listed) -> Listed:
+        return here.get((listed.table, listed.partition), listed)
+
+    return replace(
+        plan,
+        partitions=tuple(
+            replace(one, listed=one.listed and found(one.listed)) for one in plan.partitions
+        ),
+        dimensions=tuple(
+            replace(one, partitions=tuple(map(found, one.partitions))) for one in plan.dimensions
+        ),
+    )
+
+
 def _plan_days(
     request: RunRequest, spec: Spec, bronze: BronzeInventory, lake: LakeInventory
 ) -> RunPlan:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,13 +14,9 @@ from medallion.lake.names import as_run_id
 from medallion.storage import open_storage
 from medallion.storage.layout import Layout
 from medallion.storage.mirror import Mirror
+from medallion.storage.process import this_process
 
 _FOLDER = "events"
-
-
-def this_process() -> str:
-    """Host and process id, as events name a process."""
-    return f"{socket.gethostname()}-{os.getpid()}"
 
 
 class Journal:

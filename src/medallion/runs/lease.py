@@ -24,11 +24,12 @@ from pydantic import TypeAdapter
 from medallion.errors import AbsentError, LockedError
 from medallion.lake.names import as_run_id, is_run_id
 from medallion.storage import Storage
+from medallion.storage.process import this_process
 
 LEASE = "_LEASE.json"
 _DOOR = "_LOCK"
 _DOOR_SECONDS = 30.0
-# A living process: `<run_id>~<host>-<pid>.lock`; no run id holds a tilde.
+# A living process: `<run_id>~<process>.lock`; no run id holds a tilde.
 _OF, _LOCK = "~", ".lock"
 
 
@@ -197,7 +198,7 @@ def read_lease(storage: Storage) -> LeaseNote | None:
 def show_life(locks: Path, run_id: str) -> FileLock:
     """Shows that this process takes part in a run, for as long as it lives."""
     locks.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(locks / f"{run_id}{_OF}{socket.gethostname()}-{os.getpid()}{_LOCK}")
+    lock = FileLock(locks / f"{run_id}{_OF}{this_process()}{_LOCK}")
     lock.acquire(timeout=0)
     return lock
 

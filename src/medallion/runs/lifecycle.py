@@ -22,6 +22,7 @@ from typing import Any, Literal
 from filelock import FileLock, Timeout
 
 from medallion import events
+from medallion.errors import MedallionError, StorageError, UnrecordedError
 from medallion.lake.store import Lake
 from medallion.runs.folder import RunFolder, step_locked, unfinished
 from medallion.runs.journal import Journal
@@ -34,6 +35,8 @@ _CLOSING = "closing"
 #: Said when a recovery has completed what a dead process had begun.
 CUT_SHORT = "An earlier run was cut short; %d partitions of its commit were put in place."
 Status = Literal["succeeded", "failed", "interrupted", "killed", "closed"]
+# Of a dead run: says how it ended if it was not killed.
+DeadListener = Callable[[RunFolder], Status | None]
 # Of a run: how it ended, and why if it failed.
 EndListener = Callable[[RunFolder, Status, BaseException | None], None]
 
@@ -48,6 +51,7 @@ class Run:
         locks: A folder on this machine for the locks of living processes and steps.
         is_shared: Whether other processes may join it: its id was given.
         minutes: How long a shared run holds the lake without any process of it.
+        bronze: Where what it reads was delivered.
         on_begin: Called when this process has the lake.
         on_end: Called once when the run ends, before the lake is free.
         on_dead: Called for each dead run that this one has put in order.
@@ -60,9 +64,10 @@ class Run:
     locks: Path
     is_shared: bool
     minutes: float = 60.0
+    bronze: str = ""
     on_begin: list[Callable[[], None]] = field(default_factory=list)
     on_end: list[EndListener] = field(default_factory=list)
-    on_dead: list[Callable[[RunFolder], None]] = field(default_factory=list)
+    on_dead: list[DeadListener] = field(default_factory=list)
     on_step: list[Callable[[], None]] = field(default_factory=list)
     on_leave: list[Callable[[], None]] = field(default_factory=list)
     _lease: Lease | StoreLease | None = None
@@ -80,8 +85,10 @@ class Run:
 
         Raises:
             LockedError: Another run holds the lake.
-            RequestError: The run has ended, or was asked for something else when it began.
+            RequestError: The run has ended, or was asked for something else when it began, or works
+                on other data.
         """
+        self.folder.expect(self._places)
         minutes = self.minutes if self.is_shared else 0
         lease = _lease(self.lake, self.locks, self.folder.run_id, minutes)
         before = lease.acquire()
@@ -89,7 +96,7 @@ class Run:
         try:
             # Whoever ends the run just now, having seen no other process, ends it first.
             with self._closing():
-                self.folder.open(json.loads(json.dumps(asked, default=str)))
+                self.folder.open(json.loads(json.dumps(asked, default=str)), self._places)
             for listener in self.on_begin:
                 listener()
             completed = self.lake.recover(living=self.folder.run_id)
@@ -107,6 +114,12 @@ class Run:
             raise
         return len(completed)
 
+    @property
+    def _places(self) -> dict[str, str]:
+        source = self.lake.state.source
+        lake = source.storage.root if source else str(self.lake.root.resolve())
+        return {"lake": lake, "bronze": self.bronze} if self.bronze else {"lake": lake}
+
     def _only_read(self) -> None:
         """From now on this process sees what is published, if the lake is in an object store."""
         if self.lake.state.source:
@@ -114,9 +127,9 @@ class Run:
 
     def _bury(self, before: str | None) -> None:
         for dead in self._dead(before):
-            for listener in self.on_dead:
-                listener(dead)
-            dead.end({"status": "killed"})
+            with _told_later(dead.run_id):
+                said = [listener(dead) for listener in self.on_dead]
+                dead.end({"status": next(filter(None, said), "killed")})
 
     def _dead(self, before: str | None) -> Iterator[RunFolder]:
         """The runs that have not ended and that nobody goes on with."""
@@ -125,8 +138,12 @@ class Run:
             found = [RunFolder(self.folder.storage, before)] if before else []
             yield from (one for one in found if one.has_begun() and one.ended() is None)
             return
+        lake = self._places["lake"]
         for one in unfinished(self.folder.storage):
-            if one.run_id != self.folder.run_id and not is_alive(self.locks, one.run_id):
+            # What was made for another lake waits for those who work on that.
+            is_here = one.places().get("lake", lake) == lake
+            is_other = one.run_id != self.folder.run_id
+            if is_here and is_other and not is_alive(self.locks, one.run_id):
                 yield one
 
     def begin_step(self, step: str) -> None:
@@ -216,10 +233,10 @@ class Run:
             with self._closing():
                 lives_on, ended = self._ends(scope, hold=hold)
                 if ended:
-                    self._close("succeeded")
+                    ended = hold = self._close("succeeded")
         else:
-            ended = True
-            self.close(status, error)
+            ended = self.close(status, error)
+            hold = hold and ended
         for listener in self.on_leave:
             listener()
         if not lives_on:
@@ -239,19 +256,25 @@ class Run:
             if self._lease.close():
                 return False, True
 
-    def close(self, status: Status, error: BaseException | None = None) -> None:
-        """Leaves what a run leaves when it ends; of several callers one does it."""
-        with self._closing():
-            self._close(status, error)
+    def close(self, status: Status, error: BaseException | None = None) -> bool:
+        """Leaves what a run leaves when it ends; of several callers one does it.
 
-    def _close(self, status: Status, error: BaseException | None = None) -> None:
+        Returns:
+            Whether it has ended: one whose record could not be written is ended by the next run.
+        """
+        with self._closing():
+            return self._close(status, error)
+
+    def _close(self, status: Status, error: BaseException | None = None) -> bool:
         if self.folder.ended() is None:
             self.lake.recover(only=self.folder.run_id)
-            for listener in self.on_end:
-                listener(self.folder, status, error)
-            self.folder.end({"status": status})
+            with _told_later(self.folder.run_id):
+                for listener in self.on_end:
+                    listener(self.folder, status, error)
+                self.folder.end({"status": status})
         for path in self.locks.glob(f"{self.folder.run_id}~~*"):
             path.unlink(missing_ok=True)
+        return self.folder.ended() is not None
 
     def _closing(self) -> FileLock:
         """Held by whoever ends the run, or asks whether it has ended."""
@@ -267,6 +290,16 @@ def _lease(lake: Lake, locks: Path, run_id: str, minutes: float = 0) -> Lease | 
     if lake.state.source:
         return StoreLease(lake.state.source.storage, locks, run_id, minutes)
     return Lease(lake.storage, locks, run_id, minutes=minutes)
+
+
+@contextmanager
+def _told_later(run_id: str) -> Iterator[None]:
+    """Leaves the end of a run to the next one if it cannot be written down, as on a full disk."""
+    try:
+        yield
+    except (UnrecordedError, StorageError, OSError) as error:
+        why = error.message if isinstance(error, MedallionError) else error.strerror
+        logger.warning("The end of run %s is recorded by the next run: %s", run_id, why)
 
 
 @contextmanager

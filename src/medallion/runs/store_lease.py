@@ -9,8 +9,6 @@ refused when it is published, because the pointer is no longer the one that it b
 from __future__ import annotations
 
 import logging
-import os
-import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -24,6 +22,7 @@ from medallion.errors import AbsentError, ChangedError, ExistsError, LockedError
 from medallion.lake.names import as_run_id
 from medallion.runs.lease import LEASE, end_life, show_life
 from medallion.storage import Storage
+from medallion.storage.process import is_dead, this_process
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +43,7 @@ class StoreNote(BaseModel):
     Attributes:
         run_id: The run that holds the lake.
         since: When it took the lake.
-        processes: Until when each of its processes counts, by host and process id; none of a run
+        processes: Until when each of its processes counts, by what it is called; none of a run
             that was interrupted.
         closing: The process that ends the run: others wait for it.
     """
@@ -80,7 +79,7 @@ class StoreLease:
     run_id: str
     between: float = 0
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    process: str = field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}")
+    process: str = field(default_factory=this_process)
     _stopped: Event = field(default_factory=Event)
     _life: FileLock | None = None
 
@@ -281,25 +280,12 @@ def living(note: StoreNote, now: datetime) -> dict[str, datetime]:
 
     One of this machine that is no longer there does not count, whatever its time.
     """
-    return {p: until for p, until in note.processes.items() if until > now and not _is_dead(p)}
+    return {p: until for p, until in note.processes.items() if until > now and not is_dead(p)}
 
 
 def working(note: StoreNote, now: datetime) -> set[str]:
     """The processes of a run that are at work."""
     return living(note, now).keys() - {_NOBODY}
-
-
-def _is_dead(process: str) -> bool:
-    host, _, pid = process.rpartition("-")
-    if host != socket.gethostname() or not pid.isdecimal():
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False
 
 
 def _closing(note: StoreNote) -> _ClosingError:

@@ -100,7 +100,9 @@ def _counts(row: Mapping[str, Any]) -> Iterable[str]:
 
 
 def _title(record: RunRecord) -> str:
-    days = record.plan.days if record.plan else ()
+    if record.plan is None:
+        return f"Run {record.run_id}"
+    days = record.plan.days
     if not days:
         return "No Bronze day was due"
     span = f"{days[0]}" if len(days) == 1 else f"{days[0]} to {days[-1]}"

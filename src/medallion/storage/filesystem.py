@@ -26,6 +26,7 @@ from typing import Protocol
 from filelock import FileLock
 
 from medallion.errors import AbsentError, ChangedError, ExistsError, StorageError
+from medallion.storage.process import is_gone, numbering
 
 _LOCK = ".lock"
 _DRAFT = ".draft"
@@ -284,25 +285,15 @@ class LocalStorage:
 
 def clear_drafts(folder: Path) -> None:
     """Removes what processes of this machine have left in a folder that died while they wrote."""
-    own = f".{socket.gethostname()}~"
+    own = f".{socket.gethostname()}~{numbering()}~"
     for draft in folder.glob(f"{own}*{_DRAFT}"):
         pid = draft.name.removeprefix(own).partition("~")[0]
-        if pid.isdecimal() and not _is_alive(int(pid)):
+        if pid.isdecimal() and is_gone(int(pid)):
             draft.unlink(missing_ok=True)
 
 
 def _draft_prefix() -> str:
-    return f".{socket.gethostname()}~{os.getpid()}~"
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    return f".{socket.gethostname()}~{numbering()}~{os.getpid()}~"
 
 
 @contextmanager

@@ -222,8 +222,11 @@ class Layout:
 
     @property
     def processes(self) -> Path:
-        """The locks of living processes and of steps at work."""
-        return self.runs / "_processes"
+        """The locks of living processes and of steps at work: they lie with what they guard.
+
+        Whoever works on the lake sees them, wherever its runs are recorded.
+        """
+        return self.silver / "_processes"
 
     @property
     def run_documents(self) -> str:

@@ -24,10 +24,10 @@ from medallion.events import (
 )
 from medallion.gates.result import GateResult
 from medallion.masking import Mask
-from medallion.runs.journal import this_process
 from medallion.runs.record import RunRecord
 from medallion.runs.retention import keep_newest
 from medallion.runs.sinks.sink import Sink, Surroundings
+from medallion.storage.process import this_process
 
 # What goes to the file alone: people see progress and the summary instead.
 _journal = logging.getLogger("medallion.journal")
