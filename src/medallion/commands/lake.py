@@ -41,7 +41,7 @@ def verify(env: str | None) -> None:
         catalog = context.catalog
         lake = catalog.load("lake")
         layout = Layout.of(context.config_loader["globals"])
-        with alone(lake.lake, layout.processes, "verify", layout.runs):
+        with alone(lake.lake, layout.processes, "verify", layout):
             if lake.lake.state.source:
                 for table in lake.lake.state.tables():
                     lake.lake.files(table)

@@ -92,7 +92,7 @@ def _in_a_store(_: KedroSession, layout: Layout, spec: str) -> LakeWithStates:
 
     return LakeWithStates(
         states=published,
-        alone=lambda command: alone(lake, layout.processes, f"lake-{command}", layout.runs),
+        alone=lambda command: alone(lake, layout.processes, f"lake-{command}", layout),
         changing=lambda _: nullcontext(published),
         find_garbage=find_garbage,
         delete=partial(history.delete, published),
@@ -119,7 +119,7 @@ def _on_a_disk(session: KedroSession, layout: Layout, spec: str) -> LakeWithStat
 
     return LakeWithStates(
         states=states,
-        alone=lambda command: alone(lake, layout.processes, f"lake-{command}", layout.runs),
+        alone=lambda command: alone(lake, layout.processes, f"lake-{command}", layout),
         changing=partial(_recorded, context, lake),
         find_garbage=find_garbage,
         delete=states.delete,

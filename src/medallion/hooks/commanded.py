@@ -13,7 +13,7 @@ from medallion.hooks.recorder import RunRecorder
 from medallion.lake.names import as_run_id
 from medallion.lake.store import Lake
 from medallion.runs.folder import RunFolder
-from medallion.runs.lifecycle import Run, Status
+from medallion.runs.lifecycle import Run, Status, told_later
 from medallion.runs.sinks import AuditSink
 from medallion.storage import open_storage
 from medallion.storage.layout import Layout
@@ -55,8 +55,9 @@ def recorded(context: Any, name: str, what: str) -> Iterator[str]:
         raise
     finally:
         current.run.lake.recover(only=run_id)
-        for end in current.on_end:
-            end(folder, status, failure)
-        folder.end({"status": status})
+        with told_later(run_id):
+            for end in current.on_end:
+                end(folder, status, failure)
+            folder.end({"status": status})
         for leave in current.on_leave:
             leave()

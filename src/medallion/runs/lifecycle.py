@@ -28,6 +28,8 @@ from medallion.runs.folder import RunFolder, step_locked, unfinished
 from medallion.runs.journal import Journal
 from medallion.runs.lease import Lease, is_alive, living_run, read_lease
 from medallion.runs.store_lease import StoreLease, living, read_note, working
+from medallion.storage import open_storage
+from medallion.storage.layout import Layout
 
 logger = logging.getLogger(__name__)
 
@@ -127,7 +129,7 @@ class Run:
 
     def _bury(self, before: str | None) -> None:
         for dead in self._dead(before):
-            with _told_later(dead.run_id):
+            with told_later(dead.run_id):
                 said = [listener(dead) for listener in self.on_dead]
                 dead.end({"status": next(filter(None, said), "killed")})
 
@@ -268,7 +270,7 @@ class Run:
     def _close(self, status: Status, error: BaseException | None = None) -> bool:
         if self.folder.ended() is None:
             self.lake.recover(only=self.folder.run_id)
-            with _told_later(self.folder.run_id):
+            with told_later(self.folder.run_id):
                 for listener in self.on_end:
                     listener(self.folder, status, error)
                 self.folder.end({"status": status})
@@ -293,8 +295,12 @@ def _lease(lake: Lake, locks: Path, run_id: str, minutes: float = 0) -> Lease | 
 
 
 @contextmanager
-def _told_later(run_id: str) -> Iterator[None]:
-    """Leaves the end of a run to the next one if it cannot be written down, as on a full disk."""
+def told_later(run_id: str) -> Iterator[None]:
+    """Leaves the end of a run to the next one if it cannot be written down, as on a full disk.
+
+    Args:
+        run_id: The run.
+    """
     try:
         yield
     except (UnrecordedError, StorageError, OSError) as error:
@@ -303,7 +309,7 @@ def _told_later(run_id: str) -> Iterator[None]:
 
 
 @contextmanager
-def alone(lake: Lake, locks: Path, name: str, runs: Path | None = None) -> Iterator[str]:
+def alone(lake: Lake, locks: Path, name: str, layout: Layout | None = None) -> Iterator[str]:
     """Keeps runs away for as long as a command looks at the lake, or changes it.
 
     What a dead run has left is put in place first, and noted for the run that will record it.
@@ -312,7 +318,7 @@ def alone(lake: Lake, locks: Path, name: str, runs: Path | None = None) -> Itera
         lake: The lake.
         locks: A folder on this machine for the locks of living processes.
         name: What the lease says to others.
-        runs: The folder of all runs, where that is noted.
+        layout: Where runs are, if what is put in place is to be noted.
 
     Raises:
         LockedError: A run holds the lake.
@@ -324,7 +330,7 @@ def alone(lake: Lake, locks: Path, name: str, runs: Path | None = None) -> Itera
     lease = _lease(lake, locks, own)
     lease.acquire()
     try:
-        with events.listening(partial(_note, runs)):
+        with events.listening(partial(_note, layout)):
             completed = lake.recover()
         if completed:
             logger.warning(CUT_SHORT, len(completed))
@@ -349,10 +355,12 @@ def at_work(lake: Lake, locks: Path, run_id: str) -> bool:
     return bool(held and held.run_id == run_id and working(held, datetime.now(UTC)))
 
 
-def _note(runs: Path | None, event: events.Event) -> None:
+def _note(layout: Layout | None, event: events.Event) -> None:
     """Adds what a recovery has put in place to the journal of the run that made it."""
-    if runs and isinstance(event, events.TableWritten):
-        Journal(runs, event.run_id).write(event)
+    if layout is None or not isinstance(event, events.TableWritten):
+        return
+    if RunFolder(open_storage(layout.run_documents), event.run_id).has_begun():
+        Journal.of(layout, event.run_id).write(event)
 
 
 def holder(lake: Lake, locks: Path) -> str:
