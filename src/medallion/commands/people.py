@@ -8,7 +8,6 @@ from typing import Any
 import click
 from kedro.config import MissingConfigException
 from omegaconf.errors import OmegaConfBaseException
-from rich.markup import escape
 from yaml.error import MarkedYAMLError
 
 from medallion import foreign, terminal
@@ -48,7 +47,7 @@ class ForPeople(click.Command):
         except BaseException as error:  # noqa: BLE001
             known = _of_configuration(error) or foreign.known(error)
             kind = type(known).__name__.removesuffix("Error").replace("Medallion", "Run")
-            terminal.print_error(f"[bold red]{kind} error[/bold red]: {escape(str(known))}")
+            terminal.print_error(terminal.styled("[bold red]{} error[/]: {}", kind, known))
             sys.exit(known.exit_code)
 
 
