@@ -88,8 +88,9 @@ def _is_plain(parsed: Mapping[str, Any], personal: frozenset[str]) -> bool:
         return False
     if select["cte_map"]["map"]:
         return False
-    table = {str(source.get(name)).lower() for name in ("alias", "table_name")}
-    return all(_keeps_its_name(column, table, personal) for column in select["select_list"])
+    return all(
+        _keeps_its_name(column, {_called(source)}, personal) for column in select["select_list"]
+    )
 
 
 def _keeps_its_name(column: Mapping[str, Any], table: set[str], personal: frozenset[str]) -> bool:
@@ -117,7 +118,7 @@ def _names_in(parsed: object) -> set[str] | None:
     parts = list(_parts(parsed))
     # Parts that are no expression are relations, or what is put together of them.
     relations = [part for part in parts if "class" not in part]
-    tables = {str(part.get(n, "")).lower() for part in relations for n in ("alias", "table_name")}
+    tables = {_called(part) for part in relations}
     named: set[str] = set()
     for part in parts:
         if part.get("error") or _means_all(part):
@@ -138,6 +139,11 @@ def _parts(node: object) -> Iterator[Mapping[str, Any]]:
     elif isinstance(node, list):
         for value in node:
             yield from _parts(value)
+
+
+def _called(relation: Mapping[str, Any]) -> str:
+    """The name that stands for a row of a relation: its alias hides that of the table."""
+    return str(relation.get("alias") or relation.get("table_name") or "").lower()
 
 
 def _means_all(part: Mapping[str, Any]) -> bool:
