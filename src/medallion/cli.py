@@ -9,7 +9,6 @@ from typing import Any, Literal
 import click
 from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.session import KedroSession
-from rich.markup import escape
 
 from medallion import terminal
 from medallion.commands.choices import check_run, layers_of
@@ -96,7 +95,7 @@ def lake_plan(env: str | None, params: dict[str, Any], form: str) -> None:
             return
         show_plan(plan, terminal.out())
         for damage in (*damaged, *strangers(catalog.load("lake"))):
-            terminal.out().print(f"[yellow]note[/yellow] {escape(str(damage))}")
+            terminal.out().print(terminal.styled("[yellow]note[/] {}", damage))
 
 
 @cli.group()

@@ -150,6 +150,28 @@ def test_text_that_is_not_utf8_ends_nothing(tmp_path: Path) -> None:
     assert rows.head(4).collect()["agent_id"].to_list() == expected[:4]
 
 
+def test_values_that_nobody_can_read_end_nothing_and_keep_the_types_of_their_columns(
+    tmp_path: Path,
+) -> None:
+    held = pa.array([b"ok", b"\xe9"], pa.binary())
+    bad = pa.StringArray.from_buffers(2, *held.buffers()[1:], held.buffers()[0])
+    times = pa.array([0, 2**62], pa.int64()).cast(pa.timestamp("ms"))
+    rows = {
+        "list": pa.ListArray.from_arrays(pa.array([0, 1, 2], pa.int32()), bad),
+        "struct": pa.StructArray.from_arrays([bad, times], ["s", "t"]),
+        "map": pa.MapArray.from_arrays(pa.array([0, 1, 2], pa.int32()), pa.array(["a", "b"]), bad),
+        "time": times,
+    }
+    put(tmp_path, DAYS[0], {"order_id": ["a", "b"], **rows})
+    put(tmp_path, DAYS[1], {"order_id": ["c"], **{name: rows[name].slice(0, 1) for name in rows}})
+    begin = datetime(1970, 1, 1)
+    assert load(tmp_path).select("order_id", *rows).collect().rows() == [
+        ("a", ["ok"], {"s": "ok", "t": begin}, {"a": "ok"}, begin),
+        ("b", ["\\xE9"], {"s": "\\xE9", "t": None}, {"b": "\\xE9"}, None),
+        ("c", ["ok"], {"s": "ok", "t": begin}, {"a": "ok"}, begin),
+    ]
+
+
 def test_a_file_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
     folder = put(tmp_path, DAYS[0], {"order_id": ["a"]}, {"order_id": ["b"]})
     (folder / "part-1.parquet").write_bytes(b"no parquet")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import tarfile
+import zipfile
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from kedro.runner import AbstractRunner
 from kedro.utils import load_obj
 
 from medallion.configuring import environment_of
-from medallion.errors import UsageError, meant
+from medallion.errors import UsageError, meant, shown
 from medallion.project import HOME
 
 _RUNNERS = ("SequentialRunner", "ThreadRunner")
@@ -51,6 +53,11 @@ def check_environment(env: str | None, conf_source: str | None = None) -> None:
         UsageError: The folder holds no configuration, or none of this environment.
     """
     folder = Path(conf_source) if conf_source else HOME / settings.CONF_SOURCE
+    if folder.is_file() and not (zipfile.is_zipfile(folder) or tarfile.is_tarfile(folder)):
+        raise UsageError(
+            f"--conf-source {shown(str(conf_source))}: it is no folder and no archive.",
+            hint="give a folder like conf/, or what `kedro package` packs of it (.tar.gz or .zip).",
+        )
     if folder.is_dir():
         environment_of(folder, env or os.environ.get("KEDRO_ENV"))
 

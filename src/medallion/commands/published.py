@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 from rich.filesize import decimal
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from medallion import terminal
 from medallion.commands.lake_states import in_environment, open_lake
@@ -121,7 +121,7 @@ def diff(one: str, other: str, env: str | None) -> None:
         after = lake_history.find_state(states, second).manifest
         reasons = causes(lake.states, before, after)
         for cause in reasons:
-            console.print(f"[bold]{escape(cause)}[/bold]")
+            console.print(terminal.styled("[bold]{}[/]", cause))
         found = list(differences(lake.states, before, after, load_spec(lake.spec)))
     if not found:
         console.print("The two states hold the same rows.")
@@ -136,7 +136,9 @@ def diff(one: str, other: str, env: str | None) -> None:
     for each in found:
         for kind, keys in each.samples.items():
             more = ", ..." if getattr(each, kind) > len(keys) else ""
-            console.print(f"[dim]{each.name} {kind}:[/dim] {escape(', '.join(keys))}{more}")
+            console.print(
+                terminal.styled("[dim]{} {}:[/] {}{}", each.name, kind, ", ".join(keys), more)
+            )
 
 
 @click.command("gc", cls=ForPeople)
@@ -224,9 +226,11 @@ def _line(one: Diagnosis) -> Table:
     line.add_column(width=_VERDICTS, no_wrap=True)
     line.add_column(width=_ABOUT, no_wrap=True)
     line.add_column(overflow="fold")
-    told = escape(one.found)
-    remedy = f"\n[dim]what to do:[/] {escape(one.remedy)}" if one.remedy else ""
-    line.add_row(f"[{_COLOURS[one.verdict]}]{one.verdict}[/]", one.about, f"{told}{remedy}")
+    verdict = Text(one.verdict, style=_COLOURS[one.verdict])
+    told = terminal.styled("{}", one.found)
+    if one.remedy:
+        told.append(terminal.styled("\n[dim]what to do:[/] {}", one.remedy))
+    line.add_row(verdict, one.about, told)
     return line
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 from kedro.framework.session import KedroSession
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from medallion import terminal
 from medallion.commands.people import ForPeople
@@ -73,9 +73,10 @@ def show(run_id: str, env: str | None) -> None:
             run["steps"] = _steps_so_far(layout, run["run_id"])
             run["to_do"] = steps_to_do(layers, run["steps"])
     status = _status(run, holder)
-    console.print(f"[bold]{run['run_id']}[/bold]  [{_COLOURS[status]}]{status}[/]", soft_wrap=True)
+    title = terminal.styled("[bold]{}[/]  ", run["run_id"]).append(status, style=_COLOURS[status])
+    console.print(title, soft_wrap=True)
     for name, value in _described(run):
-        console.print(f"  {name:<10}{escape(str(value))}", soft_wrap=True)
+        console.print(f"  {name:<10}{value}", soft_wrap=True)
     if run.get("tables"):
         table = _table("table", "partitions", "rows out", "put aside")
         for name, counts in run["tables"].items():
@@ -113,7 +114,7 @@ def _steps(steps: Iterable[Mapping[str, Any]]) -> Table:
     table = _table("step", "process", "tries", "seconds", "error")
     for step in steps:
         seconds = "" if step["seconds"] is None else f"{step['seconds']:.1f}"
-        error = escape((step["error"] or "").partition("\n")[0])
+        error = (step["error"] or "").partition("\n")[0]
         table.add_row(step["step"], step["process"], str(step["tries"]), seconds, error)
     return table
 
@@ -164,10 +165,10 @@ def diff(first: str, second: str, env: str | None) -> None:
     console, wanted = terminal.out(), [as_run_id(name) for name in (first, second)]
     with _trail(env) as (trail, *_):
         one, other = (_flat(trail.run(name)) for name in wanted)
-    table = _table("what", escape(first), escape(second))
+    table = _table("what", first, second)
     for name in sorted({*one, *other}):
         if one.get(name) != other.get(name):
-            table.add_row(name, *(escape(_said(run.get(name))) for run in (one, other)))
+            table.add_row(name, *(_said(run.get(name)) for run in (one, other)))
     console.print(table if table.row_count else "The two runs differ in nothing but their time.")
 
 
@@ -225,11 +226,12 @@ def _tell(console: Console, table: str, day: str, found: list[dict[str, Any]]) -
     """The last two writings of a partition, and what differs between them."""
     now = found[0]
     console.print(
-        f"[bold]{table} of {day}[/bold] was {now['status']} by {now['run_id']}", soft_wrap=True
+        terminal.styled("[bold]{} of {}[/] was {} by {}", table, day, now["status"], now["run_id"]),
+        soft_wrap=True,
     )
     for name in _TOLD:
         if now[name] is not None:
-            console.print(f"  {name:<40}{escape(_said(now[name]))}", soft_wrap=True)
+            console.print(f"  {name:<40}{_said(now[name])}", soft_wrap=True)
     for name, fingerprint in sorted(now["input_manifests"].items()):
         console.print(f"  {f'made from {name}':<40}{fingerprint[:16]}", soft_wrap=True)
     if len(found) == 1:
@@ -238,9 +240,7 @@ def _tell(console: Console, table: str, day: str, found: list[dict[str, Any]]) -
     before = found[1]
     console.print(f"\nBefore it, {before['run_id']} had {before['status']} it:", soft_wrap=True)
     for name, then, is_now in _differences(before, now):
-        console.print(
-            f"  {name:<40}{escape(_short(then))} -> {escape(_short(is_now))}", soft_wrap=True
-        )
+        console.print(f"  {name:<40}{_short(then)} -> {_short(is_now)}", soft_wrap=True)
 
 
 def _differences(
@@ -299,13 +299,13 @@ def _status(run: Mapping[str, Any], holder: str) -> str:
     return "running" if holder == run["run_id"] else KILLED
 
 
-def _line(run: Mapping[str, Any], holder: str) -> Iterable[str]:
+def _line(run: Mapping[str, Any], holder: str) -> Iterable[str | Text]:
     status = _status(run, holder)
     counts = run.get("tables", {}).values()
     gates = run.get("gates", {}).values()
     failed = sum(int(gate["failed"]) + int(gate["standing"]) for gate in gates)
-    yield escape(str(run["run_id"]))
-    yield f"[{_COLOURS[status]}]{status}[/]"
+    yield str(run["run_id"])
+    yield Text(status, style=_COLOURS[status])
     yield _days(run)
     yield f"{sum(int(one['rows']) for one in counts):,}"
     yield f"{failed:,}"

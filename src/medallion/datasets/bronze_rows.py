@@ -6,11 +6,12 @@ twice, and knows no common type for much of what the files of one table can hold
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 from polars.io.plugins import register_io_source
 
-from medallion.dbt_project.repairing import refuse_unreadable, with_bytes_for_bad_text
+from medallion.dbt_project.repairing import refuse_unreadable, with_readable_copies
 from medallion.dbt_project.sources import BronzeView, Held, Occurrence, in_path, occurrences
 from medallion.lake.bronze import NESTED, BronzeFile, BronzePartition
 from medallion.lake.scans import file_list
@@ -29,6 +30,7 @@ from medallion.sql import identifier, identifiers
 if TYPE_CHECKING:
     import duckdb
 
+_LOG = logging.getLogger(__name__)
 _BATCH_ROWS = 100_000
 _INTEGERS = frozenset(
     ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
@@ -87,7 +89,8 @@ class _Rows:
     ) -> Iterator[pl.DataFrame]:
         """The rows in the order of partitions and files.
 
-        Where text turns out not to be UTF-8, reading goes on from a copy of that file.
+        Where a value turns out to be none that can be read, reading goes on from a copy of it:
+        text then shows its bytes, and a time is null.
 
         Raises:
             LakeError: A file is damaged or encrypted behind its footer.
@@ -95,24 +98,31 @@ class _Rows:
         import duckdb
 
         shown = identifiers(self.schema if columns is None else columns)
-        view, done = self.view, 0
-        with tempfile.TemporaryDirectory() as scratch:
-            while True:
-                limit = "" if n_rows is None else f" limit {n_rows - done}"
-                query = f"select {shown} from ({_Query(view).statement}){limit} offset {done}"
-                try:
-                    for batch in _batches(query, batch_rows):
-                        done += batch.height
-                        yield batch
-                except (duckdb.Error, OSError):
-                    named = {view.table: view.partitions}
-                    repaired = with_bytes_for_bad_text(named, Path(scratch))
-                    if repaired is None:
-                        refuse_unreadable(named)
-                        raise
-                    view = BronzeView(view.table, repaired[view.table], view.spec)
-                else:
-                    return
+        done = 0
+
+        def batches(view: BronzeView) -> Iterator[pl.DataFrame]:
+            nonlocal done
+            limit = "" if n_rows is None else f" limit {n_rows - done}"
+            query = f"select {shown} from ({_Query(view).statement}){limit} offset {done}"
+            for batch in _batches(query, batch_rows):
+                done += batch.height
+                yield batch
+
+        try:
+            yield from batches(self.view)
+        except (duckdb.Error, OSError, UnicodeDecodeError):
+            named = {self.view.table: self.view.partitions}
+            with tempfile.TemporaryDirectory() as scratch:
+                repaired = with_readable_copies(named, Path(scratch))
+                if repaired is None:
+                    refuse_unreadable(named)
+                    raise
+                _LOG.warning(
+                    "bronze.%s holds values that cannot be read: text that is not UTF-8 shows its"
+                    " bytes, a time outside of the calendar is null.",
+                    self.view.table,
+                )
+                yield from batches(replace(self.view, partitions=repaired[self.view.table]))
 
 
 @dataclass(frozen=True)
@@ -200,7 +210,7 @@ class _Query:
 
 def _scanned_with(found: tuple[BronzePartition, BronzeFile]) -> tuple[object, ...]:
     partition, file = found
-    return partition.key, file.outside, tuple(file.named), file.fields
+    return partition.key, file.outside, tuple(file.named), file.fields, file.judged
 
 
 def _folder_value(key: str, held: Held, file: BronzeFile) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -45,11 +46,79 @@ def columns_named(
     return frozenset(named)
 
 
-def _named(connection: duckdb.DuckDBPyConnection, query: str) -> set[str] | None:
+@lru_cache(maxsize=1024)
+def shows_by_name(query: str, personal: frozenset[str]) -> bool:
+    """Whether what a query returns can be told to be personal by the names of its columns.
+
+    That is so if it names no personal column; or if it is one plain SELECT from one table, in
+    which a personal column stands as it is and under its own name.
+
+    Args:
+        query: The SQL of an expectation.
+        personal: The names of the columns with personal data, in lower case.
+    """
+    import duckdb
+
+    with duckdb.connect() as connection:
+        parsed = _without_counts(_parsed(connection, query))
+    named = _names_in(parsed)
+    return (named is not None and not named & personal) or _is_plain(parsed, personal)
+
+
+def _without_counts(node: Any) -> Any:
+    """A query without the stars of `count(*)`, which see no column."""
+    if isinstance(node, list):
+        return [_without_counts(part) for part in node]
+    if not isinstance(node, dict):
+        return node
+    inside = node.get("children") or []
+    if str(node.get("function_name")).startswith("count") and all(
+        part.get("type") == "STAR" for part in inside
+    ):
+        return {**node, "children": []}
+    return {name: _without_counts(part) for name, part in node.items()}
+
+
+def _is_plain(parsed: Mapping[str, Any], personal: frozenset[str]) -> bool:
+    if parsed.get("error") or len(parsed["statements"]) != 1:
+        return False
+    select = parsed["statements"][0]["node"]
+    source = select.get("from_table") or {}
+    if source.get("type") != "BASE_TABLE" or source["column_name_alias"]:
+        return False
+    if select["cte_map"]["map"]:
+        return False
+    return all(
+        _keeps_its_name(column, {_called(source)}, personal) for column in select["select_list"]
+    )
+
+
+def _keeps_its_name(column: Mapping[str, Any], table: set[str], personal: frozenset[str]) -> bool:
+    """Whether a returned column is not personal, or has the name of the personal one."""
+    changed = ("columns", "expr", "replace_list", "rename_list")
+    if column["type"] == "STAR":
+        return not any(column[name] for name in changed)
+    named = {name.lower() for part in _parts(column) for name in _columns(part)}
+    if column["type"] == "COLUMN_REF" and column["alias"] in ("", column["column_names"][-1]):
+        return not named <= table
+    return not named & (personal | table) and not any(map(_means_all, _parts(column)))
+
+
+def _parsed(connection: duckdb.DuckDBPyConnection, query: str) -> dict[str, Any]:
     asked = [on_batch(query)]
     parsed = connection.execute("select json_serialize_sql(?)", asked).fetchall()[0][0]
-    parts = list(_parts(json.loads(parsed)))
-    tables = {str(part.get(n, "")).lower() for part in parts for n in ("alias", "table_name")}
+    return dict(json.loads(parsed))
+
+
+def _named(connection: duckdb.DuckDBPyConnection, query: str) -> set[str] | None:
+    return _names_in(_parsed(connection, query))
+
+
+def _names_in(parsed: object) -> set[str] | None:
+    parts = list(_parts(parsed))
+    # Parts that are no expression are relations, or what is put together of them.
+    relations = [part for part in parts if "class" not in part]
+    tables = {_called(part) for part in relations}
     named: set[str] = set()
     for part in parts:
         if part.get("error") or _means_all(part):
@@ -70,6 +139,11 @@ def _parts(node: object) -> Iterator[Mapping[str, Any]]:
     elif isinstance(node, list):
         for value in node:
             yield from _parts(value)
+
+
+def _called(relation: Mapping[str, Any]) -> str:
+    """The name that stands for a row of a relation: its alias hides that of the table."""
+    return str(relation.get("alias") or relation.get("table_name") or "").lower()
 
 
 def _means_all(part: Mapping[str, Any]) -> bool:

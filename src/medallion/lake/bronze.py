@@ -54,12 +54,15 @@ class BronzeFile:
         fields: Physical columns in file order, as the file names them: name and DuckDB type
             (`VARCHAR`, `BIGINT`, ...). A name can stand twice.
         inside: The path below the table's folder; only these folders name partition values.
+        judged: Places of columns with values that nobody can read. After the last field the
+            file has two more columns for each of them, which differ where there is one.
     """
 
     path: str
     rows: int
     fields: tuple[tuple[str, str], ...]
     inside: str = ""
+    judged: tuple[int, ...] = ()
 
     @property
     def names(self) -> list[str]:

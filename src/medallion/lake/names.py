@@ -7,6 +7,7 @@ from datetime import date
 from urllib.parse import unquote
 
 from medallion.errors import UsageError, shown
+from medallion.masking import without_signatures
 
 # How Hive and Spark name the partition of a missing value.
 MISSING = "__HIVE_DEFAULT_PARTITION__"
@@ -96,7 +97,11 @@ def is_utf8(text: str) -> bool:
 
 
 def printable(text: str) -> str:
-    """A name on one line that every console can show: odd characters become escapes."""
+    """A name on one line that every console can show: odd characters become escapes.
+
+    A name can be a signed URL; what signs it is left out.
+    """
+    text = without_signatures(text)
     shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
     return shown.encode("utf-8", "backslashreplace").decode()
 

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from medallion.runs.record import RunRecord
 from medallion.runs.sinks.sink import Surroundings
+from medallion.terminal import styled
 
 _SHOWN_WARNINGS = 20
 
@@ -39,10 +39,12 @@ def print_warnings(warnings: Mapping[str, int], console: Console) -> None:
     if not warnings:
         return
     total = sum(warnings.values())
-    console.print(f"[yellow]{total} warning{'s' if total > 1 else ''} of this run:[/yellow]")
+    console.print(
+        styled("[yellow]{} of this run:[/]", f"{total} warning{'s' if total > 1 else ''}")
+    )
     for message, count in list(warnings.items())[:_SHOWN_WARNINGS]:
         times = f" ({count} times)" if count > 1 else ""
-        console.print(f"  - {escape(message)}{times}", soft_wrap=True)
+        console.print(f"  - {message}{times}", soft_wrap=True)
     if len(warnings) > _SHOWN_WARNINGS:
         console.print(f"  ... and {len(warnings) - _SHOWN_WARNINGS} more in the log file")
 
