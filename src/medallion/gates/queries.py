@@ -12,8 +12,10 @@ if TYPE_CHECKING:
 
 # Joins that look at no column but those that are named.
 _PLAIN_JOINS = ("REGULAR", "CROSS", "DEPENDENT")
-# Parts of a query that mean all columns, whatever they are called.
-_OF_ALL = ("STAR", "PIVOT", "SHOW_REF")
+# Parts of a query that mean all columns, whatever they are called; or one by its number.
+_OF_ALL = ("STAR", "PIVOT", "SHOW_REF", "POSITIONAL_REFERENCE")
+# Functions in place of a table that read none: others may, as `query('select ...')` does.
+_OF_NO_TABLE = ("generate_series", "range", "unnest")
 
 
 def on_batch(query: str) -> str:
@@ -101,7 +103,10 @@ def _keeps_its_name(column: Mapping[str, Any], table: set[str], personal: frozen
     named = {name.lower() for part in _parts(column) for name in _columns(part)}
     if column["type"] == "COLUMN_REF" and column["alias"] in ("", column["column_names"][-1]):
         return not named <= table
-    return not named & (personal | table) and not any(map(_means_all, _parts(column)))
+    inside = list(_parts(column))
+    # A query inside of it looks at tables of its own.
+    asks = any(part.get("class") == "SUBQUERY" for part in inside)
+    return not asks and not named & (personal | table) and not any(map(_means_all, inside))
 
 
 def _parsed(connection: duckdb.DuckDBPyConnection, query: str) -> dict[str, Any]:
@@ -118,14 +123,14 @@ def _names_in(parsed: object) -> set[str] | None:
     parts = list(_parts(parsed))
     # Parts that are no expression are relations, or what is put together of them.
     relations = [part for part in parts if "class" not in part]
-    tables = {_called(part) for part in relations}
+    tables = {name for part in relations for name in _names_of_row(part)}
     named: set[str] = set()
     for part in parts:
         if part.get("error") or _means_all(part):
             return None
         columns = [name.lower() for name in _columns(part)]
         # A table's name alone is the whole row.
-        if len(columns) == 1 and columns[0] in tables and "column_names" in part:
+        if tuple(columns) in tables and "column_names" in part:
             return None
         named.update(columns)
     return named
@@ -146,9 +151,21 @@ def _called(relation: Mapping[str, Any]) -> str:
     return str(relation.get("alias") or relation.get("table_name") or "").lower()
 
 
+def _names_of_row(relation: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    """What stands for a row of a relation, with the names of its schema and database or without."""
+    yield (_called(relation),)
+    path = [str(name).lower() for name in (relation.get("qualified_name") or {}).get("path", ())]
+    if not relation.get("alias"):
+        yield from (tuple(path[start:]) for start in range(len(path)))
+
+
 def _means_all(part: Mapping[str, Any]) -> bool:
+    reads = part.get("type") == "TABLE_FUNCTION" and (
+        part["function"]["function_name"].lower() not in _OF_NO_TABLE
+    )
     return (
-        part.get("type") in _OF_ALL
+        reads
+        or part.get("type") in _OF_ALL
         or part.get("setop_type") == "UNION_BY_NAME"
         or bool(part.get("column_name_alias"))
         or (part.get("type") == "JOIN" and part.get("ref_type") not in _PLAIN_JOINS)
