@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +72,16 @@ class ProjectConfigLoader(OmegaConfigLoader):
                 hint="set them where the run is started; no file of the project holds them.",
             )
         return with_roots(found) if key == _GLOBALS else found
+
+    def ask(self, given: Mapping[str, Any]) -> None:
+        """Reads all files from now on with other parameters of the command line.
+
+        Args:
+            given: The parameters.
+        """
+        self.runtime_params = dict(given)
+        # Kedro keeps those it has met first.
+        self._runtime_params_oc = None
 
     def _variable(self, name: str, example: str) -> str:
         """An environment variable that must be set, and look as its example does."""

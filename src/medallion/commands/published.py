@@ -88,7 +88,8 @@ def rollback(run_id: str | None, env: str | None) -> None:
             _console().print(f"Run {state.run_id} is current already.")
             return
         with lake.changing(f"rollback to {state.run_id}") as states:
-            lake_history.roll_back(states, state.run_id)
+            # A run that has published twice is known by its id no more.
+            lake_history.roll_back(states, wanted)
         tables = _counted(len(state.manifest.tables), "table")
         _console().print(f"Run {state.run_id} is current: {state.rows:,} rows in {tables}.")
         lake.show()

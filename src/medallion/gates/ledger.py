@@ -137,7 +137,8 @@ class Ledger:
                         *(
                             replace(failure, partitions=dict(now[table].partitions))
                             for failure in failures
-                            if failure.table == table and failure.matters
+                            # What a former try of the step has found there is kept already.
+                            if failure.table == table and table in now and failure.matters
                         ),
                     ),
                 )

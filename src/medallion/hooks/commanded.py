@@ -23,7 +23,7 @@ from medallion.storage.layout import Layout
 def recorded(context: Any, name: str, what: str) -> Iterator[str]:
     """Leaves an audit record of what a command does to the lake, also if it is killed.
 
-    The caller keeps runs away meanwhile.
+    The caller keeps runs away meanwhile. Runs that wait for their next step end here.
 
     Args:
         context: The context of the command.
@@ -38,13 +38,17 @@ def recorded(context: Any, name: str, what: str) -> Iterator[str]:
     folder = RunFolder(open_storage(layout.runs), run_id)
     current = Current()
     RunRecorder(current, [AuditSink()])
-    current.run = Run(folder, Lake(layout.silver), layout.processes, is_shared=False)
+    current.run = Run(
+        folder, Lake(layout.silver), layout.processes, is_shared=False, on_dead=current.on_dead
+    )
     for remember in current.on_context:
         remember(context)
     current.check({"pipeline_names": [what]}, context.catalog)
     folder.open({"run_id": run_id, "asked_for": what})
     for begin in current.on_begin:
         begin()
+    # One that waits for its next step would go on with what it has read before.
+    current.run.bury()
     status: Status = "succeeded"
     failure: BaseException | None = None
     try:

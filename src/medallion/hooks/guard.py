@@ -300,7 +300,7 @@ def _asked_before(folder: RunFolder) -> dict[str, Any]:
 
 def _effective(loader: Any, given: Mapping[str, Any]) -> RunRequest:
     """What a run is asked for by the command line and by the files of all environments."""
-    loader.runtime_params = dict(given)
+    loader.ask(given)
     told = loader["parameters"].get("run", {})
     for name in _GIVEN_ALONE:
         if isinstance(told, Mapping) and told.get(name) != given.get(name):
@@ -338,17 +338,18 @@ def _steps_of(layers: Iterable[str]) -> set[str]:
 def _to_withdraw(node: Node, catalog: DataCatalog) -> Iterator[RunDocumentDataset]:
     """What says nothing any more when a step is done again.
 
-    That is what the step itself makes, and what the steps of its layer make of that: a gate has
-    let other data through. A step that reads what it makes goes on from it.
+    That is what the step itself makes, and what all later steps make of that: a gate has let other
+    data through. A step that reads what it makes goes on from it, and so do other layers.
     """
     from kedro.framework.project import pipelines
 
     before = [catalog.get(name) for name in node.inputs]
     kept = {one.place for one in before if isinstance(one, EarlierDocumentDataset)}
-    layer = pipelines.get(node.namespace or "")
-    later = layer.from_nodes(node.name).nodes if layer else [node]
+    whole = pipelines["__default__"]
+    is_known = any(one.name == node.name for one in whole.nodes)
+    later = whole.from_nodes(node.name).nodes if is_known else [node]
     for one in later:
-        for name in one.outputs if one.namespace == node.namespace else ():
+        for name in one.outputs if not kept or one.namespace == node.namespace else ():
             made = catalog.get(name)
             if isinstance(made, RunDocumentDataset) and made.place not in kept:
                 yield made

@@ -126,11 +126,23 @@ def known_ledger(layer: str, lake: LakeInventory) -> Ledger:
 def changed_reports(lake: LakeInventory) -> list[str]:
     """Reports of all gates that are not what they wrote, with what is wrong, a line each."""
     folder = lake.layout.reports
-    return [
-        f"{folder.name}/{line}"
-        for layer in LAYERS
-        for line in ledger_of(layer, lake).changed_reports(folder)
+    return [f"{folder.name}/{line}" for layer in LAYERS for line in changed_of(layer, lake)]
+
+
+def changed_of(layer: str, lake: LakeInventory) -> list[str]:
+    """Reports of a gate that are not, or not known to be, what it wrote, a line each.
+
+    Args:
+        layer: The layer.
+        lake: The lake.
+    """
+    ledger, folder = ledger_of(layer, lake), lake.layout.reports
+    names = (report_name(layer), quality_name(layer))
+    unknown = [one for one in names if one not in ledger.reports and (folder / one).exists()]
+    lost = [
+        f"{name} is there, and what it was when it was written is not known" for name in unknown
     ]
+    return [*ledger.changed_reports(folder), *lost]
 
 
 def validate_due(gate: LayerGate, house: Gatehouse, due: Sequence[Due], ledger: Ledger) -> Checked:

@@ -106,7 +106,7 @@ class Run:
                 begin = self.lake.state.source.begin
                 begin(self.folder.run_id, is_taken_over=before is not None)
                 lease.expect_held()
-            self._bury(before)
+            self.bury(before)
         except BaseException:
             # Whoever is refused by a run that has ended must not hold the lake in its name.
             if not lease.leave():
@@ -127,7 +127,12 @@ class Run:
         if self.lake.state.source:
             self.lake.state.source.end()
 
-    def _bury(self, before: str | None) -> None:
+    def bury(self, before: str | None = None) -> None:
+        """Ends the runs that nobody goes on with: what they were made on is about to change.
+
+        Args:
+            before: The run that held a lake in an object store last.
+        """
         for dead in self._dead(before):
             with told_later(dead.run_id):
                 said = [listener(dead) for listener in self.on_dead]
