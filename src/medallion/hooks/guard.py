@@ -6,6 +6,7 @@ import atexit
 import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -287,7 +288,19 @@ def _forget(catalog: DataCatalog) -> None:
     if request.forget:
         lake: LakeInventory = catalog.load("lake")
         check_forgettable(request.forget, lake.spec, catalog.load("bronze.inventory"), lake)
-        drop_beyond(lake, request.forget)
+        gone = drop_beyond(lake, request.forget)
+        for table, partitions in groupby(sorted(gone), lambda path: path.rpartition("/")[0]):
+            layer, _, name = table.partition("/")
+            changes = tuple(_removed(path.rpartition("/")[2]) for path in partitions)
+            made = events.TableWritten(
+                run_id=request.run_id, layer=layer, table=name, partitions=changes
+            )
+            events.announce(made)
+
+
+def _removed(partition: str) -> events.PartitionChange:
+    key, _, value = partition.partition("=")
+    return events.PartitionChange(key=key, value=value, status="removed")
 
 
 def _asked_before(folder: RunFolder) -> dict[str, Any]:
