@@ -77,14 +77,15 @@ def as_run_id(value: str) -> str:
     Raises:
         UsageError: It cannot.
     """
-    if not _RUN_ID.fullmatch(value) or ".." in value:
+    folder = value.replace(":", ".")
+    if not _RUN_ID.fullmatch(value) or ".." in folder:
         raise _refused(
             "run id",
             value,
             "at most 80 letters a to z, large or small, digits and . _ : + -, a letter or digit"
-            " first and no two dots in a row",
+            " first and no two dots or colons in a row",
         )
-    return value.replace(":", ".")
+    return folder
 
 
 def _refused(kind: str, value: str, allowed: str) -> UsageError:
