@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -194,6 +195,24 @@ def test_a_run_at_work_is_not_disturbed(story: Story, tmp_path: Path) -> None:
     assert "Another run holds the lake" in refused.stderr
     assert "nightly" in refused.stderr
     assert shop.fingerprints("silver") == story.after.fingerprints("silver")
+
+
+def test_a_run_that_waits_for_its_next_step_does_not_go_on_with_what_was_taken_back(
+    story: Story, tmp_path: Path
+) -> None:
+    shop = story.again(tmp_path / "data")
+    shop.run("bronze", run_id="waiting-1")
+    assert "waiting-1" in kedro(shop, "lake", "rollback").stderr
+    lease = shop.data / "silver" / "_LEASE.json"
+    note = json.loads(lease.read_text())
+    lease.write_text(json.dumps({**note, "until": "2025-01-01T00:00:00+00:00"}))
+    assert kedro(shop, "lake", "rollback").returncode == 0
+    assert shop.fingerprints("silver") == story.before.fingerprints("silver")
+    joined = kedro(shop, "run", "--pipelines", "dims", "--params", "run_id=waiting-1")
+    assert joined.returncode == 1
+    assert "Run waiting-1 has ended" in joined.stderr
+    ends = {run["run_id"]: run["status"] for run in trail(shop).runs()}
+    assert ends["waiting-1"] == "killed"
 
 
 def test_what_is_kept_can_be_deleted(story: Story, tmp_path: Path) -> None:

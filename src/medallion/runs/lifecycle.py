@@ -137,6 +137,7 @@ class Run:
             with told_later(dead.run_id):
                 said = [listener(dead) for listener in self.on_dead]
                 dead.end({"status": next(filter(None, said), "killed")})
+            self._clear_locks(dead.run_id)
 
     def _dead(self, before: str | None) -> Iterator[RunFolder]:
         """The runs that have not ended and that nobody goes on with."""
@@ -279,9 +280,12 @@ class Run:
                 for listener in self.on_end:
                     listener(self.folder, status, error)
                 self.folder.end({"status": status})
-        for path in self.locks.glob(f"{self.folder.run_id}~~*"):
-            path.unlink(missing_ok=True)
+        self._clear_locks(self.folder.run_id)
         return self.folder.ended() is not None
+
+    def _clear_locks(self, run_id: str) -> None:
+        for path in self.locks.glob(f"{run_id}~~*"):
+            path.unlink(missing_ok=True)
 
     def _closing(self) -> FileLock:
         """Held by whoever ends the run, or asks whether it has ended."""
