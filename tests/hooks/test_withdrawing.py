@@ -34,8 +34,9 @@ def test_nothing_that_stands_behind_a_gate_outlives_it(
     assert not {"run_plan", "dims.passed", "base_silver.receipt"} & taken_back
 
 
+@pytest.mark.parametrize("step", ["bronze.plan_run", "bronze.gate"])
 def test_a_run_keeps_its_plan_and_what_has_been_made_by_it(
-    withdrawn: Callable[[str], set[str]],
+    step: str, withdrawn: Callable[[str], set[str]]
 ) -> None:
-    taken_back = withdrawn("bronze.plan_run")
+    taken_back = withdrawn(step)
     assert not {"run_plan", "dims.receipt", "enriched.plan"} & taken_back

@@ -352,7 +352,8 @@ def _to_withdraw(node: Node, catalog: DataCatalog) -> Iterator[RunDocumentDatase
     """What says nothing any more when a step is done again.
 
     That is what the step itself makes, and what all later steps make of that: a gate has let other
-    data through. A step that reads what it makes goes on from it, and so do other layers.
+    data through. A step that reads what it makes goes on from it, and so do other layers. So they
+    do from the plan: the pipeline of each layer begins with it.
     """
     from kedro.framework.project import pipelines
 
@@ -361,8 +362,9 @@ def _to_withdraw(node: Node, catalog: DataCatalog) -> Iterator[RunDocumentDatase
     whole = pipelines["__default__"]
     is_known = any(one.name == node.name for one in whole.nodes)
     later = whole.from_nodes(node.name).nodes if is_known else [node]
+    goes_on = kept or node.namespace == "bronze"
     for one in later:
-        for name in one.outputs if not kept or one.namespace == node.namespace else ():
+        for name in one.outputs if not goes_on or one.namespace == node.namespace else ():
             made = catalog.get(name)
             if isinstance(made, RunDocumentDataset) and made.place not in kept:
                 yield made
