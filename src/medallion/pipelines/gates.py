@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medallion.gates.batch import Batch
@@ -126,17 +127,21 @@ def known_ledger(layer: str, lake: LakeInventory) -> Ledger:
 def changed_reports(lake: LakeInventory) -> list[str]:
     """Reports of all gates that are not what they wrote, with what is wrong, a line each."""
     folder = lake.layout.reports
-    return [f"{folder.name}/{line}" for layer in LAYERS for line in changed_of(layer, lake)]
+    return [
+        f"{folder.name}/{line}"
+        for layer in LAYERS
+        for line in changed_of(layer, ledger_of(layer, lake), folder)
+    ]
 
 
-def changed_of(layer: str, lake: LakeInventory) -> list[str]:
+def changed_of(layer: str, ledger: Ledger, folder: Path) -> list[str]:
     """Reports of a gate that are not, or not known to be, what it wrote, a line each.
 
     Args:
         layer: The layer.
-        lake: The lake.
+        ledger: The ledger of its gate, as it was written.
+        folder: The folder of reports.
     """
-    ledger, folder = ledger_of(layer, lake), lake.layout.reports
     names = (report_name(layer), quality_name(layer))
     unknown = [one for one in names if one not in ledger.reports and (folder / one).exists()]
     lost = [

@@ -86,14 +86,15 @@ def validate(
 
 def _known_reports(lake: LakeInventory) -> Mapping[str, KeptFile]:
     """The reports as they were written; what was done to them is told, and mended when read."""
-    changed = gates.changed_of("bronze", lake)
+    ledger = gates.ledger_of("bronze", lake)
+    changed = gates.changed_of("bronze", ledger, lake.layout.reports)
     if changed:
         logger.warning(
             "Reports of the bronze gate are not what it wrote: %s. They are written again by a "
             "run that reads Bronze, such as one with --params start=...,end=....",
             "; ".join(changed),
         )
-    return gates.ledger_of("bronze", lake).reports
+    return ledger.reports
 
 
 def gate(
