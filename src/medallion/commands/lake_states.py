@@ -78,23 +78,17 @@ def _in_a_store(_: KedroSession, layout: Layout, spec: str) -> LakeWithStates:
     from medallion.lake.published import Published
     from medallion.lake.store import Lake
     from medallion.runs.lifecycle import alone
-    from medallion.runs.store_lease import living, read_note
     from medallion.storage.doctor import when_freed
 
     lake = Lake(layout.silver)
     lake.state.source = working_copy(layout)
     published = Published.at(layout.stores["silver"], layout.published)
 
-    def find_garbage(*, now: datetime, **kept: int) -> Garbage:
-        note, _ = read_note(published.storage)
-        at_work = [note.run_id] if note and living(note, now) else []
-        return history.find_garbage(published, living=at_work, now=now, **kept)
-
     return LakeWithStates(
         states=published,
         alone=lambda command: alone(lake, layout.processes, f"lake-{command}", layout),
         changing=lambda _: nullcontext(published),
-        find_garbage=find_garbage,
+        find_garbage=_sparing(lake, layout, partial(history.find_garbage, published)),
         delete=partial(history.delete, published),
         show=lambda: None,
         when_freed=lambda: when_freed(published.storage.root, datetime.now(UTC).date()),
@@ -106,7 +100,7 @@ def _in_a_store(_: KedroSession, layout: Layout, spec: str) -> LakeWithStates:
 def _on_a_disk(session: KedroSession, layout: Layout, spec: str) -> LakeWithStates:
     from medallion.lake.disk_states import DiskStates
     from medallion.lake.store import Lake
-    from medallion.runs.lifecycle import alone, holder
+    from medallion.runs.lifecycle import alone
 
     context = session.load_context()
     lake = Lake(layout.silver)
@@ -114,20 +108,24 @@ def _on_a_disk(session: KedroSession, layout: Layout, spec: str) -> LakeWithStat
     lake.state.hold()
     states = DiskStates(lake)
 
-    def find_garbage(*, now: datetime, **kept: int) -> Garbage:
-        return states.find_garbage(living=[holder(lake, layout.processes)], now=now, **kept)
-
     return LakeWithStates(
         states=states,
         alone=lambda command: alone(lake, layout.processes, f"lake-{command}", layout),
         changing=partial(_recorded, context, lake),
-        find_garbage=find_garbage,
+        find_garbage=_sparing(lake, layout, states.find_garbage),
         delete=states.delete,
         show=partial(_show, context),
         when_freed=lambda: "Its place on the disk is free.",
         is_on_a_disk=True,
         spec=spec,
     )
+
+
+def _sparing(lake: Lake, layout: Layout, find: Callable[..., Garbage]) -> Callable[..., Garbage]:
+    """Finds what can be deleted, and spares what the run that holds the lake has made."""
+    from medallion.runs.lifecycle import holder
+
+    return lambda **kept: find(living=[holder(lake, layout.processes)], **kept)
 
 
 @contextmanager

@@ -38,9 +38,7 @@ def recorded(context: Any, name: str, what: str) -> Iterator[str]:
     folder = RunFolder(open_storage(layout.runs), run_id)
     current = Current()
     RunRecorder(current, [AuditSink()])
-    current.run = Run(
-        folder, Lake(layout.silver), layout.processes, is_shared=False, on_dead=current.on_dead
-    )
+    current.run = Run(folder, Lake(layout.silver), layout.processes, is_shared=False)
     for remember in current.on_context:
         remember(context)
     current.check({"pipeline_names": [what]}, context.catalog)
