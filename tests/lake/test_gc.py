@@ -84,6 +84,15 @@ def as_of(machine: Machine, run_id: str) -> Content:
     return machine.reads()
 
 
+def die_before_it_is_named(machine: Callable[..., Machine], store: Memory, time: Time) -> None:
+    """Run `again` uploads all that it has made, and dies before its manifest names it."""
+    counted = Watched(copied(store, time))
+    publish(machine("counting", counted), "again", ONE)
+    manifest = counted.calls.index(("create", f"{STAGING}/again/{MANIFEST}")) + 1
+    with pytest.raises(Dying):
+        publish(machine("first", Watched(store, manifest)), "again", ONE)
+
+
 def runs(published: Published) -> list[str]:
     return [state.run_id for state in history.history(published)]
 
@@ -346,11 +355,7 @@ def test_an_object_that_was_written_again_is_not_deleted(
 def test_a_run_that_is_done_again_days_later_names_nothing_that_may_be_going(
     published: Published, machine: Callable[..., Machine], store: Memory, time: Time
 ) -> None:
-    counted = Watched(copied(store, time))
-    publish(machine("counting", counted), "again", ONE)
-    manifest = counted.calls.index(("create", f"{STAGING}/again/{MANIFEST}")) + 1
-    with pytest.raises(Dying):
-        publish(machine("first", Watched(store, manifest)), "again", ONE)
+    die_before_it_is_named(machine, store, time)
     time.pass_days(31)
     old = {*store.objects}
     publish(machine("second"), "again", ONE)
@@ -367,11 +372,7 @@ def test_a_run_that_is_done_again_days_later_names_nothing_that_may_be_going(
 def test_what_was_uploaded_just_now_is_not_uploaded_again(
     machine: Callable[..., Machine], store: Memory, time: Time
 ) -> None:
-    counted = Watched(copied(store, time))
-    publish(machine("counting", counted), "again", ONE)
-    manifest = counted.calls.index(("create", f"{STAGING}/again/{MANIFEST}")) + 1
-    with pytest.raises(Dying):
-        publish(machine("first", Watched(store, manifest)), "again", ONE)
+    die_before_it_is_named(machine, store, time)
     before = {*store.objects}
     publish(machine("second"), "again", ONE)
     assert {*store.objects} - before == {f"{STAGING}/again/{MANIFEST}"}
