@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import pytest
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
 
 from tests.conftest import PROJECT
 from tests.standins.google import bigquery, credentials, deliver, emulator, storage
@@ -70,6 +74,26 @@ class Cloud:
             check=False,
         )
 
+    def started(self, machine: Path, *arguments: str) -> subprocess.Popen[str]:
+        """The same, while it is at work."""
+        return subprocess.Popen(
+            self.command(*arguments),
+            cwd=PROJECT,
+            env=self.on(machine),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    @contextmanager
+    def catalog(self, machine: Path) -> Iterator[Any]:
+        """The catalog of a notebook on a machine."""
+        with (
+            mock.patch.dict(os.environ, self.on(machine)),
+            KedroSession.create(bootstrap_project(PROJECT).project_path, env="emulator") as session,
+        ):
+            yield session.load_context().catalog
+
     def command(self, *arguments: str) -> list[str]:
         """A command in the environment of the stand-in."""
         return [sys.executable, "-m", "kedro", *arguments, "--env", "emulator"]
@@ -84,6 +108,15 @@ class Cloud:
 
         with mock.patch.dict(os.environ, self.environment):
             return Client()
+
+
+def data_of(folder: Path) -> dict[str, str]:
+    """The files of a lake's layers, as hashes."""
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for layer in ("base", "quarantine", "dims", "keys", "enriched")
+        for path in sorted((folder / layer).rglob("*.parquet"))
+    }
 
 
 @pytest.fixture(scope="session")

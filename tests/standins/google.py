@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import socket
 import subprocess
@@ -14,6 +15,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import requests
 from cryptography.hazmat.primitives import serialization
@@ -94,7 +96,7 @@ def _served(command: Sequence[str], port: int, path: str, log: Path) -> Iterator
 
 @contextmanager
 def credentials(folder: Path, storage_url: str | None = None) -> Iterator[Path]:
-    """A service account of nobody, and the server that gives it tokens.
+    """A service account of nobody, and the server that gives it tokens, which say their scope.
 
     Args:
         folder: Where it may write.
@@ -106,7 +108,9 @@ def credentials(folder: Path, storage_url: str | None = None) -> Iterator[Path]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            token = {"access_token": "nobody's", "token_type": "Bearer", "expires_in": 3600}
+            asked = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+            scope = _scope_of(asked["assertion"][0])
+            token = {"access_token": scope, "token_type": "Bearer", "expires_in": 3600}
             body = json.dumps(token).encode()
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
@@ -186,6 +190,13 @@ def deliver(folder: Path, bucket: Any, is_wanted: Callable[[str], bool] = lambda
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(send, filter(is_wanted, names)))
+
+
+def _scope_of(assertion: str) -> str:
+    """The scopes that a signed request for a token asks for, by their last names."""
+    payload = assertion.split(".")[1]
+    said = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    return "+".join(url.rpartition("/")[2] for url in said.get("scope", "none").split())
 
 
 def _throw_away_key() -> str:

@@ -41,12 +41,14 @@ class Request:
         number: Its number, from 1 on.
         method: Its method.
         path: Its path and query, decoded; of an upload, with the object's name behind a `#`.
+        token: What its credentials are good for; nothing if it has none.
         body: Its body, if that is JSON.
     """
 
     number: int
     method: str
     path: str
+    token: str = ""
     body: bytes = field(default=b"", repr=False)
 
     @property
@@ -125,7 +127,8 @@ class _Handler(BaseHTTPRequestHandler):
         is_json = self.headers.get_content_type() == "application/json"
         with self.net.lock:
             number = len(self.net.requests) + 1
-            request = Request(number, self.command, path, body if is_json else b"")
+            token = self.headers.get("Authorization", "").removeprefix("Bearer ")
+            request = Request(number, self.command, path, token, body if is_json else b"")
             self.net.requests.append(request)
         return request
 

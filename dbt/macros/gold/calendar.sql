@@ -1,4 +1,21 @@
-{#- What dbt's own date macros leave out. -#}
+{#- Days. dbt's own date macros give times on one engine and days on the other. -#}
+
+{#- The day so many days after another one. -#}
+{%- macro days_after(day, n) -%}
+  {{- return(adapter.dispatch("days_after", "medallion")(day, n)) -}}
+{%- endmacro -%}
+
+{%- macro default__days_after(day, n) -%}({{ day }} + ({{ n }})){%- endmacro -%}
+
+{%- macro bigquery__days_after(day, n) -%}date_add({{ day }}, interval {{ n }} day){%- endmacro -%}
+
+{%- macro month_start(day) -%}
+  {{- return(adapter.dispatch("month_start", "medallion")(day)) -}}
+{%- endmacro -%}
+
+{%- macro default__month_start(day) -%}cast(date_trunc('month', {{ day }}) as date){%- endmacro -%}
+
+{%- macro bigquery__month_start(day) -%}date_trunc({{ day }}, month){%- endmacro -%}
 
 {%- macro iso_year(day) -%}
   {{- return(adapter.dispatch("iso_part", "medallion")("isoyear", day)) -}}

@@ -4,9 +4,10 @@
 {%- endmacro -%}
 
 {%- macro default__matches(x, pattern) -%}
-  coalesce(regexp_full_match({{ x }}, '{{ pattern }}'), false)
+  coalesce(regexp_full_match({{ x }}, '{{ pattern | replace("'", "''") }}'), false)
 {%- endmacro -%}
 
 {%- macro bigquery__matches(x, pattern) -%}
-  coalesce(regexp_contains({{ x }}, r'{{ pattern }}'), false)
+  {%- set whole = ("^(?:" ~ pattern ~ ")$") | replace("\\", "\\\\") | replace("'", "\\'") -%}
+  coalesce(regexp_contains({{ x }}, '{{ whole }}'), false)
 {%- endmacro -%}

@@ -1,17 +1,11 @@
-{#- Names of types where dbt has none of its own. -#}
+{#- What the engine calls a type of the spec, such as `money`: see src/medallion/spec/types.py. -#}
+{%- macro sql_type(kind) -%}{{- var("types")[target.type][kind] -}}{%- endmacro -%}
 
-{%- macro money_type() -%}
-  {{- return(adapter.dispatch("money_type", "medallion")()) -}}
+{#- A type for whole numbers beyond what a count may be, such as sums of microseconds. -#}
+{%- macro wide_int_type() -%}
+  {{- return(adapter.dispatch("wide_int_type", "medallion")()) -}}
 {%- endmacro -%}
 
-{%- macro default__money_type() -%}decimal(18, 2){%- endmacro -%}
+{%- macro default__wide_int_type() -%}decimal(38, 0){%- endmacro -%}
 
-{%- macro bigquery__money_type() -%}numeric{%- endmacro -%}
-
-{%- macro double_type() -%}
-  {{- return(adapter.dispatch("double_type", "medallion")()) -}}
-{%- endmacro -%}
-
-{%- macro default__double_type() -%}double{%- endmacro -%}
-
-{%- macro bigquery__double_type() -%}float64{%- endmacro -%}
+{%- macro bigquery__wide_int_type() -%}bignumeric{%- endmacro -%}

@@ -40,7 +40,7 @@ spine as (
 
   {{ days_between(
     "(select first_dt from bounds)",
-    "(select cast(" ~ dbt.dateadd("day", 1, "last_dt") ~ " as date) from bounds)"
+    "(select " ~ days_after("last_dt", 1) ~ " from bounds)"
   ) }}
 
 ),
@@ -52,7 +52,7 @@ final as (
     extract(year from date_dt) as year,
     extract(quarter from date_dt) as quarter,
     extract(month from date_dt) as month,
-    cast({{ dbt.date_trunc("month", "date_dt") }} as date) as month_start_dt,
+    {{ month_start("date_dt") }} as month_start_dt,
     {{ iso_year("date_dt") }} as iso_year,
     {{ iso_week("date_dt") }} as iso_week,
     {{ day_of_week("date_dt") }} as day_of_week,

@@ -6,22 +6,19 @@ daily as (
 
 ),
 
--- The rates are summed as decimals: a sum of floats would depend on their order.
 last_seven as (
 
   select
     today.ingestion_dt,
     {{ ratio("sum(past.orders)", "count(*)") }} as orders_7d_avg,
     {{ money_mean("sum(past.net_revenue)", "count(*)") }} as net_revenue_7d_avg,
-    {{ ratio(
-      "sum(cast(past.conversion_rate as decimal(38, 18)))", "count(past.conversion_rate)"
-    ) }} as conversion_rate_7d_avg
+    {{ mean_rate("past.conversion_rate") }} as conversion_rate_7d_avg
 
   from daily as today
   inner join daily as past
     on
       today.ingestion_dt >= past.ingestion_dt
-      and past.ingestion_dt > {{ dbt.dateadd("day", -7, "today.ingestion_dt") }}
+      and past.ingestion_dt > {{ days_after("today.ingestion_dt", -7) }}
   group by today.ingestion_dt
 
 ),
@@ -66,7 +63,7 @@ final as (
   from daily
   inner join last_seven on daily.ingestion_dt = last_seven.ingestion_dt
   left join daily as before
-    on before.ingestion_dt = {{ dbt.dateadd("day", -7, "daily.ingestion_dt") }}
+    on before.ingestion_dt = {{ days_after("daily.ingestion_dt", -7) }}
 
 )
 

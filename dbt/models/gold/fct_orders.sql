@@ -52,7 +52,7 @@ with_lines as (
     orders.*,
     coalesce(lines.line_count, 0) as line_count,
     coalesce(lines.units, 0) as units,
-    cast(coalesce(lines.cogs, 0) as {{ money_type() }}) as cogs,
+    cast(coalesce(lines.cogs, 0) as {{ sql_type("money") }}) as cogs,
     coalesce(lines.line_value, 0) = orders.gross_total as has_all_lines
 
   from orders
@@ -91,7 +91,7 @@ final as (
     with_lines.has_all_lines,
     case
       when with_lines.has_all_lines
-        then cast(with_lines.net_total - with_lines.cogs as {{ money_type() }})
+        then cast(with_lines.net_total - with_lines.cogs as {{ sql_type("money") }})
     end as gross_profit,
 
     ---------- attribution
@@ -113,7 +113,7 @@ final as (
     shipping.shipping_margin,
 
     ---------- returns
-    cast(coalesce(refunded.refunds, 0) as {{ money_type() }}) as refunds
+    cast(coalesce(refunded.refunds, 0) as {{ sql_type("money") }}) as refunds
 
   from with_lines
   left join attributed on with_lines.order_id = attributed.order_id

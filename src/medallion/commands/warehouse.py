@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 from kedro.framework.session import KedroSession
-from rich.markup import escape
+from rich.console import Console
 from rich.table import Table
 
 from medallion import terminal
 from medallion.commands.people import ForPeople
-from medallion.errors import RequestError, UsageError, meant
+from medallion.errors import MedallionError, RequestError, UsageError, meant
 from medallion.lake.names import as_day
-from medallion.runs.lifecycle import alone
-from medallion.storage.layout import Layout
-from medallion.warehouse import Warehouse
-from medallion.warehouse.bigquery.shapes import shapes
-from medallion.warehouse.bigquery.warehouse import BigQueryWarehouse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from contextlib import AbstractContextManager
 
     from medallion.lake.published import Published
     from medallion.spec import Spec
+    from medallion.warehouse import Warehouse
     from medallion.warehouse.bigquery.status import TableStatus
+    from medallion.warehouse.bigquery.warehouse import BigQueryWarehouse
 
 _env = click.option("--env", "-e", default=None, help="Configuration environment.")
+_NOTHING_PUBLISHED = "Nothing has been published yet; `kedro run` publishes the first state."
 
 
 @dataclass(frozen=True)
@@ -65,11 +63,11 @@ def status(env: str | None) -> None:
     """
     with _opened(env) as (opened, found):
         if found:
-            show_status(found.warehouse.status(found.published, found.spec))
+            _show_status(found.warehouse.status(found.published, found.spec))
             return
         _console().print(f"{_shows(opened)}, and nothing is pending.")
         if damage := opened.damage():
-            _console().print(f"[yellow]note[/yellow] It {damage}; the next run makes it anew.")
+            _console().print(f"But it {damage}; the next run makes it anew.")
 
 
 @warehouse.command("load", cls=ForPeople)
@@ -106,8 +104,42 @@ def load(tables: tuple[str, ...], days: tuple[str, ...], env: str | None) -> Non
         _console().print(
             f"The warehouse holds what is published: {len(names)} tables and views."
             if names
-            else "Nothing has been published yet; `kedro run` publishes the first state."
+            else _NOTHING_PUBLISHED
         )
+
+
+def reload_warehouse(
+    places: Mapping[str, Any], published: Published, wanted: bool | None
+) -> None:
+    """Loads what differs from what is published, where an environment has BigQuery.
+
+    Args:
+        places: What `globals.yml` says.
+        published: The lake; whoever calls keeps runs away from it.
+        wanted: Whether to load; None asks on a terminal, and loads nothing elsewhere.
+    """
+    from medallion.hooks.guard import declared
+    from medallion.spec import load_spec
+    from medallion.storage.patience import Patience, be_patient
+    from medallion.warehouse.bigquery.warehouse import BigQueryWarehouse
+
+    if "warehouse" not in places["layers"] or places["warehouse"]["backend"] != "bigquery":
+        return
+    be_patient(declared(places, "retries", Patience))
+    opened, spec = BigQueryWarehouse(places["warehouse"]), load_spec(str(places["spec"]))
+    try:
+        tables = opened.status(published, spec)
+    except MedallionError as error:
+        # The lake was rolled back all the same.
+        _console().print(terminal.styled("[yellow]note[/] {}", error))
+        return
+    _console().print(_pending_line(tables))
+    pending = any(one.pending for one in tables)
+    if wanted is None and pending and sys.stdin.isatty():
+        wanted = click.confirm("Load them now?", default=True)
+    if wanted and pending:
+        opened.load(published, spec)
+        _console().print("The warehouse holds this state.")
 
 
 def _named(table: str, spec: Spec) -> str:
@@ -116,6 +148,8 @@ def _named(table: str, spec: Spec) -> str:
     Raises:
         UsageError: There is none of this name.
     """
+    from medallion.warehouse.bigquery.shapes import shapes
+
     known = shapes(spec)
     if table not in known:
         raise UsageError(
@@ -125,35 +159,39 @@ def _named(table: str, spec: Spec) -> str:
     return table
 
 
-def show_status(tables: Sequence[TableStatus]) -> None:
-    """Prints a line for each table, and what is pending in all."""
+def _show_status(tables: Sequence[TableStatus]) -> None:
+    """Prints a line for each table, then what is pending and why."""
     if not tables:
-        _console().print("Nothing has been published yet; `kedro run` publishes the first state.")
+        _console().print(_NOTHING_PUBLISHED)
         return
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in ("table", "partitions", "rows", "loaded (UTC)", "from run", "pending", "why"):
-        right = column in ("partitions", "rows", "pending")
-        table.add_column(column, justify="right" if right else "left", overflow="fold")
+    loaded = _table("table", "days", "rows", "from run")
     for one in tables:
-        table.add_row(
-            one.name,
-            f"{one.partitions:,}",
-            f"{one.rows:,}",
-            f"{one.ended:%Y-%m-%d %H:%M:%S}" if one.ended else "",
-            escape(one.run_id),
-            f"[yellow]{one.pending:,}[/yellow]" if one.pending else "",
-            escape(one.why),
-        )
-    terminal.out().print(table)
-    _console().print(pending_line(tables))
+        loaded.add_row(one.name, f"{one.partitions:,}", f"{one.rows:,}", one.run_id)
+    terminal.out().print(loaded)
+    pending = _table("table", "pending", "why")
+    for one in tables:
+        if one.why:
+            pending.add_row(one.name, f"{one.pending:,}" if one.pending else "?", one.why)
+    if pending.rows:
+        terminal.out().print()
+        terminal.out().print(pending)
+    _console().print(f"\n{_pending_line(tables)}")
 
 
-def pending_line(tables: Sequence[TableStatus]) -> str:
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in columns:
+        right = column in ("days", "rows", "pending")
+        table.add_column(column, justify="right" if right else "left", overflow="fold")
+    return table
+
+
+def _pending_line(tables: Sequence[TableStatus]) -> str:
     """What is pending in all, and what loads it."""
     pending = [one for one in tables if one.pending]
     unknown = sum(bool(one.why and not one.pending) for one in tables)
     if unknown:
-        return f"Of {unknown} tables nobody can tell what is published."
+        return f"Of {_counted(unknown, 'table')} nobody can tell what is published."
     if not pending:
         return "The warehouse holds what is published."
     count = sum(one.pending for one in pending)
@@ -170,6 +208,10 @@ def _counted(count: int, what: str) -> str:
 @contextmanager
 def _opened(env: str | None) -> Iterator[tuple[Warehouse, Loaded | None]]:
     """The warehouse of an environment, and what it is loaded from, if it is loaded."""
+    from medallion.runs.lifecycle import alone
+    from medallion.storage.layout import Layout
+    from medallion.warehouse.bigquery.warehouse import BigQueryWarehouse
+
     session = KedroSession.create(env=env)
     with session:
         context: Any = session.load_context()
@@ -179,8 +221,8 @@ def _opened(env: str | None) -> Iterator[tuple[Warehouse, Loaded | None]]:
         if source is None or not isinstance(opened, BigQueryWarehouse):
             yield opened, None
             return
-        locks = Layout.of(context.config_loader["globals"]).processes
-        own = alone(lake, locks, "warehouse-load")
+        layout = Layout.of(context.config_loader["globals"])
+        own = alone(lake, layout.processes, "warehouse-load", layout)
         yield opened, Loaded(opened, source.published, catalog.load("spec"), own)
 
 
@@ -189,5 +231,5 @@ def _shows(warehouse: Warehouse) -> str:
     return f"The warehouse {place} shows the lake as it stands, by views: nothing is loaded into it"
 
 
-def _console() -> Any:
+def _console() -> Console:
     return terminal.out(soft_wrap=True)

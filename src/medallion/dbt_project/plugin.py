@@ -11,6 +11,7 @@ from threading import Lock, RLock
 from typing import Any
 
 import duckdb
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.adapters.duckdb.plugins import BasePlugin
 
 from medallion.dbt_project.context import Context
@@ -52,6 +53,17 @@ def apply_again() -> None:
     _shared.is_changed = True
 
 
+def reopen_if_closed() -> None:
+    """Lets dbt open its database anew if an error has closed it: DuckDB does so after some."""
+    if _shared.connection is None:
+        return
+    try:
+        ask("select 1")
+    except duckdb.Error:
+        _shared.connection = None
+        DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
+
+
 def ask(query: str) -> list[tuple[Any, ...]]:
     """Asks the database that dbt has worked in."""
     if _shared.connection is None:
@@ -63,6 +75,7 @@ def ask(query: str) -> list[tuple[Any, ...]]:
 def release() -> None:
     """Forgets the context and lets go of the warehouse's file."""
     _shared.context = None
+    reopen_if_closed()
     if _shared.connection:
         _shared.connection.execute("detach database if exists warehouse")
 
@@ -164,7 +177,7 @@ class PartitionWriter:
             partition.value: {
                 kept
                 for column, kept in unknown.items()
-                if not any(column in occurrences(file) for file in partition.files)
+                if not any(column in occurrences(file) for file in partition.scanned)
             }
             for partition in partitions
         }

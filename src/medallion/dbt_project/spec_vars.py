@@ -13,7 +13,7 @@ import yaml
 
 from medallion.project import DBT
 from medallion.spec import Column, Spec, Table
-from medallion.spec.types import BRONZE
+from medallion.spec.types import BRONZE, SQL_ENGINES, in_sql
 
 PROJECT_FILE = DBT / "dbt_project.yml"
 SOURCES_FILE = DBT / "models" / "base_silver" / "_sources.yml"
@@ -26,10 +26,11 @@ _SOURCES = (
 
 
 def spec_vars(spec: Spec) -> dict[str, Any]:
-    """The declared that macros read, by the name of the var."""
+    """What macros and contracts read, by the name of the var."""
     cleaning = spec.cleaning.model_dump(mode="json")
     tables = {name: _table(spec, name, table) for name, table in spec.tables.items()}
-    return {**cleaning, "tables": tables}
+    types = {engine: in_sql(engine) for engine in SQL_ENGINES}
+    return {**cleaning, "types": types, "tables": tables}
 
 
 def sources(spec: Spec) -> dict[str, Any]:

@@ -61,3 +61,17 @@ SILVER = {
 }
 # What columns of Bronze may be declared as.
 BRONZE = {"string": TEXT, "int64": INT, "double": FLOAT, "bool": BOOL}
+# Engines that SQL is written for, as dbt names its targets' types.
+SQL_ENGINES = ("duckdb", "bigquery")
+
+
+def in_sql(engine: str) -> dict[str, str]:
+    """What an engine calls the types that columns may be declared as, by their names in the spec.
+
+    Args:
+        engine: One of `SQL_ENGINES`.
+
+    >>> in_sql("bigquery")["money"]
+    'NUMERIC'
+    """
+    return {kind: getattr(types, engine) for kind, types in SILVER.items()}

@@ -36,7 +36,7 @@ def build(
         The build, whose saving puts the marts in place; the tables by model; the receipt.
     """
     inputs = _inputs(spec, lake)
-    stamp = fingerprint({name: origin.fingerprint for name, origin in inputs.items()})
+    stamp = _stamp(inputs)
     made = MartsBuild(stamp)
     if warehouse.made_from("gold") != stamp:
         made = warehouse.build(lake, stamp, engine_settings(request, lake))
@@ -52,6 +52,22 @@ def build(
     }
     current = {model: BuiltTable("gold", model, reads=reads) for model in models}
     return {"build": made, **current, **tables, "receipt": made.result.receipt("gold")}
+
+
+def are_stale(spec: Spec, lake: LakeInventory, made_from: str) -> bool:
+    """Whether marts that stand are made from something else than the lake says now.
+
+    Args:
+        spec: The tables.
+        lake: The lake.
+        made_from: The stamp of the marts; empty if none stand.
+    """
+    return bool(made_from) and made_from != _stamp(_inputs(spec, lake))
+
+
+def _stamp(inputs: Mapping[str, Origin]) -> str:
+    """What the marts that are made of these inputs are told by."""
+    return fingerprint({name: origin.fingerprint for name, origin in inputs.items()})
 
 
 def _inputs(spec: Spec, lake: LakeInventory) -> dict[str, Origin]:

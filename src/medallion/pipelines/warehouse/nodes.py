@@ -22,4 +22,9 @@ def register_views(
 
     What is loaded is what is published, so that comes first.
     """
+    return shown(spec, lake, trail)
+
+
+def shown(spec: Spec, lake: LakeInventory, trail: AuditTrail) -> Publication:
+    """What the warehouse is to show of the lake and of the audit trail."""
     return Publication(spec, lake, {"audit.runs": trail.view()})
