@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 
+#: What the id of a project of Google Cloud looks like; one of a domain begins with that.
+GOOGLE_PROJECT = r"([a-z0-9.-]{1,80}:)?[a-z][a-z0-9-]{4,28}[a-z0-9]"
+
 
 def identifier(name: str) -> str:
     """A name of a column, table or schema as SQL writes it: in double quotes."""
@@ -37,12 +40,12 @@ def no_rows(columns: Mapping[str, str]) -> str:
 
 
 def google_name(name: str) -> str:
-    """A name as GoogleSQL writes it, each part in backticks.
+    """A name as GoogleSQL writes it, each part in backticks; a project may hold dots.
 
-    >>> google_name("shop.silver.orders")
-    '`shop`.`silver`.`orders`'
+    >>> google_name("shop.silver.orders"), google_name("example.com:shop.silver.orders")
+    ('`shop`.`silver`.`orders`', '`example.com:shop`.`silver`.`orders`')
     """
-    return ".".join(f"`{part}`" for part in name.replace("`", "").split("."))
+    return ".".join(f"`{part}`" for part in name.replace("`", "").rsplit(".", 2))
 
 
 def google_text(value: str) -> str:

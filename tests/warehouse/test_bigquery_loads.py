@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from tests.warehouse.bigquery_fake import Asked
 from tests.warehouse.loading import CARTS, ORDERS, House, day, published
 
 TWO_DAYS = published("r1", orders={1: "a", 2: "b"}, carts={1: "c", 2: "d"})
@@ -39,3 +42,31 @@ def test_a_day_that_differs_is_loaded_by_a_job_of_its_own_into_its_partition() -
     ]
     assert {load["writeDisposition"] for load in loads} == {"WRITE_TRUNCATE"}
     assert house.holds(CARTS)[day(3)] == list(changed.tables[CARTS.name][day(3)].uris)
+
+
+def test_eight_loads_run_at_a_time_and_never_one_more() -> None:
+    days = range(1, 17)
+    house = House(workers=8, tables=(ORDERS,))
+    house.load(published("r1", orders=dict.fromkeys(days, "a")))
+    before = len(house.server.loads)
+    # A job goes on for as long as fewer than eight run beside each other and more are to come.
+    house.server.looks = 1_000_000
+    most = 0
+
+    def watch(_: Asked) -> None:
+        nonlocal most
+        running = [name for name, job in house.server.jobs.items() if is_running(job)]
+        most = max(most, len(running))
+        if len(running) == 8 or len(house.server.loads) == before + len(days):
+            house.server._waiting |= dict.fromkeys(running, 0)
+
+    house.server.accident = watch
+    house.server.is_slow = lambda load: bool(load.get("sourceUris"))
+    changed = published("r2", orders=dict.fromkeys(days, "b"))
+    house.load(changed)
+    assert most == 8
+    assert house.is_as(changed)
+
+
+def is_running(job: dict[str, Any]) -> bool:
+    return bool(job["status"]["state"] == "RUNNING")

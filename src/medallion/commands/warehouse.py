@@ -108,9 +108,7 @@ def load(tables: tuple[str, ...], days: tuple[str, ...], env: str | None) -> Non
         )
 
 
-def reload_warehouse(
-    places: Mapping[str, Any], published: Published, wanted: bool | None
-) -> None:
+def reload_warehouse(places: Mapping[str, Any], published: Published, wanted: bool | None) -> None:
     """Loads what differs from what is published, where an environment has BigQuery.
 
     Args:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from medallion.errors import ConfigurationError
+from medallion.sql import GOOGLE_PROJECT
 
 #: The dataset of what tells of runs and loads.
 AUDIT = "audit"
@@ -29,7 +30,7 @@ class BigQuerySettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     backend: Literal["bigquery"]
-    project: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{4,28}[a-z0-9]$")]
+    project: Annotated[str, Field(pattern=f"^{GOOGLE_PROJECT}$")]
     location: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]{1,40}$")]
     datasets: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,99}$")]
     workers: Annotated[int, Field(ge=1, le=10)] = 8

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 
 from medallion.errors import MedallionError
 from medallion.warehouse.bigquery.calls import BigQuery
@@ -25,7 +25,6 @@ class TableStatus:
         partitions: Partitions that stand.
         rows: Their rows.
         run_id: The run whose state was loaded last; empty if none was.
-        ended: When its last job was done.
         pending: Partitions that differ from what is published.
         why: Why they do, counted; or why nobody can tell.
     """
@@ -34,7 +33,6 @@ class TableStatus:
     partitions: int = 0
     rows: int = 0
     run_id: str = ""
-    ended: datetime | None = None
     pending: int = 0
     why: str = ""
 
@@ -79,7 +77,6 @@ def _status(
         partitions=len(standing),
         rows=sum(one.row_count for one in standing),
         run_id=newest.run_id if newest else "",
-        ended=max(filter(None, (one.ended for one in standing)), default=None),
         pending=len(plan.why) if plan else 0,
         why=error.message if error else _why(plan, known),
     )
