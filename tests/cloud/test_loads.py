@@ -7,12 +7,11 @@ import io
 import json
 import os
 import signal
-import subprocess
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
 from unittest import mock
 
 import polars as pl
@@ -25,11 +24,16 @@ from medallion.sample import SampleRequest, generate
 from medallion.spec import Spec
 from medallion.warehouse.bigquery.shapes import Shape, shapes
 from tests.cloud.conftest import Cloud
-from tests.conftest import PROJECT
 from tests.standins.job_accidents import FailingJobs, looked_at, submitted
 from tests.standins.proxy import Accident, Request
 
 Loaded = tuple[str, str]
+TABLES = ("base_silver.orders", "base_silver.order_items")
+# Cheaper than a run that makes days anew.
+AGAIN = (
+    *("warehouse", "load", "--day", "2025-10-01"),
+    *(part for table in TABLES for part in ("--again", table)),
+)
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +63,57 @@ def machine(tmp_path_factory: pytest.TempPathFactory, bronze: Path, cloud: Cloud
     folder = tmp_path_factory.mktemp("machine")
     run(cloud, folder)
     return folder
+
+
+@dataclass(frozen=True)
+class Changed:
+    """What came of a run after days were delivered again.
+
+    Attributes:
+        told: What it said.
+        loads: How often it has loaded each file.
+        emptied: The day of which no return is left.
+    """
+
+    told: str
+    loads: Counter[Loaded]
+    emptied: str
+
+
+@pytest.fixture(scope="module")
+def changed(
+    machine: Path,
+    bronze: Path,
+    client: Client,
+    cloud: Cloud,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Changed:
+    """Days are delivered again, one of them without rows; a job fails, and answers are lost."""
+    assert machine.is_dir()
+    deliver_again(bronze, "shopping_carts", "2025-10-03")
+    day = max(path.name[-10:] for path in (bronze / "returns").glob("ingest_dt=*"))
+    for table in ("returns", "return_items"):
+        deliver_again(bronze, table, day, rows=0)
+    cloud.deliver(bronze)
+    before = loads(client, cloud)
+    burnt = FailingJobs("rateLimitExceeded", is_meant=lambda job: "$" in str(job))
+    lost = {"submission": 1, "look": 1}
+
+    def accident(request: Request) -> Accident:
+        if lost["submission"] and "sourceUris" in request.body.decode():
+            lost["submission"] -= 1
+            return "lost"
+        if lost["look"] and (looked_at(request) or "").startswith("medallion-"):
+            lost["look"] -= 1
+            return "lost"
+        return burnt(request)
+
+    cloud.warehouse.accident = accident
+    told = run(cloud, tmp_path_factory.mktemp("changed"))
+    cloud.warehouse.forget()
+    assert burnt.failed
+    assert lost == {"submission": 0, "look": 0}
+    return Changed(told, loads(client, cloud) - before, day)
 
 
 def run(cloud: Cloud, folder: Path, *arguments: str) -> str:
@@ -174,57 +229,23 @@ def test_another_machine_with_an_empty_disk_loads_nothing_and_tells_so(
 
 
 def test_changed_days_are_loaded_once_each_although_answers_are_lost_and_jobs_fail(
-    machine: Path, bronze: Path, client: Client, cloud: Cloud, spec: Spec, tmp_path: Path
+    changed: Changed, client: Client, cloud: Cloud, spec: Spec, tmp_path: Path
 ) -> None:
-    assert machine.is_dir()
-    deliver_again(bronze, "shopping_carts", "2025-10-03")
-    # A day of which no row is left.
-    days = sorted(path.name[-10:] for path in (bronze / "returns").glob("ingest_dt=*"))
-    for table in ("returns", "return_items"):
-        deliver_again(bronze, table, days[-1], rows=0)
-    cloud.deliver(bronze)
-    before = loads(client, cloud)
-    burnt = FailingJobs("rateLimitExceeded", is_meant=lambda job: "$" in str(job))
-    lost = {"submission": 1, "look": 1}
-
-    def accident(request: Request) -> Accident:
-        if lost["submission"] and "sourceUris" in request.body.decode():
-            lost["submission"] -= 1
-            return "lost"
-        if lost["look"] and (looked_at(request) or "").startswith("medallion-"):
-            lost["look"] -= 1
-            return "lost"
-        return burnt(request)
-
-    cloud.warehouse.accident = accident
-    told = run(cloud, tmp_path)
-    cloud.warehouse.forget()
-    assert burnt.failed
-    assert lost == {"submission": 0, "look": 0}
-    assert "rateLimitExceeded" in told
+    assert "rateLimitExceeded" in changed.told
     expect_equal(client, cloud, spec, tmp_path)
-    new = loads(client, cloud) - before
-    assert new
-    assert set(new.values()) == {1}
-    assert not [uri for _, uri in new if "dt=2025-10-01" in uri]
+    assert changed.loads
+    assert set(changed.loads.values()) == {1}
+    assert not [uri for _, uri in changed.loads if "dt=2025-10-01" in uri]
     held = client.query(f"select distinct ingestion_dt from {named(cloud, 'base_silver.returns')}")
-    assert days[-1] not in {str(row.ingestion_dt) for row in held.result()}
+    assert changed.emptied not in {str(row.ingestion_dt) for row in held.result()}
 
 
-def test_killed_between_two_loads_the_next_run_loads_what_is_left_and_nothing_twice(
-    machine: Path, bronze: Path, client: Client, cloud: Cloud, spec: Spec, tmp_path: Path
+def test_killed_between_two_loads_the_next_one_loads_what_is_left_and_nothing_twice(
+    machine: Path, client: Client, cloud: Cloud, spec: Spec, tmp_path: Path
 ) -> None:
     assert machine.is_dir()
-    deliver_again(bronze, "cart_items", "2025-10-02")
-    cloud.deliver(bronze)
     before = loads(client, cloud)
-    process = subprocess.Popen(
-        cloud.command("run"),
-        cwd=PROJECT,
-        env=cloud.on(tmp_path / "victim"),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    process = cloud.started(tmp_path / "victim", *AGAIN)
     begun: list[str] = []
 
     def kill(request: Request) -> Accident:
@@ -237,37 +258,36 @@ def test_killed_between_two_loads_the_next_run_loads_what_is_left_and_nothing_tw
         return None
 
     cloud.warehouse.accident = kill
-    process.wait(timeout=600)
+    process.communicate(timeout=600)
     cloud.warehouse.forget()
     assert process.returncode == -signal.SIGKILL
-    told = run(cloud, tmp_path / "next")
+    told = run(cloud, tmp_path / "next", "warehouse", "load")
     assert "was cut short while it loaded" in told
     expect_equal(client, cloud, spec, tmp_path)
-    assert set((loads(client, cloud) - before).values()) == {1}
+    new = loads(client, cloud) - before
+    assert len(new) == len(TABLES)
+    assert set(new.values()) == {1}
 
 
 def test_going_back_offers_the_reload_and_does_it(
-    machine: Path, client: Client, cloud: Cloud, spec: Spec, tmp_path: Path
+    changed: Changed, client: Client, cloud: Cloud, spec: Spec, tmp_path: Path
 ) -> None:
-    assert machine.is_dir()
+    assert changed.loads
     newest = cloud.current()
     told = run(cloud, tmp_path, "lake", "rollback")
     assert "differ from what is published" in told
-    assert "changed" in run(cloud, tmp_path, "warehouse", "status")
+    assert " changed" in run(cloud, tmp_path, "warehouse", "status")
     run(cloud, tmp_path, "warehouse", "load")
+    expect_equal(client, cloud, spec, tmp_path)
     back = run(cloud, tmp_path, "lake", "rollback", "--to", str(newest), "--reload")
     assert "The warehouse holds this state" in back
-    assert "holds what is published" in run(cloud, tmp_path, "warehouse", "status")
-    run(cloud, tmp_path)
     expect_equal(client, cloud, spec, tmp_path)
 
 
-def test_what_bigquery_refuses_fails_the_run_with_a_sentence(
-    machine: Path, client: Client, cloud: Cloud, bronze: Path, tmp_path: Path
+def test_what_bigquery_refuses_ends_with_a_sentence(
+    machine: Path, cloud: Cloud, tmp_path: Path
 ) -> None:
     assert machine.is_dir()
-    deliver_again(bronze, "cart_items", "2025-10-01")
-    cloud.deliver(bronze)
     cloud.warehouse.accident = FailingJobs(
         "quotaExceeded",
         times=99,
@@ -275,7 +295,7 @@ def test_what_bigquery_refuses_fails_the_run_with_a_sentence(
         " to a column partitioned table. For more information, see https://cloud.google.com/x",
         is_meant=lambda job: "$" in str(job),
     )
-    told: Any = cloud.kedro(tmp_path, "run")
+    told = cloud.kedro(tmp_path, *AGAIN)
     cloud.warehouse.forget()
     assert told.returncode == 1
     assert (
@@ -283,5 +303,4 @@ def test_what_bigquery_refuses_fails_the_run_with_a_sentence(
         " modifications to a column partitioned table)"
     ) in " ".join(told.stderr.split())
     assert "Traceback" not in told.stderr
-    run(cloud, tmp_path / "next")
-    assert client.project == "emulator"
+    run(cloud, tmp_path, "warehouse", "load")

@@ -20,6 +20,7 @@ from medallion.commands.lake_states import in_environment, open_lake
 from medallion.commands.people import ForPeople
 from medallion.errors import RequestError, UsageError
 from medallion.lake.names import as_run_id
+from medallion.terminal import counted
 
 if TYPE_CHECKING:
     from medallion.storage.doctor import Diagnosis
@@ -65,7 +66,7 @@ def history(limit: int, env: str | None) -> None:
         if any(one.remark == remark for one in states[:limit]):
             console.print(f"{remark}: {says}")
     if len(states) > limit:
-        console.print(f"{_counted(len(states) - limit, 'older state')}; ask for more with --limit.")
+        console.print(f"{counted(len(states) - limit, 'older state')}; ask for more with --limit.")
 
 
 @click.command("rollback", cls=ForPeople)
@@ -100,7 +101,7 @@ def rollback(run_id: str | None, *, reload: bool | None, env: str | None) -> Non
         with lake.changing(f"rollback to {state.run_id}") as states:
             # A run that has published twice is known by its id no more.
             lake_history.roll_back(states, wanted)
-        tables = _counted(len(state.manifest.tables), "table")
+        tables = counted(len(state.manifest.tables), "table")
         _console().print(f"Run {state.run_id} is current: {state.rows:,} rows in {tables}.")
         lake.show(reload)
     if before:
@@ -179,8 +180,8 @@ def gc(*, keep_days: int, keep_runs: int, delete: bool, env: str | None) -> None
                 lake.delete(found)
     console = _console()
     console.print(
-        f"Kept: {_counted(len(found.kept), 'state')}. A state is kept if it is current, among the"
-        f" newest {keep_runs:,}, or younger than {_counted(keep_days, 'day')}."
+        f"Kept: {counted(len(found.kept), 'state')}. A state is kept if it is current, among the"
+        f" newest {keep_runs:,}, or younger than {counted(keep_days, 'day')}."
     )
     if not found.entries:
         console.print("There is nothing else: nothing can be deleted.")
@@ -191,8 +192,8 @@ def gc(*, keep_days: int, keep_runs: int, delete: bool, env: str | None) -> None
             table.add_row(one.run_id, _minute(one.written), f"{one.rows:,}")
         console.print(table)
         if len(found.dropped) > _AT_A_TIME:
-            console.print(f"and {_counted(len(found.dropped) - _AT_A_TIME, 'older state')}")
-    what = f"{_counted(len(found.entries), 'object')}, {decimal(found.bytes)}, which"
+            console.print(f"and {counted(len(found.dropped) - _AT_A_TIME, 'older state')}")
+    what = f"{counted(len(found.entries), 'object')}, {decimal(found.bytes)}, which"
     if delete:
         console.print(f"Deleted: {what} no kept state names.")
         console.print(lake.when_freed())
@@ -226,7 +227,7 @@ def doctor(env: str | None) -> None:
             f"{verdicts['failed']} of {verdicts.total()} looks found something that stops a run."
         )
     _console().print(
-        f"Nothing that was found stops a run. {_counted(verdicts.total(), 'look')}:"
+        f"Nothing that was found stops a run. {counted(verdicts.total(), 'look')}:"
         f" {', '.join(f'{number} {verdict}' for verdict, number in verdicts.most_common())}."
     )
 
@@ -265,10 +266,6 @@ def _table(*columns: str) -> Table:
 
 def _minute(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M}"
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _say_command(command: str, env: str | None) -> None:

@@ -17,6 +17,7 @@ from medallion import terminal
 from medallion.commands.people import ForPeople
 from medallion.errors import MedallionError, RequestError, UsageError, meant
 from medallion.lake.names import as_day
+from medallion.terminal import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -189,18 +190,14 @@ def _pending_line(tables: Sequence[TableStatus]) -> str:
     pending = [one for one in tables if one.pending]
     unknown = sum(bool(one.why and not one.pending) for one in tables)
     if unknown:
-        return f"Of {_counted(unknown, 'table')} nobody can tell what is published."
+        return f"Of {counted(unknown, 'table')} nobody can tell what is published."
     if not pending:
         return "The warehouse holds what is published."
     count = sum(one.pending for one in pending)
     return (
-        f"{_counted(count, 'partition')} of {_counted(len(pending), 'table')} differ from what is"
+        f"{counted(count, 'partition')} of {counted(len(pending), 'table')} differ from what is"
         " published; the next run loads them, and so does `kedro warehouse load`."
     )
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 @contextmanager

@@ -26,20 +26,20 @@ def diagnoses(calls: BigQuery) -> Iterator[Diagnosis]:
 
 
 def _dataset(calls: BigQuery, name: str) -> Diagnosis:
-    about = f"dataset {name}"
+    about = "BigQuery dataset"
     try:
         found = calls.dataset(name)
         if found is None:
             return Diagnosis(
                 about,
                 "warning",
-                "is not there",
+                f"{name} is not there",
                 "the first run makes it, if its account may (bigquery.datasets.create).",
             )
         expect_dataset(found, calls.settings)
     except CallError as error:
-        told = for_people("it cannot be seen", error)
+        told = for_people(f"{name} cannot be seen", error)
         return Diagnosis(about, "failed", told.message, told.hint)
     except MedallionError as error:
         return Diagnosis(about, "failed", error.message, error.hint)
-    return Diagnosis(about, "ok", f"in {found.location}, without an expiration")
+    return Diagnosis(about, "ok", f"{name} in {found.location}, without an expiration")

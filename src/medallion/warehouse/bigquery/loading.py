@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 
+from medallion.terminal import counted
 from medallion.warehouse.bigquery.calls import BigQuery
 from medallion.warehouse.bigquery.failures import CallError, for_people
 from medallion.warehouse.bigquery.ledger import LOADS, Entry
@@ -56,8 +57,7 @@ class Loader:
             self._doubt(state, made, list(again))
             survey = self._surveyor.settle(self._surveyor.survey(state, made))
             plans = self._surveyor.plans(survey)
-            for line in plan_lines(plans, survey, len(self.shapes)):
-                logger.info(line)
+            _tell(plans, survey)
             work = self._work(survey, plans)
         work.expect_all_done()
         views = (shape.newest for shape in self.shapes.values() if shape.newest)
@@ -100,7 +100,7 @@ class Loader:
         work.then("its description is not as it should be", self._describe)
         work.then("the view of its newest day is not right", lambda one: self._show(one, survey))
         ledger.add(_numbered(work.outcomes, number + 2))
-        if said := done_line(work):
+        if said := _done_line(work):
             logger.info(said)
         return work
 
@@ -138,38 +138,41 @@ def told(what: str) -> Iterator[None]:
         raise for_people(what, error) from error
 
 
-def plan_lines(plans: Iterable[TablePlan], survey: Survey, tables: int) -> Iterator[str]:
-    """What will be done, for people: jobs, partitions, and what they take of the quotas."""
+def _tell(plans: Iterable[TablePlan], survey: Survey) -> None:
+    """Says what will be done; of each table only in the log file."""
     changing = [plan for plan in plans if plan.why]
-    run = survey.state.run_id
-    if not changing:
-        yield f"Nothing to load: BigQuery holds what run {run} has published."
-        return
-    loads = [load for plan in changing for load in plan.all_loads]
-    emptied = sum(len(plan.emptied) for plan in changing)
-    yield (
-        f"To load into BigQuery, of run {run}: {sum(len(one.partitions) for one in loads):,}"
-        f" partitions ({sum(one.rows for one in loads):,} rows) by {len(loads):,} jobs, in"
-        f" {len(changing)} of {tables} tables; to empty: {emptied:,} partitions. Of each table"
-        f" BigQuery takes {CHANGES_OF_A_DAY:,} changes of partitions a day:"
-    )
+    run_id = survey.state.run_id
+    if changing:
+        logger.info(_plan_line(changing, run_id))
+    elif not survey.unreadable:
+        logger.info("Nothing to load: BigQuery holds what run %s has published.", run_id)
     for plan in changing:
-        jobs = len(plan.all_loads)
-        yield (
-            f"  {plan.shape.name}: {plan.reasons}; {jobs:,} {'job' if jobs == 1 else 'jobs'};"
-            f" {len(plan.why):,} changes ({plan.quota:.2%} of a day's)"
-        )
+        logger.debug("%s", plan)
 
 
-def done_line(work: Work) -> str:
+def _plan_line(changing: Sequence[TablePlan], run_id: str) -> str:
+    """What will be done: partitions, jobs, and what they take of the quota."""
+    loads = [load for plan in changing for load in plan.all_loads]
+    most = max(changing, key=lambda plan: len(plan.why))
+    return (
+        f"To load into BigQuery, of run {run_id}:"
+        f" {counted(sum(len(one.partitions) for one in loads), 'partition')}"
+        f" ({counted(sum(one.rows for one in loads), 'row')}) by {counted(len(loads), 'job')}; to"
+        f" empty: {sum(len(plan.emptied) for plan in changing):,}. Tables that change:"
+        f" {len(changing):,}. BigQuery takes {CHANGES_OF_A_DAY:,} changes of a table's partitions"
+        f" a day: {most.shape.name} has most, {len(most.why):,}."
+    )
+
+
+def _done_line(work: Work) -> str:
     """What was done, for people; empty if nothing was."""
     outcomes = Counter(one.event for one in work.outcomes if one.day)
     rows = sum(one.row_count for one in work.outcomes if one.event == "loaded")
     if not (outcomes["loaded"] or outcomes["emptied"]):
         return ""
     return (
-        f"Loaded into BigQuery: {outcomes['loaded']:,} partitions ({rows:,} rows) in"
-        f" {work.seconds:.1f} s; emptied: {outcomes['emptied']:,}."
+        f"Loaded into BigQuery: {counted(outcomes['loaded'], 'partition')}"
+        f" ({counted(rows, 'row')}) in {work.seconds:.1f} s; emptied: {outcomes['emptied']:,}."
     )
 
 

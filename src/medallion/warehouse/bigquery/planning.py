@@ -10,6 +10,7 @@ from typing import Literal
 
 from medallion.errors import WarehouseError
 from medallion.lake.manifest import fingerprint
+from medallion.terminal import counted
 from medallion.warehouse.bigquery.ledger import Known
 from medallion.warehouse.bigquery.shapes import Field, Shape
 from medallion.warehouse.bigquery.wanted import Wanted
@@ -106,10 +107,8 @@ class TablePlan:
         """Rows that are loaded."""
         return sum(load.rows for load in self.all_loads)
 
-    @property
-    def quota(self) -> float:
-        """The share of a day's changes of partitions that it takes."""
-        return len(self.why) / CHANGES_OF_A_DAY
+    def __str__(self) -> str:
+        return f"{self.shape.name}: {self.reasons}; {counted(len(self.all_loads), 'load job')}"
 
     @property
     def reasons(self) -> str:
