@@ -76,11 +76,14 @@ class Cloud:
 
 @contextmanager
 def cloud(folder: Path, *, counted: bool) -> Iterator[Cloud]:
-    """A store with two empty buckets; whoever counts its calls slows them down."""
-    with storage(fresh(folder)) as server, network(server) as net, ExitStack() as stack:
+    """A store with two empty buckets, and a BigQuery; whoever counts calls slows them down."""
+    with ExitStack() as stack:
+        server = stack.enter_context(storage(fresh(folder)))
+        net = stack.enter_context(network(server))
         url = net.url if counted else server
         account = stack.enter_context(credentials(folder, url))
-        environment = emulator(url, account, "raw", "lake")
+        warehouse = stack.enter_context(bigquery(folder, server))
+        environment = emulator(url, account, "raw", "lake", warehouse)
         os.environ |= environment
         from google.cloud.storage import Client
 
@@ -203,18 +206,18 @@ def loads(place: Path, console: Console) -> dict[str, Any]:
         state = PublishedState.current(published)
         tables = shapes(spec).values() if state else ()
         days = [(s.name, day) for s in tables for day in state.partitions(s)]
-        with bigquery(fresh(place / "bigquery"), os.environ["STORAGE_EMULATOR_HOST"]) as server:
-            with network(server) as net:
-                os.environ["BIGQUERY_EMULATOR_HOST"] = net.url
-                first = _loading(published, spec, net, "counted", 8)
-                second = _loading(published, spec, net, "counted", 8)
-                again = _loading(published, spec, net, "counted", 8, days)
-            os.environ["BIGQUERY_EMULATOR_HOST"] = server
-            rates = {}
-            for workers in (1, 4, 8):
-                _loading(published, spec, net, f"w{workers}", workers)
-                seconds = _loading(published, spec, net, f"w{workers}", workers, days)["seconds"]
-                rates[workers] = round(len(days) / seconds, 1)
+        server = made.environment["BIGQUERY_EMULATOR_HOST"]
+        with network(server) as net:
+            os.environ["BIGQUERY_EMULATOR_HOST"] = net.url
+            first = _loading(published, spec, net, "counted", 8)
+            second = _loading(published, spec, net, "counted", 8)
+            again = _loading(published, spec, net, "counted", 8, days)
+        os.environ["BIGQUERY_EMULATOR_HOST"] = server
+        rates = {}
+        for workers in (1, 4, 8):
+            _loading(published, spec, net, f"w{workers}", workers)
+            seconds = _loading(published, spec, net, f"w{workers}", workers, days)["seconds"]
+            rates[workers] = round(len(days) / seconds, 1)
     return {
         "partitions": len(days),
         "rates": rates,

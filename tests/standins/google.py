@@ -150,7 +150,7 @@ def emulator(
     account: Path,
     bronze: str,
     lake: str,
-    bigquery_url: str | None = None,
+    bigquery_url: str,
     datasets: str = "shop",
 ) -> dict[str, str]:
     """The variables of the environment `emulator`.
@@ -160,11 +160,11 @@ def emulator(
         account: The file of the credentials.
         bronze: The bucket of Bronze.
         lake: The bucket of the lake.
-        bigquery_url: BigQuery's address, if there is one.
+        bigquery_url: BigQuery's address.
         datasets: What the names of its datasets begin with.
     """
-    warehouse = {"BIGQUERY_EMULATOR_HOST": bigquery_url} if bigquery_url else {}
-    return warehouse | {
+    return {
+        "BIGQUERY_EMULATOR_HOST": bigquery_url,
         "STORAGE_EMULATOR_HOST": url,
         "GOOGLE_APPLICATION_CREDENTIALS": str(account),
         "NO_GCE_CHECK": "true",

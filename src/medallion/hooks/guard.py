@@ -397,9 +397,11 @@ def _check_stand_ins(wanted: str) -> None:
             f"{' and '.join(named)} would send this run to a stand-in of Google Cloud.",
             hint="take them out of the environment; --env emulator is meant for it.",
         )
-    if not named and wanted == "expected":
+    absent = [name for name in _STAND_INS if name not in named]
+    if absent and wanted == "expected":
         raise ConfigurationError(
-            f"{_STAND_INS[0]} is not set: this environment is meant for a stand-in.",
-            hint=f"start one, then set {_STAND_INS[0]}=http://127.0.0.1:4443; `make demo-cloud`"
-            " does both.",
+            f"This environment is meant for stand-ins, and {' and '.join(absent)} would be"
+            " Google's: not set.",
+            hint=f"start one, then set {absent[0]}=http://127.0.0.1:4443; `make demo-cloud` does"
+            " both.",
         )
