@@ -276,7 +276,7 @@ def test_going_back_loads_if_it_is_wanted_and_else_tells_what_differs(
     assert "The warehouse holds this state" in back
     expect_equal(client, cloud, spec, tmp_path, "base_silver.shopping_carts", "base_silver.returns")
     told = run(cloud, tmp_path, "lake", "rollback", "--to", str(newest))
-    assert "differ from what is published" in told
+    assert "Pending in the warehouse: " in told
     status = run(cloud, tmp_path, "warehouse", "status")
     assert " 1 changed" in status
     assert " 1 removed" in status

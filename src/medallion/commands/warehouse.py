@@ -166,14 +166,14 @@ def _show_status(tables: Sequence[TableStatus]) -> None:
     loaded = _table("table", "days", "rows", "from run")
     for one in tables:
         loaded.add_row(one.name, f"{one.partitions:,}", f"{one.rows:,}", one.run_id)
-    terminal.out().print(loaded)
+    _console().print(loaded)
     pending = _table("table", "pending", "why")
     for one in tables:
         if one.why:
             pending.add_row(one.name, f"{one.pending:,}" if one.pending else "?", one.why)
     if pending.rows:
-        terminal.out().print()
-        terminal.out().print(pending)
+        _console().print()
+        _console().print(pending)
     _console().print(f"\n{_pending_line(tables)}")
 
 
@@ -195,8 +195,9 @@ def _pending_line(tables: Sequence[TableStatus]) -> str:
         return "The warehouse holds what is published."
     count = sum(one.pending for one in pending)
     return (
-        f"{counted(count, 'partition')} of {counted(len(pending), 'table')} differ from what is"
-        " published; the next run loads them, and so does `kedro warehouse load`."
+        f"Pending in the warehouse: {counted(count, 'partition')} of"
+        f" {counted(len(pending), 'table')}. The next run loads them, and so does"
+        " `kedro warehouse load`."
     )
 
 
@@ -227,4 +228,4 @@ def _shows(warehouse: Warehouse) -> str:
 
 
 def _console() -> Console:
-    return terminal.out(soft_wrap=True)
+    return terminal.out()
