@@ -115,7 +115,6 @@ def test_each_partition_says_why_it_is_loaded() -> None:
     )
     assert found.why == {day(2): "changed", day(3): "removed", day(4): "unknown", day(5): "new"}
     assert found.emptied == (day(3),)
-    assert found.standing == 1
     assert str(found) == ("base_silver.orders: 1 changed, 1 removed, 1 unknown, 1 new; 3 load jobs")
 
 

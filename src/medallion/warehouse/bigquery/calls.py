@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from medallion.errors import WarehouseError
 from medallion.storage.patience import trying
-from medallion.warehouse.bigquery.failures import CallError, Kind, translated
-from medallion.warehouse.bigquery.jobs import Job, Work, failure
+from medallion.warehouse.bigquery.failures import CallError, Kind, of_job, passes, translated
+from medallion.warehouse.bigquery.jobs import Job, Work
 from medallion.warehouse.bigquery.ledger import Addition, columns
 from medallion.warehouse.bigquery.planning import Load
 from medallion.warehouse.bigquery.settings import BigQuerySettings
@@ -182,7 +182,7 @@ class BigQuery:
             with translated():
                 return call()
 
-        return trying(what, _passes, self.sleep)(tried)
+        return trying(what, passes, self.sleep)(tried)
 
 
 def schema_fields(fields: Iterable[Field]) -> list[SchemaField]:
@@ -225,7 +225,7 @@ def _job(job: Any) -> Job:
         job_id=str(job.job_id),
         location=str(job.location or ""),
         state=str(job.state),
-        error=failure(str(error.get("reason")), str(error.get("message"))) if error else None,
+        error=of_job(str(error.get("reason")), str(error.get("message"))) if error else None,
         destination=_named(job.destination) if is_load else "",
         uris=tuple(job.source_uris or ()) if is_load else (),
         rows=job.output_rows if is_load else None,
@@ -247,7 +247,3 @@ def _client(settings: BigQuerySettings) -> Client:
             " project's folder.",
         ) from error
     return GoogleClient(project=settings.project, location=settings.location)
-
-
-def _passes(error: BaseException) -> bool:
-    return isinstance(error, CallError) and error.passes

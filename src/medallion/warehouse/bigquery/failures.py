@@ -91,6 +91,16 @@ def kind_of(reason: str | None, status: int | None = None) -> Kind:
     return _BY_STATUS.get(status or 0, Kind.REFUSED)
 
 
+def of_job(reason: str, message: str) -> CallError:
+    """Why a job has failed that was accepted."""
+    return CallError(kind_of(reason), reason, message)
+
+
+def passes(error: BaseException) -> bool:
+    """Whether it is worth trying again what has failed."""
+    return isinstance(error, CallError) and error.passes
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Turns what Google's client raises into a `CallError`."""

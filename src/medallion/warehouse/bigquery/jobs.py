@@ -27,7 +27,7 @@ from typing import Protocol
 
 from medallion.errors import WarehouseError
 from medallion.storage.patience import trying
-from medallion.warehouse.bigquery.failures import CallError, Kind, kind_of
+from medallion.warehouse.bigquery.failures import CallError, Kind, passes
 
 logger = logging.getLogger(__name__)
 
@@ -150,7 +150,7 @@ class Jobs:
             WarehouseError: It takes too long, or BigQuery contradicts itself.
         """
         number = attempt
-        for trial in trying(work.what, _passes, self.sleep):
+        for trial in trying(work.what, passes, self.sleep):
             with trial:
                 number, job = self._begun(work, number)
                 job = self._awaited(job)
@@ -190,7 +190,7 @@ class Jobs:
 
     def _submitted(self, work: Work, job_id: str) -> tuple[Job, bool]:
         """The job of an id, and whether this call has begun it."""
-        for trial in trying(work.what, _passes, self.sleep):
+        for trial in trying(work.what, passes, self.sleep):
             with trial:
                 try:
                     return self.calls.begin(work, job_id), True
@@ -223,7 +223,7 @@ class Jobs:
             ) from error
 
     def _look(self, job_id: str) -> Job | None:
-        look = trying(f"The look at {job_id}", _passes, self.sleep)
+        look = trying(f"The look at {job_id}", passes, self.sleep)
         return look(self.calls.look, job_id)
 
     def _awaited(self, job: Job) -> Job:
@@ -258,11 +258,6 @@ class Jobs:
             ) from error
 
 
-def failure(reason: str, message: str) -> CallError:
-    """Why a job has failed."""
-    return CallError(kind_of(reason), reason, message)
-
-
 def _is_used_up(job: Job, work: Work) -> bool:
     """Whether a job that was there before leaves its work undone for ever."""
     if (job.destination, sorted(job.uris)) != (work.destination, sorted(work.uris)):
@@ -272,10 +267,6 @@ def _is_used_up(job: Job, work: Work) -> bool:
         )
         return True
     return job.is_done and job.error is not None
-
-
-def _passes(error: BaseException) -> bool:
-    return isinstance(error, CallError) and error.passes
 
 
 def _is_absent(error: BaseException) -> bool:

@@ -23,7 +23,7 @@ from medallion.warehouse.bigquery.shapes import Shape
 from medallion.warehouse.bigquery.surveying import Survey, Surveyor
 from medallion.warehouse.bigquery.tables import Tables
 from medallion.warehouse.bigquery.wanted import PublishedState
-from medallion.warehouse.bigquery.working import Work
+from medallion.warehouse.bigquery.working import Execution
 
 logger = logging.getLogger(__name__)
 
@@ -92,9 +92,9 @@ class Loader:
         newest = max(rows, key=lambda one: one.number, default=None)
         return newest.run_id if newest else ""
 
-    def _work(self, survey: Survey, plans: list[TablePlan]) -> Work:
+    def _work(self, survey: Survey, plans: list[TablePlan]) -> Execution:
         ledger, number = self._surveyor.ledger, survey.newest.number
-        work = Work(self.calls, self._surveyor.jobs, survey, plans)
+        work = Execution(self.calls, self._surveyor.jobs, survey, plans)
         ledger.add([*survey.settled, *_numbered(work.planned, number + 1)])
         work.do()
         work.then("its description is not as it should be", self._describe)
@@ -164,7 +164,7 @@ def _plan_line(changing: Sequence[TablePlan], run_id: str) -> str:
     )
 
 
-def _done_line(work: Work) -> str:
+def _done_line(work: Execution) -> str:
     """What was done, for people; empty if nothing was."""
     outcomes = Counter(one.event for one in work.outcomes if one.day)
     rows = sum(one.row_count for one in work.outcomes if one.event == "loaded")

@@ -87,7 +87,6 @@ class TablePlan:
         loads: The others.
         emptied: The partitions that are no longer published; a job that replaces all rows has
             emptied them already.
-        standing: How many stand as they are published.
     """
 
     shape: Shape
@@ -95,7 +94,6 @@ class TablePlan:
     whole: Load | None = None
     loads: tuple[Load, ...] = ()
     emptied: tuple[date, ...] = ()
-    standing: int = 0
 
     @property
     def all_loads(self) -> tuple[Load, ...]:
@@ -150,7 +148,7 @@ def plan_table(
     whole, loads = None, [maker.of_day(one) for one in differing]
     if len(differing) > 1 and not any(one.content for one in known.values()):
         whole, loads = maker.of_table(differing)
-    return TablePlan(shape, why, whole, tuple(loads), emptied, len(wanted) - len(differing))
+    return TablePlan(shape, why, whole, tuple(loads), emptied)
 
 
 def _differences(

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 
 from medallion.sql import google_name, google_text
-from medallion.warehouse.bigquery.ledger import LOADS, columns, known_query, newest_query
-from medallion.warehouse.bigquery.settings import BigQuerySettings
+from medallion.warehouse.bigquery.ledger import columns
 from medallion.warehouse.bigquery.shapes import Field, Shape
 
 # No snapshot is of this day: a view of it has no rows, and reads nothing.
@@ -98,24 +97,6 @@ def count_rows(table: str, shape: Shape, days: Sequence[date]) -> str:
         f"select {day} as counted_day, count(*) as counted from {google_name(table)}"
         f" where {day} {span} group by counted_day"
     )
-
-
-def all_statements(settings: BigQuerySettings, shapes: Iterable[Shape]) -> dict[str, str]:
-    """Every statement for some tables by what it does, as for the 1st of October 2025."""
-    loads, day = settings.table(LOADS), date(2025, 10, 1)
-    found = {
-        "loads: create": create_loads(loads),
-        "loads: newest": newest_query(loads),
-        "loads: known": known_query(loads, ["base_silver.orders", "enriched.sales_velocity"]),
-    }
-    for shape in shapes:
-        table = settings.table(shape.name)
-        found[f"{shape.name}: create"] = create_table(table, shape)
-        found[f"{shape.name}: count"] = count_rows(table, shape, [day])
-        if shape.newest:
-            view = settings.table(shape.newest)
-            found[f"{shape.newest}: view"] = create_view(view, table, shape, day)
-    return found
 
 
 def _columns(fields: Iterable[Field]) -> str:

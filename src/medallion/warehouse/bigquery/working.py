@@ -31,7 +31,7 @@ _T = TypeVar("_T")
 
 
 @dataclass
-class Work:
+class Execution:
     """What is to be done, and what came of it.
 
     Attributes:
