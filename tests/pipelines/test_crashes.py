@@ -28,6 +28,7 @@ COUNTS = {
     "after a partition is swapped": (9,),
     "before the pointer moves": (2,),
     "before Enriched is recorded": (4,),
+    "before the warehouse is replaced": (2,),
     "before the warehouse is recorded": (2,),
 }
 
