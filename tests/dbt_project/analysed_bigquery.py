@@ -67,6 +67,7 @@ _STATEMENTS = {
     "Merge": "MERGE",
     "Drop": "DROP_TABLE",
     "CreateSchema": "CREATE_SCHEMA",
+    "Script": "SCRIPT",
 }
 _CREATED = re.compile(r"create or replace table `(\w+)`\.`(\w+)`\.`(\w+)`")
 

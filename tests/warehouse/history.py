@@ -67,6 +67,10 @@ class History:
         for table in tables:
             self._write(table, f"ingestion_dt={day(n)}", self._rows(table, n, version))
 
+    def put(self, table: str, n: int, **row: object) -> None:
+        """Puts one row into the n-th day of a table; what is not named of it is null."""
+        self._write(table, f"ingestion_dt={day(n)}", [{**dict.fromkeys(self.tables[table]), **row}])
+
     def deliver_day(self, n: int, version: int = 0) -> None:
         """Puts other rows into the n-th day of all tables."""
         self.deliver(self.tables, n, version)
