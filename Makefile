@@ -46,7 +46,7 @@ standins: .standins/.synced ## Make the environment of the stand-ins for Google 
 
 .standins/.synced: tests/standins/requirements.txt | uv
 	$(UV) venv --quiet --clear --python $(STANDINS_PYTHON) .standins
-	$(UV) pip install --quiet --python .standins/bin/python -r tests/standins/requirements.txt
+	$(UV) pip install --quiet --compile-bytecode --python .standins/bin/python -r tests/standins/requirements.txt
 	@touch $@
 
 test: setup standins ## Run all tests
@@ -82,9 +82,14 @@ bench-cloud: setup standins ## Count and time what publishing to a bucket costs,
 viz: setup ## Open the graph in the browser (kedro-viz)
 	$(RUN) kedro viz run
 
+# What macOS has goes by another name.
+SHA256 := $(shell command -v sha256sum || echo shasum -a 256)
+
 clean: ## Remove what runs have written, and the sample Bronze; your own Bronze stays
 	@if [ -f data/bronze/_SAMPLE ]; then \
-		while IFS= read -r file; do rm -f "data/bronze/$$file"; done < data/bronze/_SAMPLE; \
+		while IFS= read -r line; do \
+			if echo "$$line" | (cd data/bronze && $(SHA256) --check --status 2>/dev/null); \
+			then rm -f "data/bronze/$${line#*  }"; fi; done < data/bronze/_SAMPLE; \
 		rm -f data/bronze/_SAMPLE data/bronze/_planted.json; \
 		find data/bronze -depth -type d -empty -delete; fi
 	@if [ -e data/bronze ]; then echo "data/bronze: what was not generated stays."; fi

@@ -36,7 +36,7 @@ class Work:
         text: What is done.
         key: Where its measure stands in a build's results.
         unit: `cpu_seconds` or `seconds` of wall time.
-        wanted: What issue 10 asks for.
+        wanted: What is aimed at.
     """
 
     text: str

@@ -85,12 +85,15 @@ class Shop:
             return connection.execute(query).fetchall()
 
     def fingerprints(self, under: str = "silver") -> dict[str, str]:
-        """The bytes of every file below a folder of the results, as hashes."""
+        """The bytes of every file below a folder of the results, as hashes.
+
+        What is kept of earlier states tells of runs, and is left out.
+        """
         root = self.data / under
         return {
             path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
             for path in sorted(root.rglob("*"))
-            if path.is_file() and path.name != "_LOCK"
+            if path.is_file() and path.name != "_LOCK" and "_history" not in path.parts
         }
 
 

@@ -9,7 +9,6 @@ from typing import Any, Literal
 import click
 from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.session import KedroSession
-from rich.markup import escape
 
 from medallion import terminal
 from medallion.commands.choices import check_run, layers_of
@@ -90,13 +89,13 @@ def lake_plan(env: str | None, params: dict[str, Any], form: str) -> None:
         spec, inventory = catalog.load("spec"), catalog.load("bronze.inventory")
         damaged = own(find_damage(catalog.load("lake").lake), catalog.load("lake"))
         sound = catalog.load("lake").without(damage.path for damage in damaged)
-        plan = nodes.plan(request, spec, inventory, sound)
+        plan = nodes.plan(request, spec, inventory, sound, catalog.load("run_plan_before"))
         if form == "json":
             click.echo(json.dumps({**plan.summary(), "damaged": [str(one) for one in damaged]}))
             return
         show_plan(plan, terminal.out())
         for damage in (*damaged, *strangers(catalog.load("lake"))):
-            terminal.out().print(f"[yellow]note[/yellow] {escape(str(damage))}")
+            terminal.out().print(terminal.styled("[yellow]note[/] {}", damage))
 
 
 @cli.group()

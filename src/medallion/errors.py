@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from types import MappingProxyType
@@ -69,6 +70,10 @@ class PublishError(LakeError):
     """What a run made cannot become current."""
 
 
+class CollectedError(LakeError):
+    """What is asked for belonged to a state that is kept no longer."""
+
+
 class GateError(MedallionError):
     """A gate found something that must not go further."""
 
@@ -81,6 +86,10 @@ class DbtError(MedallionError):
     """
 
     models: Mapping[str, str] = MappingProxyType({})
+
+
+class UnrecordedError(MedallionError):
+    """What a run has done could not be written down; it is told again by whoever comes next."""
 
 
 class ConfigurationError(MedallionError):
@@ -116,3 +125,17 @@ def meant(name: str, known: Iterable[str]) -> str:
     names = list(known)
     near = get_close_matches(name, names, n=1) or [k for k in names if name and name in k][:1]
     return f"did you mean {near[0]}? " if near else ""
+
+
+_LONGEST = 60
+
+
+def shown(name: str) -> str:
+    r"""A name that was given, quoted, on one line and not too long; look-alike letters are named.
+
+    >>> print(shown("caf" + chr(233)))
+    'caf\xe9' (it holds LATIN SMALL LETTER E WITH ACUTE)
+    """
+    text = ascii(name if len(name) <= _LONGEST else f"{name[:_LONGEST]}...")
+    odd = next((c for c in name if not c.isascii()), None)
+    return f"{text} (it holds {unicodedata.name(odd, 'a letter without a name')})" if odd else text

@@ -130,6 +130,7 @@ class TableWritten(_Event):
         layer: The layer, or `quarantine`.
         table: The table's name in it.
         step: The node that made them; None if a recovery put them in place.
+        process: The process that made them; None if a recovery put them in place.
         partitions: What became of each.
     """
 
@@ -138,7 +139,19 @@ class TableWritten(_Event):
     layer: str
     table: str
     step: str | None = None
+    process: str | None = None
     partitions: tuple[PartitionChange, ...]
+
+
+class StatePublished(_Event):
+    """What the run has put in place until now is what everybody reads.
+
+    Attributes:
+        current: The run whose state that is: an earlier one, if nothing has changed.
+    """
+
+    kind: Literal["state_published"] = "state_published"
+    current: str
 
 
 class PlanMade(_Event):
@@ -237,6 +250,7 @@ Event = (
     | StepStarted
     | StepFinished
     | TableWritten
+    | StatePublished
     | LayerCounted
     | GateDecided
     | Warned

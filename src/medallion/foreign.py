@@ -38,6 +38,8 @@ _TAIL = re.compile(r"\n\s*(?:LINE \d+:|\[SQL:|\[parameters:|This error occurred|
 ENGINES = ("duckdb", "_duckdb", "polars", "pyarrow", "dbt", "great_expectations", "sqlalchemy")
 _CONFIGURING = ("kedro", "kedro_datasets", "omegaconf", "click")
 
+# How DuckDB says of a file that it is not there.
+_GONE = re.compile(r"No files found that match the pattern \"([^\"\n]+)\"")
 _TYPE = (
     r"(?:U?(?:TINY|SMALL|BIG|HUGE)?INT(?:EGER)?\d*|VARCHAR|TEXT|STRING|BOOL(?:EAN)?|FLOAT|DOUBLE"
     r"|DATE|TIME|TIMESTAMP(?:_\w+)?|INTERVAL|BLOB|UUID|JSON|ENUM|STRUCT|LIST|MAP|UTF-?8|NULL"
@@ -84,6 +86,9 @@ _ADVICE = {
     errno.EIO: "the disk or its network answered with an error: check it, then run again.",
     errno.ENOENT: "make sure that the path is right and that nothing removes it during a run.",
 }
+# How Polars begins what an object store has said.
+_OF_A_STORE = "object-store error"
+_DELETED = "it belongs to a state that `kedro lake gc` has deleted: load the table again."
 _MEMORY = "raise `engine.memory_limit`, or lower `engine.threads`, in conf/base/parameters.yml."
 _ROWS = (
     "a value of the rows cannot be worked with; it is left out here, as it may be personal. Look "
@@ -112,6 +117,8 @@ def disclosed(error: BaseException) -> str:
         where = f"{root.filename}: " if root.filename else ""
         return _mask(f"{where}{root.strerror or os.strerror(root.errno)}.")
     if _is_of_code(root):
+        if gone := _GONE.search(str(root)):
+            return _mask(f"{gone[1]}: {os.strerror(errno.ENOENT)}.")
         return _mask(f"{kind}: {_first_lines(str(root))}")
     said = disclosed_text(_without_inputs(root))
     label = "" if _LABEL.match(said) else f"{kind}: "
@@ -153,6 +160,8 @@ def known(error: BaseException) -> MedallionError:
     text = disclosed(root)
     if number is not None:
         hint = _ADVICE.get(number, "")
+    elif isinstance(root, FileNotFoundError) and _OF_A_STORE in text:
+        hint = _DELETED
     elif "OutOfMemory" in type(root).__name__ or isinstance(root, MemoryError):
         hint = _MEMORY
     elif _is_of_code(root) or _module(root) in _CONFIGURING:
@@ -260,6 +269,7 @@ def _errno_of_text(text: str) -> int | None:
         return int(rust[1])
     is_io = text.lstrip().startswith("IO Error") or "\n  IO Error" in text
     said = [number for number in _ADVICE if os.strerror(number) in text]
+    said += [errno.ENOENT] if _GONE.search(text) else []
     return said[0] if is_io and said else None
 
 

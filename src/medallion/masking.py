@@ -30,6 +30,12 @@ _VALUES = (
     r"|(?<=values: )\[[^\n]*\]"
     r"|(?<=Duplicate key )\"[^\"\n]*\""
 )
+# Whoever has the address of a signed URL can read what it leads to.
+_SIGNED = (
+    r"(?<=[?&])[\w.-]*(?:sig|signature|credential|token|secret|password|passwd|key|accessid)"
+    r"[\w.-]*=[^&\s'\"<>]*"
+)
+_SIGNATURE = re.compile(_SIGNED, re.IGNORECASE)
 _ALWAYS = re.compile(f"{_PRIVATE_KEY}|{_CREDENTIALS}|{_EMAIL}|{_PHONE}|{_VALUES}", re.DOTALL)
 
 
@@ -57,7 +63,12 @@ class Mask:
         """The text without them."""
         if self._secrets:
             text = self._secrets.sub(MASKED, text)
-        return _ALWAYS.sub(MASKED, text)
+        return _ALWAYS.sub(MASKED, without_signatures(text))
+
+
+def without_signatures(text: str) -> str:
+    """The text without what signs the URLs in it, or lets a stranger in."""
+    return _SIGNATURE.sub(MASKED, text)
 
 
 def is_secret_name(name: str) -> bool:

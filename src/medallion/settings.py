@@ -30,6 +30,8 @@ CONFIG_LOADER_CLASS = ProjectConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",
+    # A file of parameters says what differs; what else a run is asked for stays what it is.
+    "merge_strategy": {"parameters": "soft"},
     "custom_resolvers": {"root": _root, "project": resource},
     "config_patterns": {
         "catalog": ["catalog*", "catalog*/**"],

@@ -16,6 +16,7 @@ from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.logging import RichHandler
+from rich.markup import escape
 from rich.segment import Segment
 from rich.status import Status
 from rich.text import Text
@@ -30,8 +31,19 @@ def visible(text: str) -> str:
     return _UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
+def styled(template: str, *data: object) -> Text:
+    """Words with rich's markup and, in place of each `{}`, data, whose brackets are its own.
+
+    Only here is anything read as markup: the consoles print every other text as it is.
+    """
+    return Text.from_markup(template.format(*(escape(str(one)) for one in data)), emoji=False)
+
+
 class _Console(Console):
-    """A console on which data cannot command the terminal."""
+    """A console on which data cannot command the terminal, nor be taken for markup."""
+
+    def __init__(self, **how: Any) -> None:
+        super().__init__(highlight=False, markup=False, emoji=False, **how)
 
     def render_str(self, text: str, **how: Any) -> Text:
         """A text with data made visible before it is measured."""
@@ -61,13 +73,13 @@ def out(*, soft_wrap: bool = False) -> Console:
     Args:
         soft_wrap: Leave it to the terminal to break lines that are too long.
     """
-    return _Console(highlight=False, soft_wrap=soft_wrap)
+    return _Console(soft_wrap=soft_wrap)
 
 
 def err() -> Console:
     """The one console for progress, log messages and errors, on standard error."""
     if _Terminal.console is None:
-        _Terminal.console = _Console(stderr=True, highlight=False)
+        _Terminal.console = _Console(stderr=True)
     return _Terminal.console
 
 
@@ -118,7 +130,7 @@ def start_status(text: str) -> None:
         _Terminal.status.start()
 
 
-def update_status(text: str) -> bool:
+def update_status(text: str | Text) -> bool:
     """Changes what stands beside the spinner; tells whether there is one."""
     if _Terminal.status is None:
         return False

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from google.cloud.bigquery import Client, LoadJobConfig, SchemaField
+from google.cloud.bigquery import Client
 
 from medallion.errors import ConfigurationError
-from medallion.runs.audit.bigquery import BigQueryCopy
+from medallion.runs.audit.bigquery import BigQueryCopy, _job_config, schema
 from medallion.runs.audit.delivery import RejectedError, deliver
 from medallion.runs.audit.trail import AuditTrail
 from medallion.runs.lifecycle import Status
@@ -133,8 +133,9 @@ def test_a_table_that_cannot_take_the_records_gets_them_when_it_can(
 def test_a_column_that_a_newer_version_adds_is_added_to_the_table(
     client: Client, table: str, trail: AuditTrail
 ) -> None:
-    older = [SchemaField("run_id", "STRING"), SchemaField("env", "STRING")]
-    config = LoadJobConfig(schema=older)
+    config = _job_config()
+    older = ("run_id", "started_at", "layer", "table_name")
+    config.schema = [one for one in schema() if one.name in older]
     client.load_table_from_json([{"run_id": "r0"}], table, job_config=config).result()
     end(trail, "r1")
     deliver(trail, BigQueryCopy(table, None, 30))

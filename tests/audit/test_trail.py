@@ -13,6 +13,7 @@ import pytest
 from medallion.datasets.audit import AuditRunsDataset
 from medallion.errors import RequestError
 from medallion.runs.audit.code import code_version, config_hash, git_sha
+from medallion.runs.audit.record import UNPUBLISHED
 from medallion.runs.audit.trail import AuditTrail
 from tests.audit.recorded import RECORD
 
@@ -61,6 +62,18 @@ def test_the_writers_of_a_partition_are_found_newest_first(trail: AuditTrail) ->
     trail.end(run("r5", 5), [other])
     found = trail.writers("base_silver", "orders", "2025-10-01")
     assert [record["run_id"] for record in found] == ["r4", "r3", "r1"]
+
+
+def test_what_was_made_in_vain_is_told_and_was_written_by_nobody(trail: AuditTrail) -> None:
+    trail.end(run("r1", 1), [RECORD])
+    trail.end(run("r2", 2), [replace(RECORD, run_id="r2", status=UNPUBLISHED)])
+    (wrote,) = trail.writers("base_silver", "orders", "2025-10-01")
+    assert wrote["run_id"] == "r1"
+    shown = AuditRunsDataset(filepath=str(trail.folder)).load().collect()
+    assert sorted(shown.select("run_id", "status").rows()) == [
+        ("r1", "written"),
+        ("r2", "unpublished"),
+    ]
 
 
 def test_an_unknown_run_is_told_with_the_nearest(trail: AuditTrail) -> None:

@@ -2,36 +2,42 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import pytest
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
 
 from tests.conftest import PROJECT
-from tests.standins.google import credentials, deliver, emulator, storage
+from tests.standins.google import bigquery, credentials, deliver, emulator, storage
 from tests.standins.proxy import Network, network
 
 
 @dataclass(frozen=True)
 class Cloud:
-    """Buckets, and how to reach them.
+    """Buckets and a BigQuery, and how to reach them.
 
     Attributes:
         network: Between the clients and the store.
+        warehouse: Between the clients and BigQuery.
         environment: The variables that a run needs.
         bronze: The bucket of Bronze.
         lake: The bucket of the lake.
     """
 
     network: Network
+    warehouse: Network
     environment: dict[str, str]
     bronze: str
     lake: str
@@ -68,6 +74,26 @@ class Cloud:
             check=False,
         )
 
+    def started(self, machine: Path, *arguments: str) -> subprocess.Popen[str]:
+        """The same, while it is at work."""
+        return subprocess.Popen(
+            self.command(*arguments),
+            cwd=PROJECT,
+            env=self.on(machine),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    @contextmanager
+    def catalog(self, machine: Path) -> Iterator[Any]:
+        """The catalog of a notebook on a machine."""
+        with (
+            mock.patch.dict(os.environ, self.on(machine)),
+            KedroSession.create(bootstrap_project(PROJECT).project_path, env="emulator") as session,
+        ):
+            yield session.load_context().catalog
+
     def command(self, *arguments: str) -> list[str]:
         """A command in the environment of the stand-in."""
         return [sys.executable, "-m", "kedro", *arguments, "--env", "emulator"]
@@ -84,16 +110,41 @@ class Cloud:
             return Client()
 
 
+def data_of(folder: Path) -> dict[str, str]:
+    """The files of a lake's layers, as hashes."""
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for layer in ("base", "quarantine", "dims", "keys", "enriched")
+        for path in sorted((folder / layer).rglob("*.parquet"))
+    }
+
+
+@pytest.fixture(scope="session")
+def storage_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A store for all tests: each takes buckets of its own."""
+    with storage(tmp_path_factory.mktemp("storage")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def bigquery_url(tmp_path_factory: pytest.TempPathFactory, storage_url: str) -> Iterator[str]:
+    """A BigQuery for all tests, which loads from the store: each takes datasets of its own."""
+    with bigquery(tmp_path_factory.mktemp("bigquery"), storage_url) as url:
+        yield url
+
+
 @pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    folder = tmp_path_factory.mktemp("cloud")
+def cloud(
+    tmp_path_factory: pytest.TempPathFactory, storage_url: str, bigquery_url: str
+) -> Iterator[Cloud]:
     with (
-        storage(folder) as url,
-        network(url) as net,
-        credentials(folder, net.url) as account,
+        network(storage_url) as net,
+        network(bigquery_url) as warehouse,
+        credentials(tmp_path_factory.mktemp("cloud"), net.url) as account,
     ):
         bronze, lake = (f"{name}-{uuid.uuid4().hex}" for name in ("raw", "lake"))
-        made = Cloud(net, emulator(net.url, account, bronze, lake), bronze, lake)
+        environment = emulator(net.url, account, bronze, lake, warehouse.url)
+        made = Cloud(net, warehouse, environment, bronze, lake)
         for name in (bronze, lake):
             made._client().create_bucket(name)
         yield made

@@ -5,22 +5,18 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import shutil
 import signal
 import subprocess
 from datetime import date
 from pathlib import Path
-from unittest import mock
 
 import polars as pl
 import pytest
-from kedro.framework.session import KedroSession
-from kedro.framework.startup import bootstrap_project
 
 from medallion.sample import SampleRequest, generate
 from medallion.spec import Spec
-from tests.cloud.conftest import Cloud
+from tests.cloud.conftest import Cloud, data_of
 from tests.conftest import PROJECT
 from tests.running import Shop, kedro
 from tests.standins.proxy import Accident, Request
@@ -49,15 +45,6 @@ def published(bronze: Path, cloud: Cloud, tmp_path_factory: pytest.TempPathFacto
     assert told.returncode == 0, told.stderr
     assert "became current" in told.stdout + told.stderr
     return machine
-
-
-def data_of(folder: Path) -> dict[str, str]:
-    """The files of a lake's layers, as hashes."""
-    return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for layer in ("base", "quarantine", "dims", "keys", "enriched")
-        for path in sorted((folder / layer).rglob("*.parquet"))
-    }
 
 
 def downloaded(machine: Path) -> list[Path]:
@@ -100,11 +87,8 @@ def test_a_second_machine_with_an_empty_disk_does_nothing_and_reads_only_what_te
 
 
 def test_a_notebook_reads_only_the_day_that_it_asks_for(cloud: Cloud, tmp_path: Path) -> None:
-    with (
-        mock.patch.dict(os.environ, cloud.on(tmp_path)),
-        KedroSession.create(bootstrap_project(PROJECT).project_path, env="emulator") as session,
-    ):
-        carts = session.load_context().catalog.load("base_silver.cart_items")
+    with cloud.catalog(tmp_path) as catalog:
+        carts = catalog.load("base_silver.cart_items")
         cloud.network.forget()
         whole = carts.collect()
         all_bytes = cloud.network.bytes_read
@@ -135,6 +119,14 @@ def test_a_strict_gate_publishes_nothing(cloud: Cloud, spec: Spec, tmp_path: Pat
         asked = ("runs", "why", "base_silver.orders", "2025-10-03")
         why = cloud.kedro(tmp_path / "machine", *asked)
         assert f"was written by {current}" in why.stdout, why.stderr
+        with cloud.catalog(tmp_path / "machine") as catalog:
+            runs = catalog.load("audit.runs").collect()
+        failed = runs.filter(pl.col("status") == "failed")["run_id"].to_list()
+        (statuses,) = ({*runs.filter(pl.col("run_id") == one)["status"]} for one in failed)
+        assert statuses == {"failed", "unpublished"}
+        assert {*runs.filter(pl.col("run_id") == current)["status"]} == {"succeeded", "written"}
+        shown = cloud.kedro(tmp_path / "machine", "runs", "show", *failed).stdout
+        assert "published nothing: nobody has come to read what it made" in " ".join(shown.split())
     finally:
         cloud.withdraw("ingest_dt=2025-10-04")
 
@@ -158,7 +150,9 @@ def test_a_day_that_is_delivered_again_uploads_that_day_in_few_calls(
     assert len(calls) <= 3 * len(data)
 
 
-def test_going_back_and_forward(cloud: Cloud, tmp_path: Path) -> None:
+def test_going_back_and_forward(bronze: Path, cloud: Cloud, tmp_path: Path) -> None:
+    deliver_again(bronze, cloud, "order_items", "2025-10-01")
+    assert cloud.kedro(tmp_path, "run").returncode == 0
     newest = cloud.current()
     assert cloud.kedro(tmp_path, "lake", "rollback").returncode == 0
     oldest = cloud.current()

@@ -12,6 +12,7 @@ import pytest
 from google.cloud.storage import Client
 
 from medallion.errors import StorageError
+from medallion.lake.bronze_mirror import BronzeMirror
 from medallion.storage.google import GoogleStorage
 from medallion.storage.patience import Patience, be_patient, patience
 from tests.cloud.conftest import Cloud
@@ -124,3 +125,21 @@ def test_a_bucket_that_is_misspelt_is_no_empty_lake(
     machine = Machine(tmp_path, GoogleStorage(f"gs://{cloud.lake}-x/silver", client))
     with pytest.raises(StorageError, match=f"There is no bucket {cloud.lake}-x"):
         machine.copy.begin("r1")
+
+
+def test_bronze_is_read_by_who_can_only_read_it(
+    cloud: Cloud, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = cloud.environment["GOOGLE_APPLICATION_CREDENTIALS"]
+    monkeypatch.setenv("MEDALLION_BRONZE_CREDENTIALS", account)
+    for name in ("_MANIFEST.json", "part-0000.parquet"):
+        blob = client.bucket(cloud.bronze).blob(f"bronze/orders/ingest_dt=2025-10-01/{name}")
+        blob.upload_from_string(b"{}")
+    cloud.network.forget()
+    mirror = BronzeMirror.of(f"gs://{cloud.bronze}/bronze", tmp_path)
+    mirror.look()
+    (partition,) = mirror.folder.glob("*/*")
+    mirror.fetch([str(partition)])
+    assert (partition / "part-0000.parquet").read_bytes() == b"{}"
+    assert {one.token for one in cloud.network.requests} == {"devstorage.read_only"}
+    assert cloud.network.changes == []

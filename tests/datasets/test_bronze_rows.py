@@ -51,6 +51,36 @@ def test_rows_come_with_the_day_of_their_folder(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("names", [["INGEST_DT"], ["Ingest_Dt", "ingest_dt", "ingest_dt__bronze"]])
+def test_a_column_called_as_the_day_of_the_folder_in_any_case_is_beside_it(
+    tmp_path: Path, names: list[str]
+) -> None:
+    arrays = [pa.array([text]) for text in ["a", *names]]
+    put(tmp_path, DAYS[0], pa.Table.from_arrays(arrays, names=["order_id", *names]))
+    rows = load(tmp_path).collect()
+    assert rows["ingest_dt"].to_list() == [DAYS[0]]
+    others = rows.drop("order_id", "ingest_dt")
+    assert sorted(others.row(0)) == sorted(names)
+    assert all(name.lower().startswith("ingest_dt__bronze") for name in others.columns)
+
+
+@pytest.mark.parametrize("beside", [[], [{"order_id": ["a"]}]])
+def test_a_file_without_rows_and_columns_adds_nothing(
+    tmp_path: Path, beside: list[dict[str, Any]]
+) -> None:
+    put(tmp_path, DAYS[0], pa.table({}), *beside)
+    assert load(tmp_path).collect().select("order_id", "ingest_dt").rows() == (
+        [("a", DAYS[0])] if beside else []
+    )
+
+
+def test_rows_without_columns_are_no_rows_that_can_be_read(tmp_path: Path) -> None:
+    rows = pa.table({"x": [1, 2]}).select([])
+    put(tmp_path, DAYS[0], rows)
+    with pytest.raises(DatasetError, match=r"bronze\.orders cannot be read whole"):
+        load(tmp_path)
+
+
 def test_a_filter_a_choice_of_columns_and_a_head_are_what_they_are_of_any_frame(
     tmp_path: Path,
 ) -> None:
@@ -64,6 +94,14 @@ def test_a_filter_a_choice_of_columns_and_a_head_are_what_they_are_of_any_frame(
 
 MIXES: list[tuple[list[pa.Array], list[Any]]] = [
     ([pa.array([1], pa.int32()), pa.array([2.5])], [1.0, 2.5]),
+    ([pa.array([2**53 + 1]), pa.array([0.5])], ["9007199254740993", "0.5"]),
+    ([pa.array([2**24 + 1], pa.int32()), pa.array([0.5], pa.float32())], ["16777217", "0.5"]),
+    (
+        [pa.array([2**31], pa.uint32()), pa.array([0.5]), pa.array([-1])],
+        ["2147483648", "0.5", "-1"],
+    ),
+    ([pa.array([7], pa.int16()), pa.array([0.5], pa.float32())], [7.0, 0.5]),
+    ([pa.array([1], pa.uint8()), pa.array([2**62])], [1, 2**62]),
     ([pa.array([1]), pa.array(["x"])], ["1", "x"]),
     (
         [pa.array([Decimal("1.5")], pa.decimal128(38, 9))] * 2,
@@ -110,6 +148,28 @@ def test_text_that_is_not_utf8_ends_nothing(tmp_path: Path) -> None:
     expected = ["first", "ok", "\\xE9", "fine", "last"]
     assert rows.collect()["agent_id"].to_list() == expected
     assert rows.head(4).collect()["agent_id"].to_list() == expected[:4]
+
+
+def test_values_that_nobody_can_read_end_nothing_and_keep_the_types_of_their_columns(
+    tmp_path: Path,
+) -> None:
+    held = pa.array([b"ok", b"\xe9"], pa.binary())
+    bad = pa.StringArray.from_buffers(2, *held.buffers()[1:], held.buffers()[0])
+    times = pa.array([0, 2**62], pa.int64()).cast(pa.timestamp("ms"))
+    rows = {
+        "list": pa.ListArray.from_arrays(pa.array([0, 1, 2], pa.int32()), bad),
+        "struct": pa.StructArray.from_arrays([bad, times], ["s", "t"]),
+        "map": pa.MapArray.from_arrays(pa.array([0, 1, 2], pa.int32()), pa.array(["a", "b"]), bad),
+        "time": times,
+    }
+    put(tmp_path, DAYS[0], {"order_id": ["a", "b"], **rows})
+    put(tmp_path, DAYS[1], {"order_id": ["c"], **{name: rows[name].slice(0, 1) for name in rows}})
+    begin = datetime(1970, 1, 1)
+    assert load(tmp_path).select("order_id", *rows).collect().rows() == [
+        ("a", ["ok"], {"s": "ok", "t": begin}, {"a": "ok"}, begin),
+        ("b", ["\\xE9"], {"s": "\\xE9", "t": None}, {"b": "\\xE9"}, None),
+        ("c", ["ok"], {"s": "ok", "t": begin}, {"a": "ok"}, begin),
+    ]
 
 
 def test_a_file_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:

@@ -10,8 +10,10 @@ import pytest
 from kedro.io import DatasetError
 
 from medallion.datasets.lake_table import LakeTableDataset
+from medallion.datasets.overflow import overflow_error
 from medallion.errors import LakeError
 from medallion.lake.writes import FrameWrite
+from medallion.spec import Spec
 from medallion.transforms._common import MONEY, money
 from tests.bronze_writing import DAY
 from tests.conftest import PROJECT
@@ -46,4 +48,22 @@ def test_the_largest_rows_are_named_by_key_and_day(tmp_path: Path) -> None:
     first, second = error.details
     assert "order_id large, product_id 2: 100,000,000,000,000,000.00" in first
     assert "order_id small, product_id 1: 5.00" in second
+    assert "cleaning.max_money, cleaning.max_quantity." in error.hint
     assert not list(tmp_path.rglob("ingestion_dt=*"))
+
+
+def test_the_advice_names_the_bounds_of_the_largest_row(spec: Spec) -> None:
+    products = pl.LazyFrame(
+        {
+            "product_id": [1],
+            "unit_price": [Decimal("1.00")],
+            "cost_price": [Decimal("9999999999.00")],
+            "inventory_quantity": [999_999_999],
+        },
+        schema_overrides=dict.fromkeys(("unit_price", "cost_price"), MONEY),
+    )
+    write = FrameWrite("enriched/inventory_risk", "run", (), inputs={"product_catalog": products})
+    hint = overflow_error(write, [DAY], spec).hint
+    assert "cleaning.max_money" in hint
+    assert "tables.product_catalog.columns.inventory_quantity.nullify.above" in hint
+    assert "max_quantity" not in hint

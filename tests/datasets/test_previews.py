@@ -6,6 +6,7 @@ import json
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Literal
 
 import polars as pl
 import pytest
@@ -55,6 +56,33 @@ def test_every_value_is_one_that_json_has() -> None:
 def test_a_day_outside_pythons_calendar_is_shown() -> None:
     (text,) = shown(-800_000, kind=pl.Date())
     assert str(text).startswith("-0221")
+
+
+@pytest.mark.parametrize("unit", ["us", "ms"])
+@pytest.mark.parametrize("zone", [None, "UTC"])
+@pytest.mark.parametrize("number", [2**63 - 1, -(2**63)])
+def test_a_time_outside_of_every_calendar_is_named_as_such(
+    unit: Literal["us", "ms"], zone: str | None, number: int
+) -> None:
+    times = pl.Series("a", [number, 0, None], dtype=pl.Int64).cast(pl.Datetime(unit, zone))
+    data = table_preview(times.to_frame, hides())["data"]
+    assert data[0] == ["<no time of the calendar>"]
+    assert str(data[1][0]).startswith("1970-01-01 00:00:00.000")
+    assert data[2] == [None]
+
+
+def test_a_time_outside_of_every_calendar_inside_a_struct_costs_its_row_only() -> None:
+    times = pl.Series("at", [2**63 - 1, 0], dtype=pl.Int64).cast(pl.Datetime("us"))
+    frame = times.to_frame().select(pl.struct("at").alias("a"))
+    data = table_preview(lambda: frame, hides())["data"]
+    assert data == [["<no time of the calendar>"], ['{"at": "1970-01-01 00:00:00"}']]
+
+
+@pytest.mark.parametrize("number", [2**31 - 1, -(2**31)])
+def test_a_day_outside_of_every_calendar_is_named_as_such(number: int) -> None:
+    days = pl.Series("a", [number, 0, None], dtype=pl.Int32).cast(pl.Date)
+    preview = table_preview(days.to_frame, hides())
+    assert preview["data"] == [["<no time of the calendar>"], ["1970-01-01"], [None]]
 
 
 def test_an_address_in_any_column_is_masked() -> None:

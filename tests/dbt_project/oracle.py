@@ -19,6 +19,8 @@ MONTHS_DAYS_TIMES = re.compile(
     re.ASCII,
 )
 MAX_MONEY = 10_000_000_000
+# The largest number that money can be: what is larger is as much too large.
+LARGEST = Decimal("9999999999999999.99")
 LOWERED = {
     "email",
     "order_channel",
@@ -158,10 +160,9 @@ def _money(text: str) -> Decimal | None:
     if not re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", text, re.ASCII):
         return None
     number = Decimal(text)
-    if not math.isfinite(number) or abs(number) >= Decimal("1e17"):
-        return None
-    rounded = number.quantize(Decimal("0.01"), ROUND_HALF_UP)
-    return rounded if abs(rounded) < Decimal("1e16") else None
+    if abs(number) > LARGEST:
+        return LARGEST.copy_sign(number)
+    return min(number.quantize(Decimal("0.01"), ROUND_HALF_UP), LARGEST)
 
 
 def _bool(text: str) -> bool | None:

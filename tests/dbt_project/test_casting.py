@@ -62,6 +62,7 @@ TEXT_MONEY = [
     ("1e2", Decimal("100.00")),
     ("+3.10", Decimal("3.10")),
 ]
+LARGE_TEXT_MONEY = ["10000000000000000", "9999999999999999.995", "1e400", "+.5e17"]
 NO_TEXT_MONEY = ["12,50", "$12", "twelve", "inf", "1.2.3", "12 50"]
 TEXT_INT = [("12", 12), ("12.0", 12), (" 7 ", 7), ("+3", 3)]
 NO_TEXT_INT = ["12.5", "1e3", "twelve", "0x10", "99999999999999999999"]
@@ -102,13 +103,25 @@ def test_timestamps(shop: Shop, spec: Spec) -> None:
 
 
 def test_a_float_becomes_money_by_its_shortest_text(shop: Shop, spec: Spec) -> None:
-    values = [value for value, _ in FLOAT_MONEY] + [NAN, INF, -INF, -0.005, None]
+    values = [value for value, _ in FLOAT_MONEY] + [
+        NAN,
+        INF,
+        -INF,
+        -0.005,
+        None,
+        1e16,
+        1e300,
+        -1e16,
+    ]
     found = orders(shop, spec, "shipping_cost", values, pl.Float64)
     money = [money for _, money in FLOAT_MONEY]
-    assert found["shipping_cost"].to_list() == [*money, None, None, None, None, None]
+    assert found["shipping_cost"].to_list() == [*money, *[None] * 8]
     assert found["r"].to_list() == [None] * (len(money) + 3) + [
         "negative:shipping_cost",
         None,
+        "too_large:shipping_cost",
+        "too_large:shipping_cost",
+        "negative:shipping_cost",
     ]
     lost = shop.report()["tables"]["base_silver"][0]["nullified"]
     assert lost == {"shipping_cost": 3}
@@ -129,12 +142,14 @@ def test_a_required_float_that_is_no_number_is_unparseable_and_kept_as_it_was(
 
 
 def test_money_that_arrives_as_text(shop: Shop, spec: Spec) -> None:
-    texts = [text for text, _ in TEXT_MONEY] + NO_TEXT_MONEY + ["nan"]
+    texts = [text for text, _ in TEXT_MONEY] + NO_TEXT_MONEY + ["nan", "-1E17"] + LARGE_TEXT_MONEY
     found = orders(shop, spec, "net_total", texts, pl.String)
     assert found["net_total"].to_list()[: len(TEXT_MONEY)] == [m for _, m in TEXT_MONEY]
     assert found["r"].to_list()[len(TEXT_MONEY) :] == [
         *["unparseable:net_total"] * len(NO_TEXT_MONEY),
         "missing:net_total",
+        "negative:net_total",
+        *["too_large:net_total|rule:net_exceeds_gross"] * len(LARGE_TEXT_MONEY),
     ]
 
 
@@ -149,6 +164,26 @@ def test_integers_that_arrive_as_text(shop: Shop, spec: Spec) -> None:
 def test_integers_that_arrive_as_floats(shop: Shop, spec: Spec) -> None:
     found = orders(shop, spec, "total_items", [12.0, 12.5, NAN, 1e300], pl.Float64)
     assert found["total_items"].to_list() == [12, None, None, None]
+
+
+def test_numbers_that_do_not_fit_are_too_large_or_negative(shop: Shop, spec: Spec) -> None:
+    quantities, prices = [1e15, 1e16, 1e300, -1e17, 1.0], [1, 1, 1, -(2**63), 10**16]
+    rows = [{**GOOD["cart_items"], **LINEAGE, "cart_item_id": n} for n in range(len(prices))]
+    held = pl.DataFrame(rows, schema=bronze_schema(spec, "cart_items"), strict=False).with_columns(
+        pl.Series("quantity", quantities, pl.Float64), pl.Series("unit_price", prices, pl.Int64)
+    )
+    cart = [{**GOOD["shopping_carts"], **LINEAGE}]
+    carts = pl.DataFrame(cart, schema=bronze_schema(spec, "shopping_carts"), strict=False)
+    write_dimensions(shop.bronze, spec)
+    write_frame(shop.bronze, "cart_items", ingest(0), held)
+    write_frame(shop.bronze, "shopping_carts", ingest(0), carts)
+    shop.run("dims", "base_silver")
+    found = shop.table("quarantine.cart_items").sort("cart_item_id")["invalid_reason"]
+    assert found.to_list() == [
+        *["too_large:quantity"] * 3,
+        "not_positive:quantity|negative:unit_price",
+        "too_large:unit_price",
+    ]
 
 
 def test_booleans_that_arrive_as_text(shop: Shop, spec: Spec) -> None:

@@ -111,6 +111,7 @@ def test_an_empty_file_leaves_no_partition(tmp_path: Path, spec: Spec) -> None:
     assert not list(built.staging.rglob("ingestion_dt=*"))
 
 
+TOO_LARGE = "too_large:shipping_cost"
 TYPES: list[tuple[str, pl.Series, Any, str | None]] = [
     ("total_items", pl.Series([2], dtype=pl.UInt8), 2, "2"),
     ("total_items", pl.Series([None], dtype=pl.Null), None, None),
@@ -118,8 +119,8 @@ TYPES: list[tuple[str, pl.Series, Any, str | None]] = [
     ("shipping_cost", pl.Series([5], dtype=pl.Int32), Decimal("5.00"), "5"),
     ("shipping_cost", pl.Series([1.1], dtype=pl.Float32), Decimal("1.10"), "1.1"),
     ("shipping_cost", pl.Series([Decimal("1.255")]), Decimal("1.26"), "1.255"),
-    ("shipping_cost", pl.Series(["5.5020257381774616e+16"]), None, "5.5020257381774616e+16"),
-    ("shipping_cost", pl.Series([5.5020257381774616e16]), None, "5.5020257381774616e+16"),
+    ("shipping_cost", pl.Series(["5.5020257381774616e+16"]), TOO_LARGE, "5.5020257381774616e+16"),
+    ("shipping_cost", pl.Series([5.5020257381774616e16]), TOO_LARGE, "5.5020257381774616e+16"),
     ("is_expedited", pl.Series([1.0]), True, "1.0"),
     ("agent_id", pl.Series([12.0]), "12", "12.0"),
     ("agent_id", pl.Series([-float("nan")]), None, "nan"),
@@ -150,7 +151,9 @@ def test_columns_of_another_type_are_read_from_their_text(
     accepted = {row["order_id"]: row for row in built.frame("base/orders").to_dicts()}
     put_aside = {row["order_id"]: row for row in built.frame("quarantine/orders").to_dicts()}
     for n, (column, values, silver, shown) in enumerate(TYPES):
-        if column != "ingestion_ts":
+        if silver == TOO_LARGE:
+            assert put_aside[f"{n:02}"]["invalid_reason"] == silver
+        elif column != "ingestion_ts":
             assert accepted[f"{n:02}"][column] == silver, (column, values.dtype)
         assert put_aside[f"BAD-{n:02}"][column] == shown, (column, values.dtype)
 
@@ -264,6 +267,84 @@ def test_a_value_that_is_not_utf8_costs_its_row_or_its_column_only(
         ("BAD", "CUST-1", "ONLINE", "negative:net_total"),
     ]
     assert built.result.counts["orders"].nullified == {"agent_id": 1}
+
+
+LATIN_1_BESIDE_TEXT = marked_as_text(["é".encode(), LATIN_1, None], "text")
+OFFSETS = pa.array([0, 1, 2, 3], pa.int32())
+NO_TIME, NOON = 2**62, 43_200_000
+# How text is held that may be none, and times that may be none; and how quarantine shows it.
+UNREADABLE: dict[str, tuple[pa.Array, list[str | None]]] = {
+    "shipping_address": (
+        pa.StructArray.from_arrays([LATIN_1_BESIDE_TEXT, pa.array([1, 2, 3])], ["s", "n"]),
+        ["{'s': é, 'n': 1}", "{'s': 'Libert\\\\xE9', 'n': 2}", "{'s': NULL, 'n': 3}"],
+    ),
+    "billing_address": (
+        pa.ListArray.from_arrays(OFFSETS, LATIN_1_BESIDE_TEXT),
+        ["[é]", "['Libert\\\\xE9']", "[NULL]"],
+    ),
+    "agent_id": (
+        pa.MapArray.from_arrays(OFFSETS, pa.array(["k", "l", "m"]), LATIN_1_BESIDE_TEXT),
+        ["{k=é}", "{l='Libert\\\\xE9'}", "{m=NULL}"],
+    ),
+    "payment_method": (
+        pa.ListArray.from_arrays(
+            OFFSETS, pa.StructArray.from_arrays([LATIN_1_BESIDE_TEXT.dictionary_encode()], ["s"])
+        ),
+        ["[{'s': é}]", "[{'s': 'Libert\\\\xE9'}]", "[{'s': NULL}]"],
+    ),
+    "shipping_speed": (
+        pa.array([NOON, NO_TIME, None], pa.int64()).cast(pa.timestamp("ms")),
+        ["1970-01-01 12:00:00", str(NO_TIME), None],
+    ),
+    "customer_tier": (
+        pa.array([NOON, NO_TIME, None], pa.int64()).cast(pa.timestamp("ms", "Europe/Paris")),
+        ["1970-01-01 12:00:00+00", str(NO_TIME), None],
+    ),
+    "order_channel": (
+        pa.array([NOON, -1, None], pa.int32()).cast(pa.time32("ms")),
+        ["12:00:00", "-1", None],
+    ),
+    "clv_bucket": (
+        pa.StructArray.from_arrays(
+            [pa.array([NOON, NO_TIME, None], pa.int64()).cast(pa.timestamp("ms"))], ["s"]
+        ),
+        ["{'s': '1970-01-01 12:00:00'}", f"{{'s': {NO_TIME}}}", "{'s': NULL}"],
+    ),
+}
+
+
+def with_column(table: pa.Table, name: str, values: pa.Array) -> pa.Table:
+    place = table.schema.get_field_index(name)
+    if place < 0:
+        return table.append_column(name, values)
+    return table.set_column(place, name, values)
+
+
+def test_what_nobody_can_read_costs_its_row_or_its_value_only(tmp_path: Path, spec: Spec) -> None:
+    def three(prefix: str, **all_of_them: float) -> pa.Table:
+        return orders(
+            spec, *({"order_id": f"{prefix}{n}", **all_of_them} for n in "123")
+        ).to_arrow()
+
+    optional, unknown, required = three("A"), three("B", net_total=-1.0), three("C")
+    for name, (held, _) in UNREADABLE.items():
+        optional = with_column(optional, name, held)
+        unknown = with_column(unknown, f"tags of {name}", held)
+    required = with_column(required, "customer_id", UNREADABLE["shipping_address"][0])
+    required = with_column(required, "order_date", UNREADABLE["shipping_speed"][0])
+    put_parquet(tmp_path, optional, unknown, required)
+    built = build(tmp_path / "bronze", tmp_path / "out", spec)
+
+    accepted = built.frame("base/orders").sort("order_id")
+    assert accepted["order_id"].to_list() == ["A1", "A2", "A3"]
+    assert built.result.counts["orders"].nullified == dict.fromkeys(UNREADABLE, 1)
+    put_aside = built.frame("quarantine/orders").sort("order_id")
+    assert put_aside["order_id"].to_list() == ["B1", "B2", "B3", "C1", "C2", "C3"]
+    (reason,) = put_aside.filter(pl.col("order_id") == "C2")["invalid_reason"]
+    assert reason == "unparseable:order_date|unparseable:customer_id"
+    for name, (_, shown) in UNREADABLE.items():
+        assert accepted[name].is_null().to_list()[:2] == [False, True], name
+        assert put_aside[f"tags of {name}"].to_list()[:3] == shown, name
 
 
 NUMBERS_IN_TEXT: list[tuple[pl.Series, str | None]] = [

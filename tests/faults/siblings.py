@@ -314,6 +314,21 @@ LARGE = (
     ),
     Sibling("a cost", "order_items", (put("cost_price", 2e10),), "too_large:cost_price"),
     Sibling(
+        "optional money beyond its type",
+        "orders",
+        (put("shipping_cost", 1e16), put("payment_processing_fee", -1e17)),
+        "too_large:shipping_cost|negative:payment_processing_fee",
+    ),
+    Sibling(
+        "a cart beyond money", "shopping_carts", (put("cart_total", 1e18),), "too_large:cart_total"
+    ),
+    Sibling(
+        "a quantity beyond int64",
+        "order_items",
+        (put("quantity", pa.array([2**63 + 5], pa.uint64())), put("cost_price", 1e17)),
+        "too_large:quantity|too_large:cost_price",
+    ),
+    Sibling(
         "no number in money", "orders", (put("net_total", float("nan")),), "unparseable:net_total"
     ),
     Sibling("infinite money", "orders", (put("net_total", float("inf")),), "unparseable:net_total"),

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -15,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
+from tests.audit.recorded import standing, trail
 from tests.faults import bronze as b
 from tests.faults.cases import same
 from tests.faults.harness import (
@@ -27,6 +29,7 @@ from tests.faults.harness import (
     layers,
     run,
 )
+from tests.running import Shop
 
 pytestmark = pytest.mark.faults
 
@@ -262,10 +265,25 @@ def test_an_ordinary_day_is_forgotten_as_if_it_had_never_come(lake: Path, tmp_pa
 def _forget_and_run(lake: Path, day: str, expected: Outcome) -> None:
     forgot = command(lake / "bronze", lake / "data", "lake", "forget", day)
     assert forgot.code == 0, forgot.text[-2000:]
+    shop = Shop(lake / "bronze", lake / "data")
+    last = {tuple(one[name] for name in _PLACE): one["status"] for one in _recorded(shop)}
+    stands = {(layer, table, value) for layer, table, value, *_ in standing(shop)}
+    assert {place for place, status in last.items() if status == "written"} <= stands
     outcome = run(lake / "bronze", lake / "data")
     holds_up(outcome)
     newest = {name: _newest(frame) for name, frame in outcome.tables.items()}
     assert_same({name: _newest(frame) for name, frame in expected.tables.items()}, newest)
+
+
+_PLACE = ("layer", "table_name", "partition_value")
+
+
+def _recorded(shop: Shop) -> list[dict[str, Any]]:
+    """What runs have done to the partitions of layers, the oldest first."""
+    audit = trail(shop)
+    runs = sorted(audit.runs(), key=lambda run: str(run["started_at"]))
+    made = [one for run in runs for one in audit.records(run["run_id"])]
+    return [one for one in made if one["layer"] in ("dims", "base_silver", "enriched")]
 
 
 def _newest(frame: pl.DataFrame) -> pl.DataFrame:

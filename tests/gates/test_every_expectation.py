@@ -110,6 +110,14 @@ def cases(kind: str) -> Iterator[dict[str, Any]]:
                 yield arguments
 
 
+def quantiles(of: list[float], ranges: list[list[float]]) -> dict[str, Any]:
+    return {"quantile_ranges": {"quantiles": of, "value_ranges": ranges}}
+
+
+def distribution(column: str, expected: dict[str, Any]) -> dict[str, Any]:
+    return {"column": column, "partition_object": expected}
+
+
 def problems(kind: str, arguments: dict[str, Any]) -> list[str]:
     return list(vocabulary.problems(kind, arguments)) or list(unusable(kind, arguments, TYPES))
 
@@ -235,12 +243,145 @@ def test_a_kind_that_great_expectations_knows_is_in_its_description() -> None:
             {"column": "t", "value_set": {"$PARAMETER": "x"}},
             "write the value itself",
         ),
+        *(
+            ("unexpected_rows_expectation", {"unexpected_rows_query": query}, said)
+            for query, said in (
+                ("select * from {batch} where t ~ '(?:a|b)'", "in place of (?: in a pattern"),
+                ("select * from {batch} where t = ':x'", ":x is taken for a parameter"),
+                ("select * from {batch} order by id -- newest last", "its last line is a comment"),
+            )
+        ),
+        *(
+            ("expect_column_values_to_be_between", {"column": column, **bounds}, "nothing between")
+            for column, bounds in (
+                ("i", {"min_value": 5, "max_value": 1}),
+                ("x", {"min_value": 1.5, "max_value": 1.5, "strict_min": True}),
+                ("d", {"min_value": "2025-02-01", "max_value": "2025-01-31"}),
+                ("ts", {"min_value": "2025-02-01T00:00:00", "max_value": "2025-01-31"}),
+            )
+        ),
+        (
+            "expect_column_value_lengths_to_be_between",
+            {"column": "t", "min_value": 5, "max_value": 1},
+            "nothing between",
+        ),
+        *(
+            ("expect_column_quantile_values_to_be_between", {"column": "x", **ranges}, said)
+            for ranges, said in (
+                (quantiles([2], [[2, 3]]), "between 0 and 1"),
+                (quantiles([0.5, 0.9], [[2, 3]]), "each of quantiles"),
+                (quantiles([0.5], [[3, 2]]), "write [least, greatest]"),
+            )
+        ),
+        *(
+            ("expect_column_kl_divergence_to_be_less_than", {"threshold": 1, **given}, said)
+            for given, said in (
+                (
+                    distribution("t", {"values": ["a", "b"], "weights": [0.5, 0.6]}),
+                    "their sum is 1",
+                ),
+                (
+                    distribution("t", {"values": ["a", "b"], "weights": [1.5, -0.5]}),
+                    "none is negative",
+                ),
+                (
+                    distribution("t", {"values": ["a", "b"], "weights": [1]}),
+                    "1 weights for 2 values",
+                ),
+                (distribution("x", {"bins": [1, 0], "weights": [1]}), "from the least"),
+                (distribution("x", {"bins": [0, 1, 2], "weights": [1]}), "1 weights for 2 bins"),
+                (distribution("x", {}), "give weights"),
+                (
+                    distribution("t", {"values": ["a"], "weights": [1]})
+                    | {"internal_weight_holdout": 0.1},
+                    "only bins have",
+                ),
+            )
+        ),
+        ("expect_compound_columns_to_be_unique", {"column_list": ["t"]}, "at least two"),
+        ("expect_multicolumn_sum_to_equal", {"column_list": ["i"], "sum_total": 1}, "at least two"),
+        (
+            "expect_column_pair_values_to_be_in_set",
+            {"column_A": "t", "column_B": "b", "value_pairs_set": []},
+            "it is empty",
+        ),
+        *(
+            (
+                "expect_column_values_to_be_unique",
+                {
+                    "column": "t",
+                    "row_condition": condition,
+                    "condition_parser": "great_expectations",
+                },
+                "row_condition: ",
+            )
+            for condition in (
+                'col("b") == True',
+                'col("t") == "it\'s"',
+                'col("i") > 1 and col("x") > 2',
+                "col('i') > 1",
+                'col("i") > ',
+            )
+        ),
     ],
 )
 def test_what_cannot_work_is_refused_with_the_reason(
     kind: str, arguments: dict[str, Any], said: str
 ) -> None:
     assert said in " ".join(problems(kind, arguments))
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments"),
+    [
+        (
+            "unexpected_rows_expectation",
+            {
+                "unexpected_rows_query": "select id -- the key\n"
+                "from {batch} /* all */ where id > 3;\n"
+            },
+        ),
+        (
+            "unexpected_rows_expectation",
+            {
+                "unexpected_rows_query": "select id::varchar from {batch}"
+                " where ts > '2025-01-31 10:00:00'"
+            },
+        ),
+        *(
+            (
+                "expect_column_values_to_be_between",
+                {
+                    "column": "id",
+                    "max_value": 3,
+                    "row_condition": condition,
+                    "condition_parser": "great_expectations",
+                },
+            )
+            for condition in (
+                'col("t").notNull()',
+                'col("t") == "dddd"',
+                'col("x") >= -1.5e0',
+                "col(\"t\") != 'é (x)'",
+                'col("d") > date("2025-01-31")',
+            )
+        ),
+    ],
+)
+@pytest.mark.filterwarnings("ignore")
+def test_what_looks_alike_and_works_is_read_and_gives_its_verdict(
+    kind: str, arguments: dict[str, Any]
+) -> None:
+    assert problems(kind, arguments) == []
+    with duckdb.connect() as connection:
+        columns = ", ".join(f"{name} {held}" for name, held in TYPES.items())
+        connection.execute(f"create table m__rows ({columns})")
+        marks = ", ".join("?" * len(TYPES))
+        connection.executemany(f"insert into m__rows values ({marks})", ROWS)
+        one = Expectation(kind, arguments, "warning", "A note.", "here")
+        outcome = looked_at(connection, len(ROWS), [one]).outcomes[1]
+    assert not outcome.success
+    assert "could not be evaluated" not in outcome.observed
 
 
 @pytest.mark.filterwarnings("ignore")

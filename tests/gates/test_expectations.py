@@ -201,6 +201,57 @@ def test_personal_values_are_not_repeated(connection: duckdb.DuckDBPyConnection)
     assert outcomes[2].examples == ({"id": 1, "t": "(hidden)"},)
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "select id, t as x from {batch}",
+        "select id, T from {batch}",
+        "select id, lower(t) from {batch}",
+        "select id, lower(t) as id_too from {batch}",
+        "select * rename (t as x) from {batch}",
+        "select * replace (t as id) from {batch}",
+        "select columns('t') as x from {batch}",
+        "select x from {batch} as renamed (w, x, y, z) cross join {batch} as other",
+        "select * from {batch} as renamed (w, x, y, z)",
+        "with found as (select t as x from {batch}) select * from found",
+        "select x from (select t as x from {batch})",
+        "select 'none' as x where false union all select t from {batch}",
+        "select whole from {batch} as whole",
+        "select to_json(whole) as x from {batch} as whole",
+        "select {{'x': t}} as y from {batch}",
+        "select (select max(t) from {batch}) as x",
+        "from {batch}",
+    ],
+)
+def test_personal_values_are_hidden_wherever_a_query_puts_them(
+    connection: duckdb.DuckDBPyConnection, query: str
+) -> None:
+    rows: Rows = [(1, 1.0, 1.0, "ada@example.com")]
+    of_query = expectation("unexpected_rows_expectation", {"unexpected_rows_query": query})
+    outcome = decided(connection, rows, of_query, hidden=frozenset({"t"}))[1]
+    assert not outcome.success
+    assert outcome.observed == "1 rows"
+    assert "(hidden)" in str(outcome.examples)
+    assert "ada@" not in str([outcome.observed, outcome.examples, outcome.raw])
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "select id, a + 1 as more from {batch} where t is not null",
+        "select count(*) as rows, max(a) as a from (select id, a from {batch})",
+        "select * exclude (t) from {batch}",
+    ],
+)
+def test_a_query_that_returns_nothing_personal_is_shown(
+    connection: duckdb.DuckDBPyConnection, query: str
+) -> None:
+    of_query = expectation("unexpected_rows_expectation", {"unexpected_rows_query": query})
+    outcome = decided(connection, [(1, 1.0, 1.0, "a")], of_query, hidden=frozenset({"t"}))[1]
+    assert outcome.examples
+    assert "(hidden)" not in str(outcome.examples)
+
+
 class TestAGateIsNotPassedByAccident:
     def test_an_expectation_that_cannot_be_evaluated_has_failed(
         self, connection: duckdb.DuckDBPyConnection

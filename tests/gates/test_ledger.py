@@ -62,6 +62,12 @@ def test_a_failure_stands_until_its_partitions_change() -> None:
     assert kept.observed == "7"
 
 
+def test_a_failure_of_what_was_not_looked_at_again_stays_once() -> None:
+    current = partitions(a="1", b="2")
+    ledger = after(current, FAILURE)
+    assert ledger.updated([], current, [FAILURE]) == ledger
+
+
 def test_one_changed_partition_has_all_those_looked_at_again_that_failed_together() -> None:
     ledger = after(partitions(a="1", b="2", c="3"), FAILURE)
     (due,) = ledger.due(suite(), partitions(a="1", b="9", c="3"))

@@ -332,3 +332,15 @@ def test_a_repeated_key_of_any_configuration_names_the_file(tmp_path: Path) -> N
     with pytest.raises(ConfigurationError) as raised:
         loader["observability"]
     assert "observability.yml: the key 'logs' stands in lines 1 and 2" in str(raised.value)
+
+
+def test_what_systems_leave_beside_suites_and_marts_is_no_suite(
+    folder: Path, tmp_path: Path, spec: Spec
+) -> None:
+    models = Path(shutil.copytree(MODELS, tmp_path / "models"))
+    for each in (folder / "dims", folder / "gold", models):
+        (each / "._orders.yml").write_bytes(b"\0\5\26\7")
+    assert (
+        load_suites(folder, spec, models).suites.keys()
+        == load_suites(FOLDER, spec, MODELS).suites.keys()
+    )

@@ -196,6 +196,83 @@ def test_a_manifest_that_disagrees_with_its_files_is_named_with_both_numbers(
     ]
 
 
+@pytest.mark.parametrize("files", ["counted as nothing", "not listed"])
+def test_a_manifest_that_counts_no_row_hides_none(tmp_path: Path, spec: Spec, files: str) -> None:
+    name = "orders/ingest_dt=2025-10-01"
+    entries = [{"path": "part-0000.parquet", "rows": 0}] if files == "counted as nothing" else []
+    partition(tmp_path, name, files=entries, total_rows=0)
+    (found,) = listed(tmp_path, spec).tables["orders"]
+    assert found.hides_rows
+    assert not found.is_empty
+    (said,) = messages(tmp_path, spec)
+    assert said == f"{name}: part-0000.parquet " + (
+        "has 2 rows, _MANIFEST.json says 0" if entries else "not listed in _MANIFEST.json; not read"
+    )
+
+
+def test_a_partition_whose_files_have_no_row_is_empty(tmp_path: Path, spec: Spec) -> None:
+    partition(tmp_path, "orders/ingest_dt=2025-10-01", rows=0)
+    (tmp_path / "orders/ingest_dt=2025-10-02").mkdir()
+    (tmp_path / "orders/ingest_dt=2025-10-02/_MANIFEST.json").write_text('{"files": []}')
+    nothing = partition(tmp_path, "orders/ingest_dt=2025-10-03", rows=0)
+    pl.DataFrame().write_parquet(nothing / "part-0000.parquet")
+    assert [one.is_empty for one in listed(tmp_path, spec).tables["orders"]] == [True] * 3
+    assert messages(tmp_path, spec) == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("000000000000", "000000000000.gz", "part-00000", "data.pq", "a.parquet.gz", "day 1.CSV"),
+        *("orders", "part-0000.parquet.bak", "part-0000.parquet.crdownload"),
+    ],
+)
+def test_rows_that_are_there_and_not_read_are_critical_whatever_the_file_is_called(
+    tmp_path: Path, spec: Spec, name: str
+) -> None:
+    for folder in ("ingest_dt=2025-10-01", "ingest_dt=2025-13-01"):
+        part = partition(tmp_path, f"orders/{folder}") / "part-0000.parquet"
+        (part.parent / name).write_bytes(part.read_bytes())
+    (tmp_path / "orders/ingest_dt=2025-13-01/part-0000.parquet").unlink()
+    odd, unlisted = messages(tmp_path, spec)
+    assert odd.startswith("orders/ingest_dt=2025-13-01: is no day of the calendar")
+    assert odd.endswith("its rows are missing")
+    assert unlisted == (
+        f"orders/ingest_dt=2025-10-01: {name} not listed in _MANIFEST.json; not read"
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["README", "notes.txt", "part-0000.parquet.crc", "desktop.ini", "Thumbs.db", "_x/a.csv"]
+)
+def test_files_without_rows_are_nobodys_business(tmp_path: Path, spec: Spec, name: str) -> None:
+    folder = partition(tmp_path, "orders/ingest_dt=2025-10-01")
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).write_bytes(b"nothing of interest")
+    assert messages(tmp_path, spec) == []
+
+
+def test_a_listed_file_is_read_whatever_it_is_called(tmp_path: Path, spec: Spec) -> None:
+    name = "000000000000"
+    folder = partition(
+        tmp_path, "orders/ingest_dt=2025-10-01", files=[{"path": name, "rows": 2}], total_rows=2
+    )
+    (folder / "part-0000.parquet").rename(folder / name)
+    assert messages(tmp_path, spec) == []
+
+
+def test_a_root_may_be_given_by_a_way_round(
+    tmp_path: Path, spec: Spec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    partition(tmp_path / "raw [new]*?", "orders/ingest_dt=2025-10-01")
+    (tmp_path / "here" / "below").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "here" / "below")
+    for root in ("../../raw [new]*?", f"{tmp_path}/here/..//./raw [new]*?/"):
+        inventory = list_bronze(root, spec)
+        opened, findings = inventory.open(inventory.tables["orders"])
+        assert (findings, opened["orders"][0].rows) == ([], 2)
+
+
 def test_a_manifest_cannot_name_files_outside_of_its_folder(tmp_path: Path, spec: Spec) -> None:
     folder = partition(tmp_path, "orders/ingest_dt=2025-10-01")
     facts = {"files": [{"path": "../../../etc/part-0000.parquet", "rows": 2}], "total_rows": 2}

@@ -11,12 +11,14 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from medallion.gates.ledger import Judged, Ledger
 from medallion.lake import damage
 from medallion.lake.damage import find_damage
 from medallion.lake.inventory import LakeInventory, write_pointer, write_state
 from medallion.lake.manifest import MANIFEST
 from medallion.lake.sealing import seal
 from medallion.lake.store import Lake
+from medallion.lake.verifying import verify_lake
 from medallion.spec import Spec
 
 FILE = "part-0000.parquet"
@@ -231,3 +233,54 @@ class TestState:
         pl.DataFrame({"value": [1]}).write_parquet(folder / FILE)
         seal(folder, "quarantine/customers", {FILE: 1}, {}, counts=counts)
         assert inventory.is_whole("customers")
+
+    @pytest.mark.parametrize("replaced", ["keys/customers", "quarantine/customers"])
+    def test_what_belongs_to_a_snapshot_is_what_the_gate_has_seen_last(
+        self, lake: Lake, spec: Spec, replaced: str
+    ) -> None:
+        counts = {"bronze_rows": 5, "superseded": 1, "keys_left": 2}
+        put(lake, "dims/customers", "2025-10-01", rows=3, counts=counts)
+        key, day = ("version", "current") if "keys" in replaced else ("snapshot_dt", "2025-10-01")
+        put(lake, "keys/customers", "current")
+        _put_aside(lake, 1, counts)
+        inventory = LakeInventory(lake, spec)
+        ledger = Ledger({"customers": Judged("suite", inventory.snapshot_stamp("customers"))})
+        seen = ledger.with_snapshots({}, {"customers": inventory.keys_stamp("customers")})
+        lake.document(lake.places.ledger_key("dims")).write(seen.tables_as_json())
+        assert inventory.is_whole("customers")
+        assert not verified(inventory)
+        folder = lake.root / replaced / f"{key}={day}"
+        shutil.rmtree(folder)
+        if "keys" in replaced:
+            put(lake, replaced, "current", rows=1)
+        else:
+            _put_aside(lake, 7, counts)
+        assert not inventory.is_whole("customers")
+        (told,) = verified(inventory)
+        assert told.startswith("dims/customers: the key set or the rows put aside")
+
+
+def test_what_systems_leave_in_a_lake_is_no_damage(lake: Lake, folder: Path, spec: Spec) -> None:
+    inventory = LakeInventory(lake, spec)
+    lake.document(lake.places.ledger_key("dims")).write({"customers": {"partitions": {}}})
+    beside = [folder, *lake.places.state_folders, lake.root / "base", lake.root / "base/orders"]
+    for each in beside:
+        each.mkdir(parents=True, exist_ok=True)
+        for name in (".DS_Store", "desktop.ini", "Thumbs.db", "._dims.json", "._part-0000.parquet"):
+            (each / name).write_bytes(b"\0\5\26\7")
+    (lake.root / "lost+found").mkdir()
+    (lake.root / "base/$RECYCLE.BIN").mkdir()
+    assert verify_lake(inventory, "").problems == []
+
+
+def _put_aside(lake: Lake, value: int, counts: dict[str, int]) -> None:
+    """One quarantined row of the snapshot, with its value."""
+    folder = lake.root / "quarantine/customers/snapshot_dt=2025-10-01"
+    folder.mkdir(parents=True)
+    pl.DataFrame({"value": [value]}).write_parquet(folder / FILE)
+    seal(folder, "quarantine/customers", {FILE: 1}, {}, counts=counts)
+
+
+def verified(inventory: LakeInventory) -> list[str]:
+    problems = verify_lake(inventory, "").problems
+    return [line for line in problems if line.startswith("dims/customers:")]

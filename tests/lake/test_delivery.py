@@ -153,6 +153,15 @@ def test_a_manifest_may_begin_with_a_byte_order_mark() -> None:
     assert read_manifest(content, FOLDER, bool) == {"part-0.parquet": 2}
 
 
+@pytest.mark.parametrize("name", ["_SUCCESS", ".part-0.parquet.crc", "desktop.ini", "Thumbs.db"])
+@pytest.mark.parametrize("rows", [{}, {"rows": 0}, {"rows": None}])
+def test_what_is_nobodys_data_may_be_listed_without_rows(
+    name: str, rows: dict[str, object]
+) -> None:
+    files = [{"path": name, **rows}, {"path": "part-0.parquet", "rows": 2}]
+    assert read({"files": files, "total_rows": 2}) == {"part-0.parquet": 2}
+
+
 def test_a_partition_may_have_no_file() -> None:
     assert read({"files": [], "total_rows": 0}) == {}
 

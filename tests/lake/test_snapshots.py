@@ -93,6 +93,28 @@ def test_a_lake_whose_gate_remembers_no_snapshot_has_lost_none(
     assert lost_snapshots(lake, dimension) == []
 
 
+@pytest.mark.parametrize("keys", ["deleted", "older", "as they were"])
+def test_keys_that_only_the_key_set_knew_are_named_when_it_is_not_what_it_was(
+    tmp_path: Path, spec: Spec, keys: str
+) -> None:
+    for path in ("dims/customers/snapshot_dt=2025-10-03", "keys/customers/version=current"):
+        (tmp_path / path).mkdir(parents=True)
+        seal(tmp_path / path, path.rpartition("/")[0], {}, {}, counts={"keys_left": 2})
+    lake = LakeInventory(Lake(tmp_path), spec)
+    stamp = "of a newer one" if keys == "older" else lake.keys_stamp("customers")
+    Document.at(tmp_path / "_validated/dims.json").write({"customers": {"keys": stamp}})
+    if keys == "deleted":
+        shutil.rmtree(tmp_path / "keys")
+    lake = LakeInventory(Lake(tmp_path), spec)
+    orders = Listed("orders", "ingest_dt", DAYS[2], "/b", "first", {"f": 5})
+    plan = plan_run(parse_request({}), spec, BronzeInventory("/b", {"orders": (orders,)}, ()), lake)
+    told = [str(one) for one in plan.findings if one.check == "snapshot_lost"]
+    assert [line[:35] for line in told] == (
+        [] if keys == "as they were" else ["customers: the known keys (keys/cus"]
+    )
+    assert all("2 of them had left Bronze" in line for line in told)
+
+
 def test_a_damaged_snapshot_is_named_once_by_verify(lake: LakeInventory, dimension: str) -> None:
     delete(lake, "dims", dimension, DAYS[0])
     damaged = lake.lake.root / f"dims/{dimension}/snapshot_dt={DAYS[1]}"

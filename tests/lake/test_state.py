@@ -282,7 +282,9 @@ class TestTheCheapLook:
         state.reader_of.cache_clear()
         other = Lake(lake.root)
         other.state.remember_in(lake.root.parent / "cache")
-        monkeypatch.setattr("medallion.lake.damage._wrong", lambda *_: "was looked into")
+        monkeypatch.setattr(
+            "medallion.lake.damage.what_is_wrong", lambda *_, **__: "was looked into"
+        )
         assert find_damage(other) == []
 
     @pytest.mark.parametrize("name", [FILE, "strange.parquet", MANIFEST])

@@ -12,6 +12,7 @@ import pytest
 from medallion.errors import LakeError
 from medallion.lake import swap
 from medallion.lake.store import Lake
+from tests.lake.small_lakes import SmallLake
 from tests.lake.test_store import TABLES, commit_of, values
 
 OTHER_DISK = Path("/dev/shm")  # noqa: S108
@@ -41,6 +42,26 @@ def test_parts_of_a_lake_may_lie_on_another_file_system(
     assert set(values(lake).values()) == {2}
     assert link.is_symlink()
     assert not list(lake.root.rglob("_*ing.*"))
+
+
+@pytest.mark.parametrize("linked", ["base", "base/orders", "quarantine", "_staging", "_history"])
+def test_an_earlier_state_of_such_a_lake_is_kept_and_gone_back_to(
+    tmp_path: Path, other: Path, linked: str
+) -> None:
+    root = tmp_path / "silver"
+    (root / linked).parent.mkdir(parents=True)
+    (root / linked).symlink_to(other)
+    lake = SmallLake(root)
+    one = {("base/orders", 1): "a", ("quarantine/orders", 1): "bad", ("enriched/carts", 1): "c"}
+    lake.run("r1", one)
+    before = lake.data()
+    lake.run("r2", {("base/orders", 1): "b", ("quarantine/orders", 2): "bad again"})
+    after = lake.data()
+    lake.go_to("r1")
+    assert (lake.data(), lake.read()) == (before, one)
+    lake.go_to("r2")
+    assert lake.data() == after
+    assert not list(root.rglob("_*ing.*"))
 
 
 def test_a_partition_on_another_file_system_is_removed(tmp_path: Path, other: Path) -> None:

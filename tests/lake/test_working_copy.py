@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Barrier
+from threading import Barrier, Lock
 from typing import Any
 
 import polars as pl
@@ -29,11 +30,14 @@ Content = dict[str, dict[str, list[int]]]
 class Machine:
     """A machine that works on the lake: a working copy, and a cache of its own."""
 
-    def __init__(self, folder: Path, storage: Storage) -> None:
+    def __init__(
+        self, folder: Path, storage: Storage, now: Callable[[], int] = time.time_ns
+    ) -> None:
         self.root = folder / "copy"
-        self.published = Published(storage, folder / "cache")
+        self.published = Published(storage, folder / "cache", now)
         self.state = StateReader(self.root)
-        self.copy = WorkingCopy(self.published, self.root, self.state, lambda: False)
+        self.is_in_use = False
+        self.copy = WorkingCopy(self.published, self.root, self.state, lambda: self.is_in_use)
 
     def commits(self, content: Content) -> None:
         """Lets the working copy hold exactly this."""
@@ -103,11 +107,12 @@ class Dying(BaseException):
 
 
 class Watched:
-    """A storage whose calls are counted, and of which one may be the last, or be refused."""
+    """A storage whose calls are counted; at one of them something happens: its process dies."""
 
     def __init__(self, storage: Storage, last: int = 10**9, *, before: bool = True) -> None:
         self._storage = storage
         self._last, self._before = last, before
+        self._lock = Lock()
         self.root = storage.root
         self.calls: list[tuple[str, str]] = []
 
@@ -116,17 +121,21 @@ class Watched:
 
         def counted(*arguments: Any) -> Any:
             key = arguments[1 if verb == "upload" else 0] if arguments else ""
-            self.calls.append((verb, str(key)))
-            if len(self.calls) > self._last:
-                raise Dying
-            if len(self.calls) == self._last and self._before:
-                raise Dying
+            with self._lock:
+                self.calls.append((verb, str(key)))
+                number = len(self.calls)
+            if number > self._last or (number == self._last and self._before):
+                self.happens(number)
             done = call(*arguments)
-            if len(self.calls) == self._last:
-                raise Dying
+            if number == self._last and not self._before:
+                self.happens(number)
             return done
 
         return counted
+
+    def happens(self, number: int) -> None:
+        """What happens at the last call, and at all that would come after it."""
+        raise Dying(number)
 
 
 def test_what_one_machine_publishes_another_reads(machine: Callable[..., Machine]) -> None:
@@ -224,7 +233,7 @@ def test_of_many_publishers_on_one_state_exactly_one_wins_and_the_others_say_who
         assert [one for one in told if one == pointer.run_id] == [pointer.run_id]
         losers = [one for one in told if one != pointer.run_id]
         assert len(losers) == writers - 1
-        assert all("is not published: run r" in one for one in losers)
+        assert all(f"run {pointer.run_id} is current" in one for one in losers)
 
 
 @pytest.mark.parametrize("first", [True, False])
@@ -259,7 +268,7 @@ def test_a_run_that_slept_while_another_published_cannot_publish(
     zombie.copy.begin("r1")
     zombie.commits(ONE)
     publish(machine("other"), "r2", TWO)
-    with pytest.raises(PublishError, match="Run r1 is not published: run r2 was, meanwhile"):
+    with pytest.raises(PublishError, match=r"Run r1 is not published: .* run r2 is current"):
         zombie.copy.publish("r1", {})
     assert machine("reader").reads() == TWO
 
@@ -308,11 +317,12 @@ def test_going_back_and_forward_is_a_swap_of_the_pointer(
         publish(machine("a"), run_id, content)
     published = machine("admin").published
     for wanted, run_id, content in ((None, "r1", ONE), ("r2", "r2", TWO), ("r1", "r1", ONE)):
-        state = history.find_state(history.history(published), wanted)
-        assert state.run_id == run_id
         watched = Watched(storage)
-        history.roll_back(Published(watched, published.cache), state)
-        assert [verb for verb, _ in watched.calls] == ["read", "swap"]
+        state = history.roll_back(Published(watched, published.cache), wanted)
+        assert state.run_id == run_id
+        assert [call for call in watched.calls if call[0] not in ("read", "listed", "folders")] == [
+            ("swap", POINTER)
+        ]
         assert machine(f"reader-{wanted}").reads() == content
     marks = {one.run_id: (one.is_current, one.is_reachable) for one in history.history(published)}
     assert marks == {"r1": (True, True), "r2": (False, False)}
@@ -366,3 +376,119 @@ def test_a_store_that_cannot_be_read_is_no_empty_lake(
     reader = machine("a", Refusing(storage))
     with pytest.raises(StorageError, match="refused"):
         reader.copy.begin("r1")
+
+
+def test_who_reads_on_a_machine_where_a_run_has_failed_sees_what_is_published(
+    machine: Callable[..., Machine],
+) -> None:
+    publish(machine("a"), "r1", ONE)
+    reader, run = machine("shared"), machine("shared")
+    assert reader.reads() == ONE
+    run.copy.begin("r2")
+    run.commits(TWO)
+    run.copy.end()
+    assert reader.reads() == ONE
+    # And so does the process of the run itself, once the run is over.
+    assert run.reads() == ONE
+
+
+def test_a_run_at_work_on_the_machine_keeps_the_folder_to_itself(
+    machine: Callable[..., Machine],
+) -> None:
+    publish(machine("a"), "r1", ONE)
+    reader, run = machine("shared"), machine("shared")
+    assert reader.reads() == ONE
+    run.copy.begin("r2")
+    run.commits(TWO)
+    reader.is_in_use = True
+    reader.copy.refresh()
+    assert run.copy.publish("r2", {}).is_new
+    run.copy.end()
+    reader.is_in_use = False
+    assert reader.reads() == TWO
+
+
+def test_who_reads_different_states_on_one_machine_reads_each_his_own(
+    machine: Callable[..., Machine],
+) -> None:
+    for run_id, content in (("r1", ONE), ("r2", TWO)):
+        publish(machine("a"), run_id, content)
+    earlier, current = machine("shared"), machine("shared")
+    earlier.copy.as_of = "r1"
+    for _ in range(2):
+        assert earlier.reads() == ONE
+        assert current.reads() == TWO
+
+
+def test_who_only_reads_is_given_the_objects_of_one_state_and_a_run_its_folder(
+    machine: Callable[..., Machine], storage: LocalStorage
+) -> None:
+    publish(machine("a"), "r1", ONE)
+    reader, run = machine("shared"), machine("shared")
+    lake = Lake(reader.root)
+    lake.state = reader.state
+    reader.state.source = reader.copy
+    assert reader.reads() == ONE
+    run.copy.begin("r2")
+    run.commits(TWO)
+    reader.is_in_use = True
+    reader.copy.refresh()
+    files = [file for one in lake.placed(TABLES[0]) for file in one.files]
+    assert all(file.startswith(f"{storage.root}/_staging/r1/") for file in files)
+    assert [pl.read_parquet(file)["n"].to_list() for file in files] == [[1], [2, 3]]
+    lake.state, run.state.source = run.state, run.copy
+    files = [file for one in lake.placed(TABLES[0]) for file in one.files]
+    assert [pl.read_parquet(file)["n"].to_list() for file in files] == [[1], [4]]
+    assert all(file.startswith(str(run.root)) for file in files)
+
+
+def test_a_partition_whose_files_are_nowhere_is_not_left_out(
+    machine: Callable[..., Machine],
+) -> None:
+    run = machine("a")
+    run.copy.begin("r1")
+    run.commits(ONE)
+    lake = Lake(run.root)
+    lake.state, run.state.source = run.state, run.copy
+    (run.root / TABLES[0] / "ingestion_dt=2025-10-01" / FILE).unlink()
+    with pytest.raises(LakeError, match="nothing that is published holds them"):
+        lake.placed(TABLES[0])
+
+
+def test_a_run_goes_on_where_the_same_state_is_current_and_nowhere_else(
+    machine: Callable[..., Machine],
+) -> None:
+    publish(machine("a"), "r1", ONE)
+    first = machine("shared")
+    first.copy.begin("r2")
+    first.commits(TWO)
+    # As `kedro lake gc` does it.
+    machine("admin").published.fence()
+    second = machine("shared")
+    second.copy.begin("r2")
+    assert second.copy.publish("r2", {}).is_new
+    third = machine("shared")
+    third.copy.begin("r2")
+    assert not third.copy.publish("r2", {}).is_new
+    publish(machine("a"), "r3", ONE)
+    fourth = machine("shared")
+    with pytest.raises(PublishError, match=r"Run r2 cannot go on.* run r3 is current") as refused:
+        fourth.copy.begin("r2")
+    assert "kedro runs close r2" in refused.value.hint
+
+
+@pytest.mark.parametrize("is_taken_over", [True, False])
+def test_a_run_from_which_the_lake_was_taken_cannot_publish_any_more(
+    is_taken_over: bool, machine: Callable[..., Machine]
+) -> None:
+    publish(machine("a"), "r1", ONE)
+    sleeper, next_one = machine("sleeper"), machine("next")
+    sleeper.copy.begin("r2")
+    sleeper.commits(TWO)
+    next_one.copy.begin("r3", is_taken_over=is_taken_over)
+    if is_taken_over:
+        with pytest.raises(PublishError, match="Run r2 is not published"):
+            sleeper.copy.publish("r2", {})
+        assert machine("reader").reads() == ONE
+    else:
+        assert sleeper.copy.publish("r2", {}).is_new

@@ -100,7 +100,7 @@ class Process:
         runs = data_root / "runs"
         folder = RunFolder(LocalStorage(runs), run_id)
         lake = Lake(data_root / "silver")
-        self._current.run = Run(folder, lake, runs / "_processes", is_shared)
+        self._current.run = Run(folder, lake, data_root / "silver" / "_processes", is_shared)
         request = MemoryDataset(RunRequest(run_id=run_id))
         self._catalog = DataCatalog({**(catalog or {}), "params:run": request})
         self._context = SimpleNamespace(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -149,3 +150,13 @@ def test_our_own_error_is_told_as_it_is_wherever_it_was_wrapped() -> None:
 def test_no_error_of_rows_or_code_speaks_of_disks(text: str) -> None:
     assert "room" not in foreign.advice(text)
     assert "make room" in foreign.advice("IO Error: No space left on device")
+
+
+def test_a_file_that_has_vanished_is_named_with_what_to_do(tmp_path: Path) -> None:
+    gone = tmp_path / "orders.parquet"
+    with pytest.raises(duckdb.IOException) as caught:
+        duckdb.execute("from read_parquet(?)", [str(gone)])
+    told = foreign.known(caught.value)
+    assert told.message == f"{gone}: No such file or directory."
+    assert "nothing removes it during a run" in told.hint
+    assert "nothing removes it during a run" in foreign.advice(str(caught.value))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from medallion.lake.names import printable
 from medallion.masking import Mask
 
 KEY = "-----BEGIN RSA PRIVATE KEY-----\nMIIEabc\nxyz=\n-----END RSA PRIVATE KEY-----"
@@ -75,3 +76,24 @@ def test_values_that_engines_quote_are_masked(error: str) -> None:
     masked = Mask()(error)
     assert "Elm" not in masked
     assert "***" in masked
+
+
+SIGNED = [
+    "gs-url?X-Goog-Algorithm=GOOG4&X-Goog-Credential=me%2F2025&X-Goog-Signature=0abc12",
+    "https://b.s3.amazonaws.com/a.parquet?X-Amz-Signature=0abc12&X-Amz-Date=20251001",
+    "https://x.blob.core.windows.net/a?sv=2024&sig=0abc12%3D&se=2025-10-01",
+    "https://h/a?access_token=0abc12",
+    "https://h/a?x=1&GoogleAccessId=me&Expires=1&Signature=0abc12",
+]
+
+
+@pytest.mark.parametrize("url", SIGNED)
+def test_what_signs_a_url_is_masked(url: str) -> None:
+    masked = Mask()(f"before {url}, after")
+    assert "0abc12" not in masked
+    assert masked.startswith(f"before {url.partition('?')[0]}?")
+    assert printable(url) in masked
+
+
+def test_a_url_that_is_not_signed_is_shown() -> None:
+    assert Mask()("https://h/a?page=2&sort=monkeys") == "https://h/a?page=2&sort=monkeys"

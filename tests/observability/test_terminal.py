@@ -19,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from medallion import terminal
+from tests.conftest import PROJECT
 
 _CHILD = """
 import logging, time
@@ -108,3 +109,50 @@ def test_log_messages_go_to_the_one_console_and_are_no_markup() -> None:
         assert handler.markup
     finally:
         root.removeHandler(handler)
+
+
+BRACKETS = "/data/[bold]/[/]/part [a-z].parquet :x:"
+
+
+def shown_by(show: Callable[[Console], None]) -> str:
+    """What a person reads of what is printed on one of the project's consoles."""
+    console = terminal.out(soft_wrap=True)
+    with console.capture() as capture:
+        show(console)
+    return capture.get()
+
+
+def in_a_table(console: Console) -> None:
+    table = Table(title=BRACKETS)
+    table.add_column(BRACKETS)
+    table.add_row(BRACKETS)
+    console.print(table)
+
+
+@pytest.mark.parametrize(
+    ("show", "times"),
+    [
+        (lambda console: console.print(BRACKETS), 1),
+        (lambda console: console.print(terminal.styled("[bold]{}[/] {}", BRACKETS, BRACKETS)), 2),
+        (in_a_table, 3),
+    ],
+)
+def test_brackets_in_data_are_printed_as_they_are(
+    show: Callable[[Console], None], times: int
+) -> None:
+    assert shown_by(show).count(BRACKETS) == times
+
+
+def test_words_are_styled_and_the_styles_are_not_read() -> None:
+    assert terminal.styled("[bold]a[/] {}", "[b]").markup == r"[bold]a[/bold] \[b]"
+
+
+def test_markup_is_read_at_one_place() -> None:
+    """Another console, or markup read elsewhere, would take the brackets of a path for its own."""
+    reads_markup = re.compile(r"(?<!_)\bConsole\(|from_markup|markup=True|rich\.markup")
+    reading = {
+        path.name
+        for path in (PROJECT / "src").rglob("*.py")
+        if reads_markup.search(path.read_text(encoding="utf-8"))
+    }
+    assert reading == {"terminal.py"}

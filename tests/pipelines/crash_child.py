@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from medallion.datasets import lake_table
-from medallion.lake import disk_commits
+from medallion.lake import disk_commits, disk_history
 from medallion.warehouse import duckdb as warehouse
 from tests.running import Shop
 
@@ -21,6 +21,10 @@ POINTS: dict[str, tuple[Any, str, str]] = {
     "after a journal is written": (disk_commits.DiskCommits, "prepare", "after"),
     "before a partition is swapped": (disk_commits, "replace_folder", "before"),
     "after a partition is swapped": (disk_commits, "replace_folder", "after"),
+    "before a change is noted": (disk_history.DiskHistory, "note", "before"),
+    "before what stood is kept": (disk_commits, "move_folder", "before"),
+    "after what stood is kept": (disk_commits, "move_folder", "after"),
+    "after a state is noted": (disk_history.DiskHistory, "publish", "after"),
     "before the pointer moves": (lake_table, "move_pointer", "before"),
     "before Enriched is recorded": (lake_table, "write_state", "before"),
     "before the warehouse is replaced": (warehouse.DuckDBWarehouse, "_replace", "before"),

@@ -209,7 +209,7 @@ def test_bronze_is_never_written(shop: Shop) -> None:
 
 
 def test_a_second_run_is_told_who_holds_the_lake(shop: Shop) -> None:
-    locks = shop.data / "runs" / "_processes"
+    locks = shop.data / "silver" / "_processes"
     with alone(Lake(shop.data / "silver"), locks, "the-first-run"):
         ended = kedro(shop, "run")
     assert ended.returncode == 1

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from medallion.lake.disk_states import DiskStates
+from medallion.lake.history import roll_back
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.store import Lake
 from medallion.sample import SampleRequest, generate
@@ -26,6 +28,10 @@ COUNTS = {
     "after a journal is written": (7,),
     "before a partition is swapped": (30,),
     "after a partition is swapped": (9,),
+    "before a change is noted": (2,),
+    "before what stood is kept": (3,),
+    "after what stood is kept": (1,),
+    "after a state is noted": (1,),
     "before the pointer moves": (2,),
     "before Enriched is recorded": (4,),
     "before the warehouse is replaced": (2,),
@@ -91,6 +97,12 @@ def assert_recorded(shop: Shop) -> None:
     assert standing(shop) <= recorded(shop)
 
 
+def go_back(shop: Shop) -> None:
+    """To the state that the last one was made on."""
+    states = DiskStates(Lake(shop.data / "silver"), "rollback")
+    roll_back(states, None)
+
+
 def cut_short(
     before: Shop, folder: Path, point: str, count: int, *end: str
 ) -> tuple[Shop, subprocess.CompletedProcess[bytes]]:
@@ -121,6 +133,8 @@ def test_a_killed_run_leaves_whole_partitions_and_the_next_one_completes_it(
         query = f"select * from gold.{table} order by all"
         assert shop.sql(query) == undisturbed.sql(query)
     assert_recorded(shop)
+    go_back(shop)
+    assert shop.fingerprints("silver") == before.fingerprints("silver")
 
 
 @pytest.mark.parametrize(

@@ -265,8 +265,10 @@ class TestReportsThatWereChanged:
         reports = copy.data / "reports"
         (reports / "quality" / "enriched.json").write_text("{}\n", encoding="utf-8")
         (reports / "BRONZE_QUALITY.md").unlink()
+        (reports / "quality" / "_kept" / "gold.json").write_text("{", encoding="utf-8")
         verified = kedro(copy, "lake", "verify")
         assert verified.returncode == 1
         said = verified.stderr.replace("\n", " ")
+        assert "quality/gold.json is there, and what it was when it was written is not" in said
         assert "reports/BRONZE_QUALITY.md is not there" in said
         assert "reports/quality/enriched.json has 3 bytes, not" in said

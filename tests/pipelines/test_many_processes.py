@@ -85,7 +85,7 @@ def test_transforms_in_processes_of_their_own_give_the_bytes_of_one_process(
     assert "reads tables that run nightly-1 has planned and not made" in told
 
     others = [name for name in TRANSFORMS if name != LAST]
-    at_work = FileLock(shop.data / "runs" / "_processes" / f"{RUN}~~enriched.{others[1]}.step")
+    at_work = FileLock(shop.data / "silver" / "_processes" / f"{RUN}~~enriched.{others[1]}.step")
     with at_work:
         code, told = done(started(shop, "--nodes", f"enriched.{others[1]}"))
     assert code == 1
@@ -133,9 +133,15 @@ def test_a_run_that_nobody_goes_on_with_is_closed_by_hand(bronze: Path, tmp_path
     shop = Shop(bronze, tmp_path)
     code, told = done(started(shop, "--nodes", "bronze.plan_run"))
     assert code == 0, told
+    shown = kedro(shop, "runs", "show", RUN).stdout.replace("\n", " ")
+    assert "to do     bronze.open_partitions, bronze.validate, " in shown
     refused = kedro(shop, "run", "--nodes", "bronze.plan_run")
     assert refused.returncode == 1
     assert f"Another run holds the lake at {tmp_path / 'silver'}: {RUN}" in refused.stderr
+    (shop.data / "runs" / RUN / "request.json").write_bytes(b"what a power cut has left")
+    spoilt = kedro(shop, "run", "--nodes", "bronze.plan_run", "--params", f"run_id={RUN}")
+    assert spoilt.returncode == 1
+    assert f"end it by `kedro runs close {RUN}`" in spoilt.stderr.replace("\n", " ")
     closed = kedro(shop, "runs", "close", RUN)
     assert (closed.returncode, closed.stderr) == (0, "")
     assert "the lake is free" in closed.stdout

@@ -14,6 +14,7 @@ from medallion.lake.names import as_day
 from medallion.sample import SampleRequest, generate
 from medallion.spec import Spec
 from tests.conftest import PROJECT
+from tests.lake.test_names import HOSTILE
 from tests.running import Shop
 
 
@@ -113,6 +114,37 @@ def test_a_layer_with_nothing_before_it_says_what_is_missing(
 @pytest.mark.parametrize("command", [["lake", "plan"], ["runs", "list"], ["quarantine", "summary"]])
 def test_every_command_knows_the_environments(typed: CliRunner, command: list[str]) -> None:
     assert "no environment 'nope'" in refused(typed.invoke(cli, [*command, "--env", "nope"]))
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["run", "--params", "run_id={}"],
+        ["run", "--params", "as_of={}"],
+        ["run", "--env", "{}"],
+        ["lake", "rollback", "--to", "{}"],
+        ["lake", "diff", "r1", "{}"],
+        ["runs", "show", "{}"],
+        ["runs", "close", "{}"],
+        ["runs", "diff", "r1", "{}"],
+        ["runs", "why", "base_silver.{}", "2025-10-01"],
+        ["quarantine", "summary", "--table", "{}"],
+        ["quarantine", "show", "{}"],
+        ["quality", "show", "{}"],
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("kind", ["climbing further", "quote", "line break", "look-alike", "long"])
+def test_a_hostile_name_is_refused_before_anything_is_opened(
+    typed: CliRunner, shop: Shop, command: list[str], kind: str
+) -> None:
+    result = typed.invoke(cli, [part.format(HOSTILE[kind]) for part in command])
+    assert isinstance(result.exception, SystemExit), result.exception
+    assert result.exit_code in (1, 2)
+    assert "Traceback" not in result.output
+    assert "What to do:" in result.output
+    assert len(result.output) < 800
+    assert not shop.data.exists()
 
 
 def test_a_folder_without_configuration_is_refused(typed: CliRunner, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from medallion.lake.inventory import LakeInventory, move_pointer
 from medallion.lake.manifest import fingerprint
 from medallion.lake.sealing import seal
 from medallion.lake.store import Lake
-from medallion.planning.plan import RunPlan, plan_run
+from medallion.planning.plan import RunPlan, found_here, plan_run
 from medallion.planning.request import parse_request
 from medallion.spec import Spec
 
@@ -98,6 +99,13 @@ def test_an_empty_partition_is_not_pending_for_ever(spec: Spec, lake: LakeInvent
     processed(lake, "orders", 0)
     plan = planned(spec, lake, listed("orders", 0), listed("returns", 0, rows=0))
     assert reasons(plan) == {}
+
+
+def test_a_partition_that_says_it_is_empty_and_is_not_is_pending(
+    spec: Spec, lake: LakeInventory
+) -> None:
+    lying = replace(listed("orders", 0, rows=0), hides_rows=True)
+    assert reasons(planned(spec, lake, lying)) == {("orders", 0): "new"}
 
 
 def test_a_partition_that_was_emptied_is_processed_again(spec: Spec, lake: LakeInventory) -> None:
@@ -250,3 +258,19 @@ class TestDimensionsAhead:
         signup = Listed("customers", "signup_date", "2031-01-01", "/bronze", "x", {"f": 5})
         empty = listed("product_catalog", 40, rows=0)
         assert planned(spec, lake, listed("orders", 0), signup, empty).findings == ()
+
+
+def test_a_plan_that_another_machine_made_finds_its_partitions_here_and_takes_no_other(
+    spec: Spec, lake: LakeInventory
+) -> None:
+    plan = planned(spec, lake, listed("orders", 0), listed("customers", 0), listed("returns", 0))
+    orders = replace(listed("orders", 0), folder="/elsewhere/orders")
+    customers = replace(listed("customers", 0), folder="/elsewhere/customers")
+    here = found_here(plan, bronze(orders, customers, listed("orders", 1)))
+    assert {one.table: one.listed for one in here.partitions} == {
+        "orders": orders,
+        "returns": listed("returns", 0),
+    }
+    (dimension,) = (one for one in here.dimensions if one.name == "customers")
+    assert dimension.partitions == (customers,)
+    assert here.summary() == plan.summary()

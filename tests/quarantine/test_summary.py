@@ -96,7 +96,7 @@ def test_an_empty_quarantine_is_said_to_be_empty(
     ("options", "said"),
     [
         (("--table", "carts"), "There is no table 'carts'"),
-        (("--table", "../bronze"), "use lower-case letters"),
+        (("--table", "../bronze"), "it may hold lower-case letters"),
         (("--start", "2025-10-32", "--end", "2025-10-31"), "is not a day of the calendar"),
         (("--start", "yesterday", "--end", "2025-10-31"), "is not a day; write it as YYYY-MM-DD"),
         (("--start", "2025-10-01"), "needs both --start and --end"),

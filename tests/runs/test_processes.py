@@ -43,13 +43,21 @@ def process(tmp_path: Path, heard: Heard) -> Callable[..., Run]:
     """A process of a run that begins; they are told apart as if each had a machine of its own."""
     machines = count(1)
 
-    def begin(run_id: str = "r", *, is_shared: bool = True, minutes: float = 60) -> Run:
+    def begin(
+        run_id: str = "r",
+        *,
+        is_shared: bool = True,
+        minutes: float = 60,
+        lake: str = "silver",
+        bronze: str = "",
+    ) -> Run:
         run = Run(
             RunFolder(LocalStorage(tmp_path / "runs"), run_id),
-            Lake(tmp_path / "silver"),
-            tmp_path / "locks",
+            Lake(tmp_path / lake),
+            tmp_path / ("locks" if lake == "silver" else f"locks of {lake}"),
             is_shared,
             minutes,
+            bronze,
         )
         run.on_end.append(lambda folder, status, _: heard.ended.append((folder.run_id, status)))
         run.on_dead.append(lambda folder: heard.dead.append(folder.run_id))
@@ -66,8 +74,8 @@ def do(run: Run, step: str) -> None:
     run.end_step(step, {"seconds": 0.1})
 
 
-def lease_of(tmp_path: Path) -> str | None:
-    note = read_lease(LocalStorage(tmp_path / "silver"))
+def lease_of(tmp_path: Path, lake: str = "silver") -> str | None:
+    note = read_lease(LocalStorage(tmp_path / lake))
     return note.run_id if note else None
 
 
@@ -268,6 +276,76 @@ class TestSharedRun:
         one.close("closed")
         other.close("closed")
         assert heard.ended == [("r", "closed")]
+
+
+class TestRunWhoseEndCannotBeWrittenDown:
+    """The disk is full at that instant: it has not ended, and the next run ends it."""
+
+    @pytest.mark.parametrize("is_shared", [True, False])
+    def test_the_next_run_on_the_lake_ends_it_and_need_not_wait(
+        self, process: Callable[..., Run], heard: Heard, tmp_path: Path, *, is_shared: bool
+    ) -> None:
+        run = process(is_shared=is_shared)
+        do(run, PLAN)
+        do(run, VELOCITY)
+        run.on_end.insert(0, mock.Mock(side_effect=OSError(28, "No space left on device")))
+        assert not run.end("succeeded", SCOPE)
+        assert (run.folder.ended(), heard.ended) == (None, [])
+        process("next", is_shared=False).end("succeeded", SCOPE)
+        assert heard.dead == ["r"]
+        assert RunFolder(LocalStorage(tmp_path / "runs"), "r").ended() is not None
+
+    def test_it_stays_to_be_ended_as_long_as_that_fails(
+        self, process: Callable[..., Run], tmp_path: Path
+    ) -> None:
+        kill_a_process_of("r", tmp_path, "alone")
+        folder = RunFolder(LocalStorage(tmp_path / "runs"), "r")
+        run = process("next", is_shared=False)
+        assert folder.ended() == {"status": "killed"}
+        run.end("succeeded", SCOPE)
+
+        kill_a_process_of("s", tmp_path, "alone")
+        folder = RunFolder(LocalStorage(tmp_path / "runs"), "s")
+        full = mock.patch.object(RunFolder, "end", side_effect=OSError(28, "No space left"))
+        with full:
+            run = process("another", is_shared=True)
+        assert folder.ended() is None
+
+
+class TestRunsOnOtherLakes:
+    """Their folders are beside each other: what is guarded is the lake."""
+
+    def test_a_waiting_run_is_not_buried_by_one_on_another_lake(
+        self, process: Callable[..., Run], heard: Heard
+    ) -> None:
+        first = process()
+        do(first, PLAN)
+        first.end("succeeded", SCOPE)
+        process("another", is_shared=False, lake="other").end("succeeded", SCOPE)
+        assert heard.dead == []
+        second = process()
+        do(second, VELOCITY)
+        assert second.end("succeeded", SCOPE)
+
+    def test_a_dead_run_is_buried_by_the_next_one_on_its_own_lake(
+        self, process: Callable[..., Run], heard: Heard, tmp_path: Path
+    ) -> None:
+        kill_a_process_of("r", tmp_path, "alone")
+        process("elsewhere", is_shared=False, lake="other").end("succeeded", SCOPE)
+        assert heard.dead == []
+        process("here", is_shared=False).end("succeeded", SCOPE)
+        assert heard.dead == ["r"]
+
+    @pytest.mark.parametrize("elsewhere", [{"lake": "other"}, {"bronze": "other"}])
+    def test_a_run_is_not_joined_on_other_data_and_these_stay_free(
+        self, process: Callable[..., Run], tmp_path: Path, elsewhere: dict[str, str]
+    ) -> None:
+        process(bronze="delivered").end("succeeded", SCOPE)
+        with pytest.raises(RequestError, match="Run r works on other data") as refused:
+            process(**{"bronze": "delivered", **elsewhere})
+        assert "other now" in refused.value.details[0]
+        assert lease_of(tmp_path, "other") is None
+        process(bronze="delivered")
 
 
 class TestRunOfOneProcess:

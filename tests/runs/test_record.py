@@ -51,6 +51,33 @@ def test_a_step_that_was_done_again_counts_its_tries_and_forgets_its_error() -> 
     assert (done.seconds, record.cpu_seconds) == (2, 1.5)
 
 
+def test_days_that_a_step_made_in_several_tries_count_together() -> None:
+    tries = [
+        events.TableWritten(
+            run_id="r",
+            layer="enriched",
+            table="sales_velocity",
+            partitions=(
+                events.PartitionChange(key="ingestion_dt", value=day, status="written", rows=2),
+            ),
+        )
+        for day in ("2025-10-01", "2025-10-02", "2025-10-02")
+    ]
+    made = compiled("r", tries).enriched["sales_velocity"]
+    assert (made["days"], made["rows"]) == (2, 4)
+
+
+def test_a_run_that_has_ended_keeps_its_end_unless_it_went_on() -> None:
+    ended = [events.RunEnded(status="succeeded"), events.RunEnded(status="killed")]
+    assert compiled("r", ended).status == "succeeded"
+    went_on = [
+        ended[0],
+        events.StepStarted(step="a.b", layer="a", process="p"),
+        events.RunEnded(status="failed"),
+    ]
+    assert compiled("r", went_on).status == "failed"
+
+
 def test_a_run_that_only_made_the_same_again_did_nothing() -> None:
     same = events.PartitionChange(value="2025-10-01", status="unchanged")
     table = events.TableWritten(

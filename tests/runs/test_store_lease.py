@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -13,12 +12,14 @@ from typing import Any
 
 import pytest
 
-from medallion.errors import AbsentError, ChangedError, ExistsError, LockedError, PublishError
+from medallion.errors import LockedError, PublishError
 from medallion.lake.published import POINTER, Pointer, Published
 from medallion.runs import store_lease
 from medallion.runs.lease import LEASE
 from medallion.runs.store_lease import MINUTES, StoreLease, read_note
-from medallion.storage import LocalStorage, Stored
+from medallion.storage import LocalStorage
+from medallion.storage.process import this_process
+from tests.storage.memory import Memory
 
 NOON = datetime(2025, 10, 1, 12, tzinfo=UTC)
 
@@ -77,6 +78,54 @@ def test_processes_of_a_run_share_it_and_the_last_one_is_told(
     assert held_by(tmp_path) is None
 
 
+def test_who_comes_while_a_run_is_being_ended_waits_and_then_is_told(
+    lease: Callable[..., StoreLease], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_lease, "_CLOSING_SECONDS", 0)
+    one, other = lease("r", "a-1", 60), lease("r", "b-1", 60)
+    one.acquire()
+    assert not one.leave()
+    assert one.close()
+    with pytest.raises(LockedError, match="Run r is being ended by a-1"):
+        other.acquire()
+    one.release(ended=True)
+    other.acquire()
+
+
+def test_a_run_is_not_ended_while_another_process_has_joined_it(
+    lease: Callable[..., StoreLease],
+) -> None:
+    one, other = lease("r", "a-1", 60), lease("r", "b-1", 60)
+    one.acquire()
+    assert not one.leave()
+    other.acquire()
+    assert not one.close()
+    assert one.leave()
+
+
+def test_a_process_that_died_while_it_ended_a_run_keeps_nobody_away(
+    lease: Callable[..., StoreLease], clock: Clock
+) -> None:
+    one = lease("r", "a-1", 60)
+    one.acquire()
+    assert one.close()
+    clock.time += timedelta(minutes=MINUTES + 1)
+    lease("r", "b-1", 60).acquire()
+
+
+@pytest.mark.parametrize("how", ["interrupted", "killed"])
+def test_the_next_run_is_told_which_one_did_not_end(
+    how: str, lease: Callable[..., StoreLease], clock: Clock
+) -> None:
+    one = lease("r", between=60)
+    assert one.acquire() is None
+    if how == "interrupted":
+        one.release(ended=False, hold=False)
+    else:
+        clock.time += timedelta(minutes=MINUTES + 1)
+    assert lease("next", "b-1").acquire() == "r"
+
+
 def test_a_shared_run_holds_the_lake_between_its_processes_for_a_time(
     lease: Callable[..., StoreLease], clock: Clock
 ) -> None:
@@ -111,7 +160,7 @@ def test_a_killed_process_of_this_machine_holds_nothing(
     if not pid:
         os._exit(0)
     os.waitpid(pid, 0)
-    lease("dead", f"{socket.gethostname()}-{pid}").acquire()
+    lease("dead", this_process().replace(f"-{os.getpid()}-", f"-{pid}-")).acquire()
     lease("next", "b-1").acquire()
 
 
@@ -128,6 +177,18 @@ def test_a_process_that_lost_its_lease_does_not_take_the_other_away(
     assert held_by(tmp_path) == ("other", {"b-1"})
 
 
+def test_a_run_that_slept_before_it_looked_at_the_lake_does_not_begin(
+    lease: Callable[..., StoreLease], clock: Clock
+) -> None:
+    late = lease("late")
+    late.acquire()
+    late.expect_held()
+    clock.time += timedelta(minutes=MINUTES + 1)
+    lease("other", "b-1").acquire()
+    with pytest.raises(LockedError, match="Run late has lost the lake"):
+        late.expect_held()
+
+
 def test_a_lease_that_says_nothing_is_named(
     lease: Callable[..., StoreLease], tmp_path: Path
 ) -> None:
@@ -136,57 +197,21 @@ def test_a_lease_that_says_nothing_is_named(
         lease("r").acquire()
 
 
-class Memory:
-    """A store in memory that can be copied."""
-
-    root = "memory"
-
-    def __init__(self, objects: dict[str, tuple[bytes, int]], count: int) -> None:
-        self.objects, self.count = dict(objects), count
-
-    def read(self, key: str) -> Stored:
-        if key not in self.objects:
-            raise AbsentError(key)
-        data, version = self.objects[key]
-        return Stored(data, str(version))
-
-    def create(self, key: str, data: bytes) -> str:
-        if key in self.objects:
-            raise ExistsError(key)
-        return self._put(key, data)
-
-    def swap(self, key: str, data: bytes, version: str) -> str:
-        self._expect(key, version)
-        return self._put(key, data)
-
-    def delete(self, key: str, version: str | None = None) -> None:
-        if key in self.objects and version is not None:
-            self._expect(key, version)
-        self.objects.pop(key, None)
-
-    def _expect(self, key: str, version: str) -> None:
-        if key not in self.objects or str(self.objects[key][1]) != version:
-            raise ChangedError(key)
-
-    def _put(self, key: str, data: bytes) -> str:
-        self.count += 1
-        self.objects[key] = (data, self.count)
-        return str(self.count)
-
-
 # What a run does, in order; it can die before each, and time can pass.
-STEPS = ("acquire", "begin", "publish", "release")
+STEPS = ("acquire", "fence", "begin", "publish", "release")
 
 
 @dataclass(frozen=True)
 class Writer:
-    """A run, and how far it is."""
+    """A run, how far it is, and whether it took the lake from another, or another from it."""
 
     name: str
     life: int = 0
     step: int = 0
     base: str | None = None
     until: datetime = NOON
+    took_over: bool = False
+    is_fenced: bool = False
 
     @property
     def run_id(self) -> str:
@@ -194,41 +219,54 @@ class Writer:
 
     @property
     def holds(self) -> bool:
-        return STEPS[self.step] in ("begin", "publish", "release")
+        return self.step > 0
 
 
 @dataclass(frozen=True)
 class World:
     """All that there is: the store, the time, two runs, and who published on what."""
 
-    objects: tuple[tuple[str, tuple[bytes, int]], ...] = ()
+    objects: tuple[tuple[str, tuple[bytes, int, int]], ...] = ()
     count: int = 0
     minutes: int = 0
     writers: tuple[Writer, ...] = (Writer("a"), Writer("b"))
     published: tuple[tuple[str, str], ...] = field(default=())
 
 
-def after(world: World, number: int, action: str) -> World:
+def after(world: World, number: int, action: str) -> World:  # noqa: C901, PLR0912 - a step each
     """The world when one of the runs has done something, or has died, or time has passed."""
     writer = world.writers[number]
     now = NOON + timedelta(minutes=world.minutes)
     store: Any = Memory(dict(world.objects), world.count)
     lease = StoreLease(store, Path(), writer.run_id, now=lambda: now, process=f"{writer.name}-x")
     published = world.published
+    others = tuple(one for one in world.writers if one.name != writer.name)
     if action == "die":
         writer = Writer(writer.name, writer.life + 1)
     elif action == "acquire":
         try:
-            lease.acquire()
+            before = lease.acquire()
         except LockedError:
             return world
-        others = [one for one in world.writers if one.name != writer.name]
         assert not any(one.holds and one.until > now for one in others), "two hold the lake"
         until = now + timedelta(minutes=MINUTES)
-        writer = replace(writer, step=1, until=until)
+        writer = replace(writer, step=1, until=until, took_over=before is not None)
+    elif action == "fence":
+        writer = replace(writer, step=2)
+        if writer.took_over:
+            Published(store, Path()).fence()
+        note, _ = read_note(store)
+        if note and note.run_id == writer.run_id:
+            # Whoever else believes that it holds the lake has lost it to this one.
+            others = tuple(replace(one, is_fenced=one.base is not None) for one in others)
     elif action == "begin":
         _, version = Published(store, Path()).pointer()
-        writer = replace(writer, step=2, base=version)
+        try:
+            lease.expect_held()
+        except LockedError:
+            writer = Writer(writer.name, writer.life + 1)
+        else:
+            writer = replace(writer, step=3, base=version)
     elif action == "publish":
         pointer = Pointer(run_id=writer.run_id, manifest="m")
         try:
@@ -236,13 +274,14 @@ def after(world: World, number: int, action: str) -> World:
         except PublishError:
             writer = Writer(writer.name, writer.life + 1)
         else:
+            assert not writer.is_fenced, "it publishes after another took the lake from it"
             published = (*published, (writer.base or "nothing", writer.run_id))
-            writer = replace(writer, step=3)
+            writer = replace(writer, step=4)
     else:
         lease._life = object()  # type: ignore[assignment]  # it was acquired
         lease.release(ended=True)
         writer = Writer(writer.name, writer.life + 1)
-    writers = tuple(writer if one.name == writer.name else one for one in world.writers)
+    writers = (*others, writer)[:: 1 if number else -1]
     return World(tuple(store.objects.items()), store.count, world.minutes, writers, published)
 
 

@@ -49,3 +49,12 @@ def test_what_was_put_beside_a_sample_stays(project: Path, spec: Spec) -> None:
     mine.touch()
     clean(project)
     assert [path for path in bronze.rglob("*") if path.is_file()] == [mine]
+
+
+def test_what_has_replaced_a_file_of_the_sample_stays(project: Path, spec: Spec) -> None:
+    bronze = project / "data" / "bronze"
+    generate(SampleRequest(bronze, as_day("2025-10-01"), 1, 5, seed=1), spec=spec)
+    mine = bronze / "orders" / "ingest_dt=2025-10-01" / "part-0000.parquet"
+    mine.write_bytes(mine.read_bytes() + b"mine")
+    clean(project)
+    assert [path for path in bronze.rglob("*") if path.is_file()] == [mine]

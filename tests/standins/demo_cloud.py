@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from tests.conftest import PROJECT
-from tests.standins.google import credentials, deliver, emulator, storage
+from tests.standins.google import bigquery, credentials, deliver, emulator, storage
 
 _ENV = ("--env", "emulator")
 _CONSOLE = Console(width=100, highlight=False, markup=False, soft_wrap=True)
@@ -22,8 +22,12 @@ def main() -> None:
     """Shows a first state, a second one, and going back and forward."""
     with tempfile.TemporaryDirectory(prefix="medallion-cloud-") as scratch:
         folder = Path(scratch)
-        with storage(folder) as url, credentials(folder, url) as account:
-            os.environ |= emulator(url, account, "raw", "lake")
+        with (
+            storage(folder) as url,
+            bigquery(folder, url) as warehouse,
+            credentials(folder, url) as account,
+        ):
+            os.environ |= emulator(url, account, "raw", "lake", warehouse)
             os.environ["MEDALLION_DATA_ROOT"] = str(folder / "worker")
             _show(folder)
     _CONSOLE.print("\nThe stand-ins are stopped, and nothing is left on this machine.")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +15,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import requests
 from cryptography.hazmat.primitives import serialization
@@ -21,23 +24,24 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from tests.conftest import PROJECT
 
 PYTHON = PROJECT / ".standins" / "bin" / "python"
-_SERVER = Path(__file__).with_name("bigquery_server.py")
-_SECONDS_TO_START = 60
+_KEEPER = Path(__file__).with_name("keeper.py")
+_SECONDS_TO_START = 120
 
 
 @contextmanager
-def bigquery(folder: Path) -> Iterator[str]:
+def bigquery(folder: Path, storage_url: str = "") -> Iterator[str]:
     """A BigQuery that is empty, for the time of a test.
 
     Args:
         folder: Where it may write.
+        storage_url: The address of the storage that it loads from.
 
     Yields:
         Its address.
     """
     assert PYTHON.is_file(), "BigQuery's stand-in is not installed: run `make standins`"
     port = _free_port()
-    command = [str(PYTHON), str(_SERVER), str(port), str(folder)]
+    command = [str(PYTHON), "-m", "tests.standins.bigquery", str(port), str(folder), storage_url]
     with _served(command, port, "/bigquery/v2/projects", folder / "bigquery.log") as url:
         yield url
 
@@ -67,25 +71,32 @@ def storage(folder: Path) -> Iterator[str]:
 
 @contextmanager
 def _served(command: Sequence[str], port: int, path: str, log: Path) -> Iterator[str]:
-    """A server of a process of its own, once it answers.
+    """A server of a process of its own, once it answers. It does not outlive this process.
 
     Yields:
         Its address.
     """
     with log.open("wb") as output:
-        server = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+        server = subprocess.Popen(
+            [sys.executable, "-IS", str(_KEEPER), *command],
+            cwd=PROJECT,
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
     url = f"http://127.0.0.1:{port}"
     try:
         _wait_for(f"{url}{path}", server, log)
         yield url
     finally:
-        server.terminate()
+        assert server.stdin
+        server.stdin.close()
         server.wait(10)
 
 
 @contextmanager
 def credentials(folder: Path, storage_url: str | None = None) -> Iterator[Path]:
-    """A service account of nobody, and the server that gives it tokens.
+    """A service account of nobody, and the server that gives it tokens, which say their scope.
 
     Args:
         folder: Where it may write.
@@ -97,7 +108,9 @@ def credentials(folder: Path, storage_url: str | None = None) -> Iterator[Path]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            token = {"access_token": "nobody's", "token_type": "Bearer", "expires_in": 3600}
+            asked = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+            scope = _scope_of(asked["assertion"][0])
+            token = {"access_token": scope, "token_type": "Bearer", "expires_in": 3600}
             body = json.dumps(token).encode()
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
@@ -132,7 +145,9 @@ def credentials(folder: Path, storage_url: str | None = None) -> Iterator[Path]:
         server.server_close()
 
 
-def emulator(url: str, account: Path, bronze: str, lake: str) -> dict[str, str]:
+def emulator(
+    url: str, account: Path, bronze: str, lake: str, bigquery_url: str | None = None
+) -> dict[str, str]:
     """The variables of the environment `emulator`.
 
     Args:
@@ -140,8 +155,10 @@ def emulator(url: str, account: Path, bronze: str, lake: str) -> dict[str, str]:
         account: The file of the credentials.
         bronze: The bucket of Bronze.
         lake: The bucket of the lake.
+        bigquery_url: BigQuery's address, if there is one.
     """
-    return {
+    warehouse = {"BIGQUERY_EMULATOR_HOST": bigquery_url} if bigquery_url else {}
+    return warehouse | {
         "STORAGE_EMULATOR_HOST": url,
         "GOOGLE_APPLICATION_CREDENTIALS": str(account),
         "NO_GCE_CHECK": "true",
@@ -166,6 +183,13 @@ def deliver(folder: Path, bucket: Any, is_wanted: Callable[[str], bool] = lambda
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(send, filter(is_wanted, names)))
+
+
+def _scope_of(assertion: str) -> str:
+    """The scopes that a signed request for a token asks for, by their last names."""
+    payload = assertion.split(".")[1]
+    said = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    return "+".join(url.rpartition("/")[2] for url in said.get("scope", "none").split())
 
 
 def _throw_away_key() -> str:

@@ -9,11 +9,26 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Literal
+from typing import ClassVar, Literal
 from urllib.parse import unquote, urlsplit
 
-# What may happen to a request: its answer is lost, or it is refused with a status.
-Accident = Literal["lost"] | int | None
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer in the server's place, which does not hear of the request.
+
+    Attributes:
+        status: Its status.
+        content: Its body.
+    """
+
+    status: int
+    content: bytes = b"{}"
+
+
+# What may happen to a request: its answer is lost or changed on the way, or it never arrives and
+# something else answers.
+Accident = Literal["lost"] | int | Answer | Callable[[bytes], bytes] | None
 _NAME = re.compile(rb'"name": "([^"]+)"')
 _NOT_PASSED_ON = {"transfer-encoding", "connection", "keep-alive"}
 
@@ -26,11 +41,15 @@ class Request:
         number: Its number, from 1 on.
         method: Its method.
         path: Its path and query, decoded; of an upload, with the object's name behind a `#`.
+        token: What its credentials are good for; nothing if it has none.
+        body: Its body, if that is JSON.
     """
 
     number: int
     method: str
     path: str
+    token: str = ""
+    body: bytes = field(default=b"", repr=False)
 
     @property
     def changes(self) -> bool:
@@ -74,61 +93,83 @@ def _name_of(body: bytes) -> str:
     return f"#{found[1].decode()}" if found else ""
 
 
+class _Handler(BaseHTTPRequestHandler):
+    """Passes requests on.
+
+    Attributes:
+        net: What is counted, and goes wrong.
+        host: Where the server is.
+    """
+
+    protocol_version = "HTTP/1.1"
+    net: ClassVar[Network]
+    host: ClassVar[str]
+
+    def _pass_on(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        accident = self.net.accident(self._noted(body))
+        if isinstance(accident, int):
+            accident = Answer(accident)
+        if isinstance(accident, Answer):
+            self._answer(accident.status, {}, accident.content)
+            return
+        status, headers, content = self._forward(body)
+        if accident == "lost":
+            self.close_connection = True
+            self.connection.close()
+            return
+        with self.net.lock:
+            self.net.bytes_read += len(content)
+        self._answer(status, headers, accident(content) if callable(accident) else content)
+
+    def _noted(self, body: bytes) -> Request:
+        path = unquote(self.path) + (_name_of(body) if "/upload/" in self.path else "")
+        is_json = self.headers.get_content_type() == "application/json"
+        with self.net.lock:
+            number = len(self.net.requests) + 1
+            token = self.headers.get("Authorization", "").removeprefix("Bearer ")
+            request = Request(number, self.command, path, token, body if is_json else b"")
+            self.net.requests.append(request)
+        return request
+
+    def _forward(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
+        connection = http.client.HTTPConnection(self.host, timeout=60)
+        headers = {k: v for k, v in self.headers.items() if k.lower() != "host"}
+        connection.request(self.command, self.path, body, {**headers, "Host": self.host})
+        answer = connection.getresponse()
+        content = answer.read()
+        connection.close()
+        return answer.status, dict(answer.getheaders()), content
+
+    def _answer(self, status: int, headers: dict[str, str], content: bytes) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            if name.lower() not in {*_NOT_PASSED_ON, "content-length", "date", "server"}:
+                self.send_header(name, value)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(content)
+
+    do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = _pass_on  # noqa: N815
+
+    def log_message(self, *_: object) -> None:
+        """Says nothing on the console."""
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """A client that goes away is no error of ours."""
+
+
 @contextmanager
 def network(server: str) -> Iterator[Network]:
     """A network to a server."""
     net = Network()
-    host = urlsplit(server).netloc
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def _pass_on(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            with net.lock:
-                path = f"{unquote(self.path)}{_name_of(body)}"
-                request = Request(len(net.requests) + 1, self.command, path)
-                net.requests.append(request)
-            accident = net.accident(request)
-            if isinstance(accident, int):
-                self._answer(accident, {}, b"{}")
-                return
-            connection = http.client.HTTPConnection(host, timeout=60)
-            headers = {k: v for k, v in self.headers.items() if k.lower() != "host"}
-            connection.request(self.command, self.path, body, {**headers, "Host": host})
-            answer = connection.getresponse()
-            content = answer.read()
-            connection.close()
-            if accident == "lost":
-                self.close_connection = True
-                self.connection.close()
-                return
-            with net.lock:
-                net.bytes_read += len(content)
-            self._answer(answer.status, dict(answer.getheaders()), content)
-
-        def _answer(self, status: int, headers: dict[str, str], content: bytes) -> None:
-            self.send_response(status)
-            for name, value in headers.items():
-                if name.lower() not in {*_NOT_PASSED_ON, "content-length", "date", "server"}:
-                    self.send_header(name, value)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(content)
-
-        do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = _pass_on  # noqa: N815
-
-        def log_message(self, *_: object) -> None:
-            """Says nothing on the console."""
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-
-        def handle_error(self, *_: object) -> None:
-            """A client that goes away is no error of ours."""
-
-    proxy = Server(("127.0.0.1", 0), Handler)
+    handler = type("Handler", (_Handler,), {"net": net, "host": urlsplit(server).netloc})
+    proxy = _Server(("127.0.0.1", 0), handler)
     net.url = f"http://127.0.0.1:{proxy.server_address[1]}"
     thread = threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()

@@ -17,7 +17,9 @@ from medallion.errors import DocumentError, MedallionError
 from medallion.gates.ledger import Ledger
 from medallion.gates.reports.docs import write_docs
 from medallion.lake.damage import find_damage
+from medallion.lake.disk_states import DiskStates
 from medallion.lake.forgetting import drop_beyond
+from medallion.lake.history import history
 from medallion.lake.inventory import (
     LakeInventory,
     drop_state,
@@ -77,6 +79,13 @@ class Places:
     def read_manifest(self) -> None:
         find_damage(self.lake.lake)
         self.lake.base("orders")
+
+    def read_states(self) -> None:
+        history(DiskStates(self.lake.lake))
+
+    def note_a_change(self) -> None:
+        self.lake.lake.note(["base/orders/ingestion_dt=2025-10-01"])
+        self.lake.lake.publish("r2", {})
 
     def read_quality(self) -> None:
         path = self.top / "reports/quality/bronze.json"
@@ -161,6 +170,7 @@ FILES: dict[str, list[Callable[[Places], None]]] = {
     "silver/dims/_latest.json": [Places.read_pointer],
     f"silver/base/orders/ingestion_dt=2025-10-01/{MANIFEST}": [Places.read_manifest],
     f"silver/{LEASE}": [Places.take_lease],
+    "silver/_history/states.json": [Places.read_states, Places.note_a_change],
     "reports/quality/bronze.json": [Places.read_quality, Places.show_quality],
     "reports/RUN.md": [Places.read_report],
     "metrics/views.json": [Places.read_receipt],

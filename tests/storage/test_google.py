@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +11,16 @@ from google.api_core.exceptions import Forbidden, PreconditionFailed, ServiceUna
 from google.cloud.storage import Blob
 
 from medallion.errors import AbsentError, ChangedError, ExistsError, StorageError
-from medallion.storage.google import GoogleStorage
+from medallion.lake.bronze import _filesystem
+from medallion.storage import open_storage
+from medallion.storage.google import (
+    BRONZE_CREDENTIALS,
+    GoogleStorage,
+    default_client,
+    reading_client,
+)
+
+READ_ONLY = "https://www.googleapis.com/auth/devstorage.read_only"
 
 
 @pytest.fixture
@@ -113,3 +124,112 @@ def test_a_refusal_that_is_not_ours_is_believed(
     monkeypatch.setattr(Blob, "upload_from_string", refuse)
     with pytest.raises(ChangedError):
         lake.swap("pointer", b"2", "1")
+
+
+def test_a_delete_is_of_the_generation_that_was_named(
+    lake: GoogleStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = lake.create("rows", b"1")
+    asked: list[Any] = []
+    delete = Blob.delete
+
+    def watched(blob: Blob, **options: Any) -> None:
+        asked.append(options["if_generation_match"])
+        delete(blob, **options)
+
+    monkeypatch.setattr(Blob, "delete", watched)
+    lake.delete("rows", version)
+    assert asked == [int(version)]
+    assert list(lake.listed()) == []
+
+
+def test_a_delete_whose_answer_was_lost_is_done(
+    lake: GoogleStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server has deleted; the client repeats the call, and there is nothing any more."""
+    version = lake.create("rows", b"1")
+    delete = Blob.delete
+
+    def deleted_twice(blob: Blob, **options: Any) -> None:
+        delete(blob, **options)
+        delete(blob, **options)
+
+    monkeypatch.setattr(Blob, "delete", deleted_twice)
+    lake.delete("rows", version)
+    assert list(lake.listed()) == []
+
+
+def test_a_delete_that_meets_a_newer_object_leaves_it(
+    lake: GoogleStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = lake.create("rows", b"1")
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise PreconditionFailed("conditionNotMet")
+
+    monkeypatch.setattr(Blob, "delete", refuse)
+    with pytest.raises(ChangedError, match="was changed meanwhile"):
+        lake.delete("rows", version)
+
+
+class TestCredentials:
+    """Who reads Bronze can do nothing else, whoever it is."""
+
+    @pytest.fixture(autouse=True)
+    def _real(self, google_storage: tuple[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("STORAGE_EMULATOR_HOST", raising=False)
+        monkeypatch.delenv(BRONZE_CREDENTIALS, raising=False)
+        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(google_storage[1]))
+        monkeypatch.setenv("NO_GCE_CHECK", "true")
+
+    def account(self, folder: Path, google_storage: tuple[str, Path], **other: str) -> Path:
+        said = json.loads(google_storage[1].read_text())
+        path = folder / "account.json"
+        path.write_text(json.dumps({**said, **other}))
+        return path
+
+    def test_the_account_of_the_run_reads_bronze_with_a_scope_for_reading_alone(self) -> None:
+        assert reading_client()._credentials.scopes == [READ_ONLY]
+        assert READ_ONLY not in (default_client()._credentials.scopes or [])[:1]
+        assert reading_client().project == "nobody"
+        bronze = open_storage("gs://shop-raw/bronze", read_only=True)
+        assert isinstance(bronze, GoogleStorage)
+        assert bronze._client._credentials.scopes == [READ_ONLY]
+
+    def test_another_account_can_be_named_for_bronze(
+        self, google_storage: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        reader = self.account(
+            tmp_path, google_storage, client_email="reader@shop", project_id="raw"
+        )
+        monkeypatch.setenv(BRONZE_CREDENTIALS, str(reader))
+        found = reading_client()
+        assert (found._credentials.service_account_email, found.project) == ("reader@shop", "raw")
+        assert found._credentials.scopes == [READ_ONLY]
+        assert default_client()._credentials.service_account_email != "reader@shop"
+
+    def test_what_a_person_has_logged_in_with_stays_as_it_is(
+        self, google_storage: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        of_a_login = {"type": "authorized_user", "refresh_token": "r", "client_secret": "s"}
+        login = self.account(tmp_path, google_storage, **of_a_login)
+        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(login))
+        monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "shop")
+        asked = [one()._credentials.scopes for one in (reading_client, default_client)]
+        assert asked[0] == asked[1] != [READ_ONLY]
+
+    @pytest.mark.parametrize("content", [None, "{", '{"type": "authorized_user"}'])
+    def test_a_file_that_is_no_account_is_named_with_what_to_do(
+        self, content: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        path = tmp_path / "account.json"
+        if content:
+            path.write_text(content)
+        monkeypatch.setenv(BRONZE_CREDENTIALS, str(path))
+        with pytest.raises(StorageError, match=f"{BRONZE_CREDENTIALS} names .*no file") as refused:
+            reading_client()
+        assert "leave the variable out" in refused.value.hint
+
+    def test_dbt_alone_asks_for_no_more(self) -> None:
+        filesystem, _ = _filesystem("gs://shop-raw/bronze")
+        assert filesystem.storage_options["access"] == "read_only"

@@ -15,10 +15,14 @@ from medallion.errors import AbsentError, ChangedError, ExistsError, StorageErro
 from medallion.storage import LocalStorage, Storage
 from medallion.storage.filesystem import clear_drafts
 from medallion.storage.google import GoogleStorage
+from medallion.storage.process import numbering
+from tests.storage.memory import Memory
 
 
-@pytest.fixture(params=["disk", "google"])
+@pytest.fixture(params=["disk", "google", "memory"])
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
+    if request.param == "memory":
+        return Memory()
     if request.param == "disk":
         return LocalStorage(tmp_path / "root")
     bucket: str = request.getfixturevalue("bucket")
@@ -171,16 +175,23 @@ def test_folders_are_what_keys_begin_with(storage: Storage) -> None:
     for key in ("b/1", "a/1", "a/2/3", "c"):
         storage.write(key, b"")
     assert storage.folders() == ["a", "b"]
+    assert storage.folders("a/") == ["2"]
+    assert storage.folders("none/") == []
 
 
 def test_what_a_killed_writer_has_left_is_cleared_and_a_living_ones_is_not(tmp_path: Path) -> None:
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
-    host = socket.gethostname()
+    host = f"{socket.gethostname()}~{numbering()}"
     left = tmp_path / f".{host}~{dead.pid}~abc.draft"
     others = [
         tmp_path / name
-        for name in (f".{host}~{os.getpid()}~abc.draft", ".elsewhere~1~abc.draft", "mine.draft")
+        for name in (
+            f".{host}~{os.getpid()}~abc.draft",
+            f".{socket.gethostname()}~0000~{dead.pid}~abc.draft",
+            ".elsewhere~1~abc.draft",
+            "mine.draft",
+        )
     ]
     for path in (left, *others):
         path.touch()

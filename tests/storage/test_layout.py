@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -14,7 +14,7 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 
 import medallion
-from medallion.errors import ConfigurationError
+from medallion.errors import ConfigurationError, UsageError
 from medallion.spec import Spec
 from medallion.storage.layout import IN_A_STORE, ROOTS, Layout, variable_of, with_roots
 from tests.conftest import PROJECT
@@ -27,7 +27,7 @@ OWNED = {
     *(set(ROOTS) - {"dbt"}),
     *("quarantine", "audit", "lineage", "quality", "data_docs", "run.json"),
     *("medallion.duckdb", "_staging", "_state", "_validated", "_processes", "_latest.json"),
-    "_spill",
+    *("_spill", "_history", "states.json"),
 }
 # The trail lays out its own folder, and what is generated is no part of what a run writes.
 ALLOWED = {
@@ -102,6 +102,14 @@ def test_a_root_can_be_set_on_its_own(name: str) -> None:
     others = {other: getattr(layout, other) for other in ROOTS if other != name}
     assert getattr(layout, name) == Path("/elsewhere")
     assert others == {other: Path("/shop") / other for other in others}
+
+
+def test_the_locks_of_processes_lie_with_the_lake_that_they_guard() -> None:
+    one, other = (
+        Layout.of({"data_root": f"/{person}", "silver_root": "/lake"}) for person in ("ann", "bob")
+    )
+    assert one.processes == other.processes
+    assert one.processes.is_relative_to(one.silver)
 
 
 def test_a_relative_root_starts_at_the_project() -> None:
@@ -206,7 +214,8 @@ def test_a_run_writes_everything_where_it_should_be_and_nothing_elsewhere(
         root.name for root in elsewhere.values()
     }
     assert {path.name for path in tmp_path.iterdir()} == {"bronze", "roots"}
-    silver = ["_validated", "base", "dims", "enriched", "keys", "quarantine"]
+    silver = ["_history", "_processes", "_validated", "base", "dims", "enriched", "keys"]
+    silver.append("quarantine")
     assert sorted(p.name for p in layout.silver.iterdir() if p.is_dir()) == silver
     assert layout.warehouse_file.is_file()
     assert {path.name for path in layout.metrics.iterdir()} == {
@@ -234,3 +243,136 @@ def test_what_is_written_never_lies_in_bronze(inside: str, tmp_path: Path) -> No
 def test_the_home_of_a_user_who_is_not_known_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="a user that this machine does not know"):
         Layout.of({"data_root": "~nobody-of-this-name/data"})
+
+
+@pytest.mark.parametrize(
+    ("bronze", "lake"), [("gs://shop", "gs://shop/silver"), ("gs://shop/raw/", "gs://shop/raw")]
+)
+def test_a_lake_in_a_store_does_not_lie_in_bronze(bronze: str, lake: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"The silver root {lake} lies in Bronze"):
+        Layout.of({"data_root": "/shop", "bronze_root": bronze, "silver_root": lake})
+    Layout.of({"data_root": "/shop", "bronze_root": bronze, "silver_root": "gs://shop-lake"})
+
+
+STORES = {
+    "climbing": "gs://../x",
+    "climbing below": "gs://lake/../x",
+    "no bucket": "gs://",
+    "short": "gs://ab",
+    "long": f"gs://{'x' * 64}",
+    "long with dots": f"gs://{'.'.join(['x' * 60] * 4)}",
+    "two dots": "gs://a..b",
+    "large": "gs://Lake",
+    "blank": "gs://la ke",
+    "line break": "gs://lake\n",
+    "quote": "gs://la'ke",
+    "look-alike": "gs://l\N{CYRILLIC SMALL LETTER A}ke",
+    "escape": "gs://lake/%2e%2e",
+    "query": "gs://lake/a?generation=1",
+    "fragment": "gs://lake/a#b",
+    "pattern": "gs://lake/a*",
+    "user": "gs://user@lake",
+    "port": "gs://lake:80",
+    "empty folder": "gs://lake//silver",
+    "edge": "gs://-lake",
+    "one slash": "gs:/lake",
+    "scheme": "GS://lake",
+    "endless": f"gs://lake/{'x' * 5_000}",
+}
+
+
+@pytest.mark.parametrize("url", STORES.values(), ids=STORES)
+@pytest.mark.parametrize("name", ["bronze", "silver", "metrics"])
+def test_a_place_that_cannot_be_in_a_store_is_refused_with_what_can(name: str, url: str) -> None:
+    with pytest.raises(ConfigurationError, match=rf"{name}_root is ") as refused:
+        Layout.of({"data_root": "/shop", f"{name}_root": url})
+    assert "letters, digits" in str(refused.value) or "it begins with gs://" in str(refused.value)
+    assert refused.value.message.isprintable()
+    assert len(str(refused.value)) < 400
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["gs://abc", "gs://shop.example.com/lake", "gs://0_a-b.c9/a/b=c/D_e.f+g-h/", "gs://lake/"],
+)
+def test_a_place_that_can_be_in_a_store_is_taken(url: str) -> None:
+    layout = Layout.of({"data_root": "/shop", "silver_root": url})
+    assert layout.stores == {"silver": url.rstrip("/")}
+
+
+@pytest.fixture
+def prod(monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Any]]:
+    """The globals of `prod` with some variables."""
+    from medallion.configuring import ProjectConfigLoader
+    from medallion.settings import CONFIG_LOADER_ARGS
+
+    fit = {
+        "MEDALLION_PROD_BRONZE": "gs://shop-raw/bronze",
+        "MEDALLION_PROD_LAKE": "gs://shop-lake/",
+        "MEDALLION_PROD_LOCATION": "europe-west1",
+        "GOOGLE_CLOUD_PROJECT": "example.com:shop",
+    }
+
+    def read(**variables: str) -> dict[str, Any]:
+        for name, value in {**fit, **variables}.items():
+            monkeypatch.setenv(name, value)
+        loader = ProjectConfigLoader(str(PROJECT / "conf"), "prod", **CONFIG_LOADER_ARGS)
+        return loader["globals"]
+
+    return read
+
+
+def test_the_roots_of_an_environment_follow_from_its_variables(
+    prod: Callable[..., dict[str, Any]],
+) -> None:
+    assert Layout.of(prod()).stores["silver"] == "gs://shop-lake/silver"
+
+
+@pytest.mark.parametrize(
+    "value", [url for url in STORES.values() if url.strip() == url] + ["/data", "shop-lake"]
+)
+def test_a_variable_that_names_no_bucket_is_refused_by_its_name(
+    prod: Callable[..., dict[str, Any]], value: str
+) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        prod(MEDALLION_PROD_LAKE=value)
+    assert "The environment prod needs variables" in refused.value.message
+    (said,) = refused.value.details
+    assert said.startswith("MEDALLION_PROD_LAKE=")
+    assert said.endswith("such as gs://shop-prod-lake")
+    assert said.isprintable()
+    assert len(said) < 300
+
+
+def test_all_variables_that_are_not_right_are_named_at_once(
+    prod: Callable[..., dict[str, Any]],
+) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        prod(
+            MEDALLION_PROD_BRONZE="",
+            MEDALLION_PROD_LOCATION="../europe",
+            GOOGLE_CLOUD_PROJECT="a'b",
+        )
+    assert refused.value.details == [
+        "MEDALLION_PROD_BRONZE is not set; an example is"
+        " MEDALLION_PROD_BRONZE=gs://shop-prod-raw/bronze",
+        'GOOGLE_CLOUD_PROJECT="a\'b": it may hold letters, digits and . : _ -, such as shop-prod',
+        "MEDALLION_PROD_LOCATION='../europe': it may hold letters, digits and . : _ -, such as"
+        " europe-west1",
+    ]
+
+
+def test_no_environment_is_read_from_elsewhere(tmp_path: Path) -> None:
+    from medallion.configuring import ProjectConfigLoader
+
+    (tmp_path / "globals.yml").write_text("data_root: /elsewhere\n")
+    with pytest.raises(UsageError, match="There is no environment"):
+        ProjectConfigLoader(str(PROJECT / "conf"), f"../../..{tmp_path}")
+
+
+def test_only_results_that_gates_have_written_are_shown(tmp_path: Path) -> None:
+    layout = Layout.below(tmp_path)
+    layout.quality_results.mkdir(parents=True)
+    for name in ("gold.json", "bronze.json", "._bronze.json", "desktop.ini", "bronze (1).json"):
+        (layout.quality_results / name).write_bytes(b"\0")
+    assert [path.name for path in layout.written_results()] == ["bronze.json", "gold.json"]

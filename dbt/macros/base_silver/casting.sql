@@ -128,14 +128,41 @@
   )
 {%- endmacro -%}
 
+{#- Where a number does not fit its type, the largest or the smallest one that does: a column with
+    bounds says `too_large` or `negative` of it, and no such value is ever accepted. A double
+    above all whole ones in their shortest text has an exponent there, and is one all the same. -#}
+{%- macro beyond(x, kind, physical) -%}
+  {%- set most = {"money": "9999999999999999.99", "int": "9223372036854775807"}[kind] -%}
+  {%- set type = {"money": "decimal(18, 2)", "int": "bigint"}[kind] -%}
+  {%- if physical == "DOUBLE" -%}
+    {%- set is_beyond = "abs(" ~ x ~ ") between 1e16 and 1.7976931348623157e308" -%}
+    {%- set is_below = x ~ " < 0" -%}
+  {%- elif physical == "BIGINT" -%}
+    {%- set is_beyond = x ~ " is not null" -%}
+    {%- set is_below = x ~ " < 0" -%}
+  {%- else -%}
+    {%- set text = "cast(" ~ x ~ " as varchar)" -%}
+    {%- set number = {
+        "money": "[+-]?(\\d+\\.?\\d*|\\.\\d+)([eE][+-]?\\d+)?",
+        "int": "[+-]?(\\d+(\\.0+)?|\\d(\\.\\d+)?e\\+\\d+)",
+    }[kind] -%}
+    {%- set is_beyond = "regexp_full_match(" ~ text ~ ", '" ~ number ~ "')"
+        ~ " and abs(try_cast(" ~ text ~ " as double)) >= 1e16" -%}
+    {%- set is_below = text ~ "[1] = '-'" -%}
+  {%- endif -%}
+  case when {{ is_beyond }}
+    then cast(case when {{ is_below }} then -{{ most }} else {{ most }} end as {{ type }}) end
+{%- endmacro -%}
+
 {#- The typed value of a cleaned column. -#}
 {%- macro typed(name, column) -%}
   {%- set x = adapter.quote(name) -%}
   {%- set physical = column["physical"] -%}
   {%- if column["silver"] == "text" -%}{{ to_text(x, name, column) }}
-  {%- elif column["silver"] == "int" -%}
-    {{- within(to_int(x, physical), column["nullify"]) -}}
-  {%- elif column["silver"] == "money" -%}{{ to_money(x, physical) }}
+  {%- elif column["silver"] in ("int", "money") -%}
+    {%- set number = to_int(x, physical) if column["silver"] == "int" else to_money(x, physical) -%}
+    {%- if column["check"] -%}coalesce({{ number }}, {{ beyond(x, column["silver"], physical) }})
+    {%- else -%}{{ within(number, column["nullify"]) }}{%- endif -%}
   {%- elif column["silver"] == "bool" -%}{{ to_bool(x, physical) }}
   {%- elif column["silver"] == "timestamp" -%}{{ to_timestamp(x) }}
   {%- elif column["silver"] == "date" -%}cast({{ to_timestamp(x) }} as date)

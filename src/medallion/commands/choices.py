@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import tarfile
+import zipfile
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,8 @@ from kedro.pipeline import Pipeline
 from kedro.runner import AbstractRunner
 from kedro.utils import load_obj
 
-from medallion.errors import UsageError, meant
+from medallion.configuring import environment_of
+from medallion.errors import UsageError, meant, shown
 from medallion.project import HOME
 
 _RUNNERS = ("SequentialRunner", "ThreadRunner")
@@ -50,21 +53,13 @@ def check_environment(env: str | None, conf_source: str | None = None) -> None:
         UsageError: The folder holds no configuration, or none of this environment.
     """
     folder = Path(conf_source) if conf_source else HOME / settings.CONF_SOURCE
-    if not folder.is_dir():
-        return
-    known = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
-    if "base" not in known:
+    if folder.is_file() and not (zipfile.is_zipfile(folder) or tarfile.is_tarfile(folder)):
         raise UsageError(
-            f"{folder} holds no configuration: there is no folder `base` in it.",
-            hint="copy the project's conf/base there, or leave --conf-source out.",
+            f"--conf-source {shown(str(conf_source))}: it is no folder and no archive.",
+            hint="give a folder like conf/, or what `kedro package` packs of it (.tar.gz or .zip).",
         )
-    wanted = env or os.environ.get("KEDRO_ENV")
-    if wanted and wanted not in known:
-        raise UsageError(
-            f"There is no environment {wanted!r}: {folder} has {_listed(known)}.",
-            hint=f"{meant(wanted, known)}to make one, add the folder {folder / wanted} "
-            "with the settings that differ from base.",
-        )
+    if folder.is_dir():
+        environment_of(folder, env or os.environ.get("KEDRO_ENV"))
 
 
 def layers_of(env: str | None, conf_source: str | None = None) -> list[str] | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import click
@@ -12,42 +11,51 @@ from rich.console import Console
 
 from medallion import terminal
 from medallion.commands.choices import layers_of
+from medallion.commands.lake_states import STALE_MARTS
 from medallion.commands.parameters import params_option
 from medallion.commands.people import ForPeople
 from medallion.errors import LakeError
 from medallion.lake.names import as_day
+from medallion.runs import kept
 from medallion.runs.lifecycle import alone
 from medallion.storage.layout import Layout
 
+_FROM_A_COPY = "Files of the trail are made by their runs alone: put them back from a copy."
 _env = click.option("--env", "-e", default=None, help="Configuration environment.")
 
 
 @click.command("verify", cls=ForPeople)
 @_env
 def verify(env: str | None) -> None:
-    """Read every file of the lake, the warehouse and the gates' reports; compare checksums.
+    """Read every file of the lake, the warehouse, reports and trail; compare checksums.
 
     Each run compares names, sizes and times; this compares all bytes. It changes nothing.
     """
     from medallion.lake.verifying import verify_lake
     from medallion.pipelines.gates import changed_reports
+    from medallion.pipelines.gold.nodes import are_stale
 
     session = KedroSession.create(env=env)
     with session:
         context = session.load_context()
         catalog = context.catalog
         lake = catalog.load("lake")
-        with alone(lake.lake, _locks(context), "verify"):
+        layout = Layout.of(context.config_loader["globals"])
+        with alone(lake.lake, layout.processes, "verify", layout):
             if lake.lake.state.source:
                 for table in lake.lake.state.tables():
                     lake.lake.files(table)
-            result = verify_lake(lake, catalog.load("warehouse.file").damage(thorough=True))
-            problems = [*result.problems, *changed_reports(lake)]
+            warehouse = catalog.load("warehouse.file")
+            result = verify_lake(lake, warehouse.damage(thorough=True))
+            trail = kept.changed_trail(lake.layout, thorough=True)
+            reports = [*changed_reports(lake), *kept.changed_reports(lake.layout)]
+            problems = [*result.problems, *reports, *trail]
+            is_stale = are_stale(catalog.load("spec"), lake, warehouse.made_from("gold"))
     if problems:
         error = LakeError(
             f"The lake is not what its records say (findings: {len(problems):,}):",
             details=problems,
-            hint=result.advice,
+            hint=" ".join([result.advice, *([_FROM_A_COPY] if trail else [])]),
         )
         error.shown_details = len(problems)
         raise error
@@ -55,6 +63,8 @@ def verify(env: str | None) -> None:
         f"{result.partitions:,} partitions ({result.bytes:,} bytes) and the warehouse are what "
         "their checksums say."
     )
+    if is_stale:
+        _console().print(STALE_MARTS)
 
 
 @click.command("forget", cls=ForPeople)
@@ -81,10 +91,6 @@ def forget(days: tuple[str, ...], env: str | None, params: dict[str, Any]) -> No
         check_forgettable(asked, spec, catalog.load("bronze.inventory"), lake)
         session.run(runner=SequentialRunner(), pipeline_names=layers_of(env))
     _console().print(f"{_listed(asked)}: no longer in the lake.")
-
-
-def _locks(context: Any) -> Path:
-    return Layout.of(context.config_loader["globals"]).processes
 
 
 def _listed(days: list[date]) -> str:

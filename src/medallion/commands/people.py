@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
 import click
 from kedro.config import MissingConfigException
 from omegaconf.errors import OmegaConfBaseException
-from rich.markup import escape
 from yaml.error import MarkedYAMLError
 
 from medallion import foreign, terminal
@@ -24,13 +28,32 @@ _CONFIGURATION = (MissingConfigException, MarkedYAMLError, OmegaConfBaseExceptio
 class ForPeople(click.Command):
     """A command whose errors say what is wrong and what to do next."""
 
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """Reads the options, and the file of `--config`, which Kedro does as it meets it."""
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, MedallionError):
+            raise
+        except Exception as error:
+            raise click.UsageError(
+                f"--config: the file cannot be read ({type(error).__name__}).\n"
+                f"What to do: give a file in YAML with a section `{info_name}:` and, below it,"
+                " options by name, such as `pipelines: [bronze]`."
+            ) from error
+
     def prepare(self, ctx: click.Context) -> None:
         """Checks what the command is asked for, before it begins."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Runs the command; a known error ends it with a message and an exit code."""
         spare_collections()
-        with terminal.shared():
+        with terminal.shared(), _interrupted_once():
             return self._explained(ctx)
 
     def _explained(self, ctx: click.Context) -> Any:
@@ -48,8 +71,33 @@ class ForPeople(click.Command):
         except BaseException as error:  # noqa: BLE001
             known = _of_configuration(error) or foreign.known(error)
             kind = type(known).__name__.removesuffix("Error").replace("Medallion", "Run")
-            terminal.print_error(f"[bold red]{kind} error[/bold red]: {escape(str(known))}")
+            terminal.print_error(terminal.styled("[bold red]{} error[/]: {}", kind, known))
             sys.exit(known.exit_code)
+
+
+@contextmanager
+def _interrupted_once() -> Iterator[None]:
+    """Lets the first Ctrl-C end a command; another one waits until it has tidied up.
+
+    What is interrupted again while it tidies up, or while Python ends, ends in a trace.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or (
+        before is not signal.default_int_handler
+    ):
+        yield
+        return
+
+    def end(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.default_int_handler(number, frame)
+
+    signal.signal(signal.SIGINT, end)
+    try:
+        yield
+    finally:
+        if signal.getsignal(signal.SIGINT) is end:
+            signal.signal(signal.SIGINT, before)
 
 
 def _of_configuration(error: BaseException) -> MedallionError | None:

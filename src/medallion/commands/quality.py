@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 from kedro.framework.session import KedroSession
-from rich.markup import escape
+from rich.text import Text
 
 from medallion import terminal
 from medallion.commands.people import ForPeople
@@ -52,27 +52,27 @@ def docs(env: str | None) -> None:
     session = KedroSession.create(env=env)
     with session:
         layout = Layout.of(session.load_context().config_loader["globals"])
-    results = sorted(layout.quality_results.glob("*.json"))
+    results = layout.written_results()
     if not results:
         raise LakeError("Nothing has been validated yet.", hint="run `kedro run` first.")
     page = write_docs(results, layout.data_docs)
     terminal.out().print(f"{page}: open it in a browser.", soft_wrap=True)
 
 
-def _as_text(suite: Suite) -> Iterable[str]:
+def _as_text(suite: Suite) -> Iterable[Text]:
     """The suite by subject: what is expected and how gravely, then why and who says so."""
-    yield f"\n[bold]{suite.name}[/bold]"
+    yield terminal.styled("\n[bold]{}[/]", suite.name)
     for subject, expectations in suite.subjects.items():
-        yield f"\n  [bold]{subject}[/bold]"
+        yield terminal.styled("\n  [bold]{}[/]", subject)
         for expectation in expectations:
             query = expectation.arguments.get("unexpected_rows_query")
             says = "no rows from the query below" if query else expectation.says
             colour = _COLOURS[expectation.severity]
-            yield f"    [{colour}]{expectation.severity:<8}[/{colour}]  {escape(says)}"
-            why = escape(f"{expectation.note} ({_short(expectation.origin)})")
-            yield f"              [dim]{why}[/dim]"
+            yield Text.assemble("    ", (f"{expectation.severity:<8}", colour), f"  {says}")
+            why = f"{expectation.note} ({_short(expectation.origin)})"
+            yield terminal.styled("              [dim]{}[/]", why)
             for line in str(query or "").strip().splitlines():
-                yield f"              [dim]| {escape(line)}[/dim]"
+                yield terminal.styled("              [dim]| {}[/]", line)
 
 
 def _short(origin: str) -> str:

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from itertools import islice
-from pathlib import Path
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 from kedro.framework.session import KedroSession
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from medallion import terminal
 from medallion.commands.people import ForPeople
-from medallion.errors import RequestError, UsageError
+from medallion.errors import RequestError, UsageError, shown
 from medallion.lake.names import as_day, as_identifier, as_run_id
+from medallion.lake.views import folder_of
 from medallion.runs.audit.trail import KILLED, STARTED
 
 if TYPE_CHECKING:
+    from medallion.lake.store import Lake
     from medallion.runs.audit.trail import AuditTrail
     from medallion.storage.layout import Layout
 
@@ -47,7 +48,7 @@ def runs() -> None:
 def list_runs(limit: int, env: str | None) -> None:
     """List the runs, the newest first."""
     console = terminal.out()
-    with _trail(env) as (trail, holder, _):
+    with _trail(env) as (trail, holder, *_):
         found = trail.runs()
     if not found:
         console.print("No run has left a record yet; `kedro run` makes the first one.")
@@ -65,15 +66,17 @@ def list_runs(limit: int, env: str | None) -> None:
 @_ENV
 def show(run_id: str, env: str | None) -> None:
     """Show one run: verdict, window, tables, gates, code."""
-    console = terminal.out()
-    with _trail(env) as (trail, holder, _):
-        run = trail.run(as_run_id(run_id))
+    console, wanted = terminal.out(), as_run_id(run_id)
+    with _trail(env) as (trail, holder, _, layout, layers):
+        run = trail.run(wanted)
         if run["status"] == STARTED:
-            run["steps"] = _steps_so_far(run["run_id"])
+            run["steps"] = _steps_so_far(layout, run["run_id"])
+            run["to_do"] = steps_to_do(layers, run["steps"])
     status = _status(run, holder)
-    console.print(f"[bold]{run['run_id']}[/bold]  [{_COLOURS[status]}]{status}[/]", soft_wrap=True)
+    title = terminal.styled("[bold]{}[/]  ", run["run_id"]).append(status, style=_COLOURS[status])
+    console.print(title, soft_wrap=True)
     for name, value in _described(run):
-        console.print(f"  {name:<10}{escape(str(value))}", soft_wrap=True)
+        console.print(f"  {name:<10}{value}", soft_wrap=True)
     if run.get("tables"):
         table = _table("table", "partitions", "rows out", "put aside")
         for name, counts in run["tables"].items():
@@ -83,15 +86,27 @@ def show(run_id: str, env: str | None) -> None:
         console.print(_steps(run["steps"]))
 
 
-def _steps_so_far(run_id: str) -> list[dict[str, Any]]:
+def _steps_so_far(layout: Layout, run_id: str) -> list[dict[str, Any]]:
     """The steps of a run that has not ended, by its journal."""
     from medallion.runs.journal import Journal
     from medallion.runs.record import compiled
     from medallion.runs.sinks.audit import steps_of
-    from medallion.settings import current
 
-    journal = Journal(Path(current.run.folder.storage.root), run_id)
-    return list(steps_of(compiled(run_id, journal.read())))
+    return list(steps_of(compiled(run_id, Journal.of(layout, run_id).read())))
+
+
+def steps_to_do(layers: Iterable[str], steps: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The steps of a whole run that are not done, in an order in which they can be.
+
+    Args:
+        layers: The pipelines of a whole run.
+        steps: What is known of the steps that were begun.
+    """
+    from kedro.framework.project import pipelines
+
+    done = {one["step"] for one in steps if one["seconds"] is not None and not one["error"]}
+    whole = dict.fromkeys(node.name for layer in layers for node in pipelines[layer].nodes)
+    return [name for name in whole if name not in done]
 
 
 def _steps(steps: Iterable[Mapping[str, Any]]) -> Table:
@@ -99,7 +114,7 @@ def _steps(steps: Iterable[Mapping[str, Any]]) -> Table:
     table = _table("step", "process", "tries", "seconds", "error")
     for step in steps:
         seconds = "" if step["seconds"] is None else f"{step['seconds']:.1f}"
-        error = escape((step["error"] or "").partition("\n")[0])
+        error = (step["error"] or "").partition("\n")[0]
         table.add_row(step["step"], step["process"], str(step["tries"]), seconds, error)
     return table
 
@@ -114,25 +129,30 @@ def close(run_id: str, env: str | None) -> None:
     done. This ends it before: its commits are completed, and its record, report and lineage are
     written.
     """
-    from medallion.runs.lease import is_alive
+    from medallion.runs.lifecycle import at_work, holder
     from medallion.settings import current
 
     session = KedroSession.create(env=env, runtime_params={"run_id": run_id})
     with session:
         context = session.load_context()
         run = current.run
-        if run.folder.request() is None:
+        if not run.folder.is_there() and holder(run.lake, run.locks) != run_id:
             raise UsageError(
                 f"There is no run {run_id!r} to close.", hint="`kedro runs list` shows the runs."
             )
-        if is_alive(run.locks, run.folder.run_id):
+        if at_work(run.lake, run.locks, run.folder.run_id):
             raise RequestError(
                 f"Processes of run {run_id} are at work.",
                 hint="wait for them to end, or stop them, then close the run.",
             )
+        run.folder.restore()
         current.check({}, context.catalog)
         run.begin({})
-        run.end("closed", frozenset())
+        if not run.end("closed", frozenset()):
+            raise RequestError(
+                f"The end of run {run_id} could not be written down.",
+                hint="put right what is said above, then close it again, or the next run does.",
+            )
     terminal.out().print(f"Run {run_id} is closed; the lake is free.")
 
 
@@ -142,13 +162,13 @@ def close(run_id: str, env: str | None) -> None:
 @_ENV
 def diff(first: str, second: str, env: str | None) -> None:
     """Show what differs between two runs: configuration, code, rows, verdicts, time."""
-    console = terminal.out()
-    with _trail(env) as (trail, _, _):
-        one, other = (_flat(trail.run(as_run_id(name))) for name in (first, second))
-    table = _table("what", escape(first), escape(second))
+    console, wanted = terminal.out(), [as_run_id(name) for name in (first, second)]
+    with _trail(env) as (trail, *_):
+        one, other = (_flat(trail.run(name)) for name in wanted)
+    table = _table("what", first, second)
     for name in sorted({*one, *other}):
         if one.get(name) != other.get(name):
-            table.add_row(name, *(escape(_said(run.get(name))) for run in (one, other)))
+            table.add_row(name, *(_said(run.get(name)) for run in (one, other)))
     console.print(table if table.row_count else "The two runs differ in nothing but their time.")
 
 
@@ -164,14 +184,19 @@ def why(table: str, day: str, env: str | None) -> None:
     layer, _, name = table.partition(".")
     if layer not in _LAYERS or not name:
         raise UsageError(
-            f"{table!r} names no table.",
+            f"{shown(table)} names no table.",
             hint=f"write <layer>.<table>, with one of {', '.join(_LAYERS)}.",
         )
+    name = as_identifier(name, "table")
     value = None if layer == "gold" else str(as_day(day))
     console = terminal.out()
-    with _trail(env) as (trail, _, layout):
-        only = _published_runs(layout) if layer != "gold" else None
-        wrote = trail.writers(layer, as_identifier(name, "table"), value, only)
+    with _trail(env) as (trail, _, lake, *_):
+        wrote = trail.writers(layer, name, value)
+        if value and lake.state.source:
+            lake.state.source.refresh()
+            placed = lake.placed(folder_of(f"{layer}.{name}"))
+            standing = {one.manifest.value: one.manifest.content_hash for one in placed}
+            wrote = _since(wrote, standing.get(value))
         found = list(islice(wrote, 2))
     if not found:
         raise RequestError(
@@ -181,26 +206,32 @@ def why(table: str, day: str, env: str | None) -> None:
     _tell(console, table, day, found)
 
 
-def _published_runs(layout: Layout) -> set[str] | None:
-    """The runs whose state is or was current; None where what a run commits is current at once."""
-    from medallion.lake.history import history
-    from medallion.lake.published import Published
+def _since(records: Iterable[dict[str, Any]], standing: str | None) -> Iterator[dict[str, Any]]:
+    """Records of a partition, from the one on that says what stands.
 
-    if "silver" not in layout.stores:
-        return None
-    published = Published.at(layout.stores["silver"], layout.published)
-    return {state.run_id for state in history(published) if state.is_reachable}
+    In an object store a newer one may tell of a state that was left by a rollback, or of a run at
+    work. What stands is not always recorded: the trail may be younger than the lake.
+
+    Args:
+        records: The records, the newest first.
+        standing: The hash of what stands; None if the partition was removed.
+    """
+    every = list(records)
+    newer = takewhile(lambda record: record["content_hash"] != standing, every)
+    skipped = sum(1 for _ in newer)
+    yield from every[skipped if skipped < len(every) else 0 :]
 
 
 def _tell(console: Console, table: str, day: str, found: list[dict[str, Any]]) -> None:
     """The last two writings of a partition, and what differs between them."""
     now = found[0]
     console.print(
-        f"[bold]{table} of {day}[/bold] was {now['status']} by {now['run_id']}", soft_wrap=True
+        terminal.styled("[bold]{} of {}[/] was {} by {}", table, day, now["status"], now["run_id"]),
+        soft_wrap=True,
     )
     for name in _TOLD:
         if now[name] is not None:
-            console.print(f"  {name:<40}{escape(_said(now[name]))}", soft_wrap=True)
+            console.print(f"  {name:<40}{_said(now[name])}", soft_wrap=True)
     for name, fingerprint in sorted(now["input_manifests"].items()):
         console.print(f"  {f'made from {name}':<40}{fingerprint[:16]}", soft_wrap=True)
     if len(found) == 1:
@@ -209,9 +240,7 @@ def _tell(console: Console, table: str, day: str, found: list[dict[str, Any]]) -
     before = found[1]
     console.print(f"\nBefore it, {before['run_id']} had {before['status']} it:", soft_wrap=True)
     for name, then, is_now in _differences(before, now):
-        console.print(
-            f"  {name:<40}{escape(_short(then))} -> {escape(_short(is_now))}", soft_wrap=True
-        )
+        console.print(f"  {name:<40}{_short(then)} -> {_short(is_now)}", soft_wrap=True)
 
 
 def _differences(
@@ -234,8 +263,11 @@ _TOLD = (
 
 
 @contextmanager
-def _trail(env: str | None) -> Iterator[tuple[AuditTrail, str, Layout]]:
-    """The trail, the run that holds the lake now, if one does, and where things are."""
+def _trail(env: str | None) -> Iterator[tuple[AuditTrail, str, Lake, Layout, tuple[str, ...]]]:
+    """The trail, the run that holds the lake now, if one does, the lake, and where things are.
+
+    And the pipelines of a whole run.
+    """
     from medallion.lake.store import Lake
     from medallion.runs.lifecycle import holder
     from medallion.storage.layout import Layout
@@ -243,9 +275,11 @@ def _trail(env: str | None) -> Iterator[tuple[AuditTrail, str, Layout]]:
     session = KedroSession.create(env=env)
     with session:
         context = session.load_context()
-        layout = Layout.of(context.config_loader["globals"])
-        held = holder(Lake(layout.silver), layout.processes)
-        yield context.catalog.load("audit.trail"), held, layout
+        places = context.config_loader["globals"]
+        layout = Layout.of(places)
+        lake = Lake(layout.silver)
+        holding = holder(lake, layout.processes)
+        yield context.catalog.load("audit.trail"), holding, lake, layout, tuple(places["layers"])
 
 
 def _table(*columns: str) -> Table:
@@ -265,13 +299,13 @@ def _status(run: Mapping[str, Any], holder: str) -> str:
     return "running" if holder == run["run_id"] else KILLED
 
 
-def _line(run: Mapping[str, Any], holder: str) -> Iterable[str]:
+def _line(run: Mapping[str, Any], holder: str) -> Iterable[str | Text]:
     status = _status(run, holder)
     counts = run.get("tables", {}).values()
     gates = run.get("gates", {}).values()
     failed = sum(int(gate["failed"]) + int(gate["standing"]) for gate in gates)
-    yield escape(str(run["run_id"]))
-    yield f"[{_COLOURS[status]}]{status}[/]"
+    yield str(run["run_id"])
+    yield Text(status, style=_COLOURS[status])
     yield _days(run)
     yield f"{sum(int(one['rows']) for one in counts):,}"
     yield f"{failed:,}"
@@ -294,11 +328,17 @@ def _described(run: Mapping[str, Any]) -> Iterable[tuple[str, object]]:
     yield "days", _days(run) or ("none were due" if run["plan"] else "not planned yet")
     yield "asked for", f"{run['pipeline']} in {run['env']}"
     yield "code", f"{run['code_version']}, commit {run['git_sha'] or 'unknown'}"
+    for code in run.get("codes", ())[1:]:
+        yield "", f"in later steps {code}"
     yield "config", run["config_hash"]
     for layer, gate in run.get("gates", {}).items():
         standing = f", {gate['standing']} of earlier runs stand" if gate["standing"] else ""
         failed = f"{gate['failed']} of {gate['evaluated']} failed{standing}"
         yield "gate", f"{layer}: {gate['verdict']} ({failed}, {gate['mode']})"
+    if run.get("published") is False:
+        yield "published", "nothing: nobody has come to read what it made"
+    if run.get("to_do"):
+        yield "to do", ", ".join(run["to_do"])
     if run.get("error"):
         yield "error", run["error"]
 

@@ -35,7 +35,10 @@ class AuditTrailDataset(ReadOnlyDataset[AuditTrail]):
 
 
 class AuditRunsDataset(AuditTrailDataset):
-    """One row per run, table and partition, over all runs that ended."""
+    """One row per run, table and partition, over all runs that ended.
+
+    What a run has made that published nothing is there, too, with the status `unpublished`.
+    """
 
     def load(self) -> pl.LazyFrame:  # type: ignore[override]
         """Reads all records; times are in UTC."""

@@ -110,7 +110,7 @@ class BronzeTableDataset(_BronzeDataset):
         opened, findings = inventory.open(inventory.tables[self._table])
         self._tell([*(f for f in inventory.findings if f.table == self._table), *findings])
         partitions = opened.get(self._table, [])
-        if not any(partition.files for partition in partitions):
+        if not any(partition.scanned for partition in partitions):
             contract = bronze_schema(spec, self._table)
             return pl.LazyFrame(schema={**contract, BRONZE_DAY: pl.Date()})
         return bronze_rows(BronzeView(self._table, partitions, spec))

@@ -6,11 +6,12 @@ twice, and knows no common type for much of what the files of one table can hold
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 from polars.io.plugins import register_io_source
 
-from medallion.dbt_project.repairing import refuse_unreadable, with_bytes_for_bad_text
+from medallion.dbt_project.repairing import refuse_unreadable, with_readable_copies
 from medallion.dbt_project.sources import BronzeView, Held, Occurrence, in_path, occurrences
 from medallion.lake.bronze import NESTED, BronzeFile, BronzePartition
 from medallion.lake.scans import file_list
@@ -29,13 +30,20 @@ from medallion.sql import identifier, identifiers
 if TYPE_CHECKING:
     import duckdb
 
+_LOG = logging.getLogger(__name__)
 _BATCH_ROWS = 100_000
-# Numbers that have a common type with one another.
-_NUMBERS = frozenset(
+_INTEGERS = frozenset(
     ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
-) | {"FLOAT", "DOUBLE"}
+)
+# Numbers of which one type holds each as it is: that of the second set of each pair.
+_COMMON = (
+    (_INTEGERS, _INTEGERS),
+    (frozenset(("TINYINT", "SMALLINT", "UTINYINT", "USMALLINT", "FLOAT")), {"FLOAT"}),
+    (_INTEGERS - {"BIGINT"} | {"FLOAT", "DOUBLE"}, {"DOUBLE"}),
+)
 # What Polars has, too, besides decimals.
-_KEPT = _NUMBERS | {
+_KEPT = _INTEGERS | {
+    *("FLOAT", "DOUBLE"),
     *("BOOLEAN", "UBIGINT", "VARCHAR", "DATE", "TIME", "TIMESTAMP", "TIMESTAMP_S"),
     *("TIMESTAMP_MS", "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE"),
 }
@@ -44,8 +52,9 @@ _KEPT = _NUMBERS | {
 def bronze_rows(view: BronzeView) -> pl.LazyFrame:
     """The rows of a view's partitions, every column as it was, and the partition column.
 
-    A column that all files hold alike keeps its type, numbers of several types get a common
-    one, and any other is text, as in quarantine. Bytes that are UTF-8 are text.
+    A column that all files hold alike keeps its type, numbers of several types get one that
+    holds each as it is, and any other is text, as in quarantine: whole numbers of 64 bits beside
+    doubles are. Bytes that are UTF-8 are text.
     """
     rows = _Rows(view)
 
@@ -80,7 +89,8 @@ class _Rows:
     ) -> Iterator[pl.DataFrame]:
         """The rows in the order of partitions and files.
 
-        Where text turns out not to be UTF-8, reading goes on from a copy of that file.
+        Where a value turns out to be none that can be read, reading goes on from a copy of it:
+        text then shows its bytes, and a time is null.
 
         Raises:
             LakeError: A file is damaged or encrypted behind its footer.
@@ -88,24 +98,31 @@ class _Rows:
         import duckdb
 
         shown = identifiers(self.schema if columns is None else columns)
-        view, done = self.view, 0
-        with tempfile.TemporaryDirectory() as scratch:
-            while True:
-                limit = "" if n_rows is None else f" limit {n_rows - done}"
-                query = f"select {shown} from ({_Query(view).statement}){limit} offset {done}"
-                try:
-                    for batch in _batches(query, batch_rows):
-                        done += batch.height
-                        yield batch
-                except (duckdb.Error, OSError):
-                    named = {view.table: view.partitions}
-                    repaired = with_bytes_for_bad_text(named, Path(scratch))
-                    if repaired is None:
-                        refuse_unreadable(named)
-                        raise
-                    view = BronzeView(view.table, repaired[view.table], view.spec)
-                else:
-                    return
+        done = 0
+
+        def batches(view: BronzeView) -> Iterator[pl.DataFrame]:
+            nonlocal done
+            limit = "" if n_rows is None else f" limit {n_rows - done}"
+            query = f"select {shown} from ({_Query(view).statement}){limit} offset {done}"
+            for batch in _batches(query, batch_rows):
+                done += batch.height
+                yield batch
+
+        try:
+            yield from batches(self.view)
+        except (duckdb.Error, OSError, UnicodeDecodeError):
+            named = {self.view.table: self.view.partitions}
+            with tempfile.TemporaryDirectory() as scratch:
+                repaired = with_readable_copies(named, Path(scratch))
+                if repaired is None:
+                    refuse_unreadable(named)
+                    raise
+                _LOG.warning(
+                    "bronze.%s holds values that cannot be read: text that is not UTF-8 shows its"
+                    " bytes, a time outside of the calendar is null.",
+                    self.view.table,
+                )
+                yield from batches(replace(self.view, partitions=repaired[self.view.table]))
 
 
 @dataclass(frozen=True)
@@ -126,7 +143,7 @@ class _Query:
         So rows come in the order of files, whatever becomes of a file's schema.
         """
         files = [
-            (partition, file) for partition in self.view.partitions for file in partition.files
+            (partition, file) for partition in self.view.partitions for file in partition.scanned
         ]
         return [list(group) for _, group in groupby(files, _scanned_with)]
 
@@ -134,10 +151,13 @@ class _Query:
     def _names(self) -> dict[Occurrence, str]:
         """All columns with the names they are shown under: the contract's, then the others."""
         known = {(name, 0): name for name in self.view.spec.contract(self.view.table)}
-        kept = {
-            found: f"{name}__bronze" if name == BRONZE_DAY else name
-            for found, name in self.view.unknown.items()
-        }
+        kept, taken = {}, {name.lower() for name in self.view.unknown.values()} | {BRONZE_DAY}
+        for found, name in self.view.unknown.items():
+            kept[found] = name
+            # DuckDB does not tell case apart, and the day of the folder has this name.
+            while name.lower() == BRONZE_DAY and kept[found].lower() in taken:
+                kept[found] += "__bronze"
+            taken.add(kept[found].lower())
         return {found: name for found, name in {**known, **kept}.items() if found in self._kinds}
 
     @cached_property
@@ -163,7 +183,8 @@ class _Query:
         """Whether a column's values can stay what they are, or must be text."""
         kind, *others = self._kinds[column]
         if others:
-            return _NUMBERS.issuperset(self._kinds[column])
+            kinds = self._kinds[column]
+            return any(kinds <= numbers and kinds & common for numbers, common in _COMMON)
         return kind in _KEPT or kind.startswith(("DECIMAL", NESTED))
 
     def _scan(self, files: Sequence[tuple[BronzePartition, BronzeFile]]) -> str:
@@ -189,7 +210,7 @@ class _Query:
 
 def _scanned_with(found: tuple[BronzePartition, BronzeFile]) -> tuple[object, ...]:
     partition, file = found
-    return partition.key, file.outside, tuple(file.named), file.fields
+    return partition.key, file.outside, tuple(file.named), file.fields, file.judged
 
 
 def _folder_value(key: str, held: Held, file: BronzeFile) -> str:

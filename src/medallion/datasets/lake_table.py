@@ -17,12 +17,13 @@ from medallion.datasets.previewing import hides_in_table, table_preview
 from medallion.datasets.schema import KEYS, lake_schema, partition_day
 from medallion.errors import LakeError
 from medallion.lake.inventory import move_pointer, write_state
-from medallion.lake.manifest import Origin, PartitionManifest
+from medallion.lake.manifest import Origin
 from medallion.lake.scans import scan_days
 from medallion.lake.sealing import seal
 from medallion.lake.store import Lake
 from medallion.lake.writes import FrameWrite, StagedWrite
 from medallion.spec import load_spec
+from medallion.storage.layout import is_in_store
 
 _FILE = "part-0000.parquet"
 
@@ -66,13 +67,14 @@ class LakeTableDataset(AbstractDataset[StagedWrite | FrameWrite, pl.LazyFrame]):
         name = self._table.split("/")[1]
         kind = spec.tables[name].kind if name in spec.tables else "event"
         day = partition_day(self._table, kind)
-        partitions = self._lake.partitions(self._table)
+        placed = self._lake.placed(self._table)
         if self._newest:
-            partitions = self._only_newest(partitions)
-        extra = sorted({column for m in partitions.values() for column in m.columns})
+            placed = sorted(placed, key=lambda one: one.manifest.value)[-1:]
+        extra = sorted({column for one in placed for column in one.manifest.columns})
         schema = lake_schema(spec, self._table, extra)
         day_column = None if self._table.startswith(f"{KEYS}/") else day
-        here, elsewhere = self._lake.places_of(self._table, partitions)
+        here = [file for one in placed for file in one.files if not is_in_store(file)]
+        elsewhere = [file for one in placed for file in one.files if is_in_store(file)]
         scans = [scan_days(files, schema, day_column) for files in (here, elsewhere) if files]
         return pl.concat(scans) if scans else scan_days([], schema, day_column)
 
@@ -96,16 +98,6 @@ class LakeTableDataset(AbstractDataset[StagedWrite | FrameWrite, pl.LazyFrame]):
         """The first rows for kedro-viz, without personal data."""
         hidden = hides_in_table(load_spec(self._spec_path), self._table)
         return table_preview(lambda: self.load().head(nrows).collect(), hidden)
-
-    def _only_newest(
-        self, partitions: dict[str, PartitionManifest]
-    ) -> dict[str, PartitionManifest]:
-        spec = load_spec(self._spec_path)
-        from medallion.lake.inventory import LakeInventory
-
-        day = LakeInventory(self._lake, spec).newest_snapshots().get(self._table.split("/")[1])
-        value = str(day)
-        return {value: partitions[value]} if value in partitions else {}
 
     def _save_frames(self, write: FrameWrite) -> None:
         if not write.batches:

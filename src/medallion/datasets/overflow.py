@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import date
+from decimal import Decimal
 
 import polars as pl
 
@@ -24,21 +25,36 @@ def is_overflow(error: pl.exceptions.InvalidOperationError) -> bool:
 def overflow_error(write: FrameWrite, days: Sequence[date], spec: Spec) -> LakeError:
     """Says which table and days have such a sum, and names the largest rows it is made of."""
     period = str(days[0]) if len(days) == 1 else f"{days[0]} to {days[-1]}"
+    largest = {
+        name: _largest(name, frame, spec.tables[name])
+        for name, frame in write.inputs.items()
+        if name in spec.tables
+    }
+    found = [(amount, name) for name, lines in largest.items() for amount, _ in lines]
+    bounds = [*_bounds(max(found)[1], spec)] if found else ["cleaning.max_money"]
     return LakeError(
         f"{write.table} of {period}: a sum does not fit DECIMAL(18,2). The largest rows of "
         "its inputs are:",
-        details=[
-            line
-            for name, frame in write.inputs.items()
-            if name in spec.tables
-            for line in _largest(name, frame, spec.tables[name])
-        ],
-        hint="have these rows corrected and delivered again, or lower cleaning.max_money and "
-        "cleaning.max_quantity in spec.yml, so that such rows are put into quarantine.",
+        details=[line for lines in largest.values() for _, line in lines],
+        hint="have these rows corrected and delivered again, or lower in spec.yml what keeps such"
+        f" values out: {', '.join(bounds)}.",
     )
 
 
-def _largest(name: str, frame: pl.LazyFrame, table: Table) -> Iterable[str]:
+def _bounds(name: str, spec: Spec) -> Iterable[str]:
+    """The bounds in the spec that the amounts of a table lie within, by their keys."""
+    table = spec.tables[name]
+    checks = {column.check for column in table.columns.values()}
+    if "negative" in checks:
+        yield "cleaning.max_money"
+    if "not_positive" in checks:
+        yield "cleaning.max_quantity"
+    for column, kind in table.columns.items():
+        if isinstance(kind.nullify, Bounds) and kind.nullify.above is not None:
+            yield f"tables.{name}.columns.{column}.nullify.above"
+
+
+def _largest(name: str, frame: pl.LazyFrame, table: Table) -> list[tuple[Decimal, str]]:
     day = [INGESTION_DAY] if table.kind == "event" else []
     shown = [*day, *table.key]
     found = (
@@ -48,9 +64,11 @@ def _largest(name: str, frame: pl.LazyFrame, table: Table) -> Iterable[str]:
         .head(_SHOWN)
         .collect()
     )
+    lines: list[tuple[Decimal, str]] = []
     for row in found.rows(named=True):
         where = ", ".join(f"{column} {row[column]}" for column in shown)
-        yield f"{name}: {where}: {row[_AMOUNT]:,}"
+        lines.append((row[_AMOUNT], f"{name}: {where}: {row[_AMOUNT]:,}"))
+    return lines
 
 
 def _amounts(table: Table) -> list[pl.Expr]:

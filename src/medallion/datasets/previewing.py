@@ -21,6 +21,11 @@ _HIDDEN = "<masked>"
 _LONGEST_LIST, _LONGEST_TEXT = 20, 500
 # JavaScript reads every number as a double: beyond this, digits would change.
 _LARGEST_INT = 2**53
+_NO_TIME = "<no time of the calendar>"
+_TIMES = cs.date() | cs.datetime()
+# The days around 1970 that Polars has a name for, and how many units of time a day has.
+_DAYS = 95_000_000
+_PER_DAY = {None: 1, "ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
 _mask = Mask()
 
 
@@ -37,14 +42,34 @@ def table_preview(
         DatasetError: The rows cannot be read; the message quotes no value.
     """
     frame = _read(read)
-    # Python's dates end with the year 9999; those of the files do not.
-    texts = frame.with_columns((cs.date() | cs.datetime()).cast(pl.String))
-    hidden = [is_hidden(name) for name in frame.columns]
-    rows = [
-        [_cell(value, is_masked=masked) for value, masked in zip(row, hidden, strict=True)]
-        for row in texts.iter_rows()
+    columns = [
+        [_cell(value, is_masked=is_hidden(column.name)) for value in _values(column)]
+        for column in frame.with_columns(map(_time_as_text, frame.select(_TIMES)))
     ]
+    rows = [list(row) for row in zip(*columns, strict=True)]
     return TablePreview({"index": list(range(len(rows))), "columns": frame.columns, "data": rows})
+
+
+def _time_as_text(column: pl.Series) -> pl.Expr:
+    """Dates and times as text: Python's end with the year 9999, those of the files do not.
+
+    Polars panics at those that no calendar has; they are not asked for.
+    """
+    per_day = _PER_DAY[getattr(column.dtype, "time_unit", None)]
+    here = pl.col(column.name)
+    known = here.to_physical().cast(pl.Int64).is_between(-_DAYS * per_day, _DAYS * per_day)
+    shown = pl.when(known).then(here).cast(pl.String)
+    return pl.when(here.is_not_null()).then(shown.fill_null(_NO_TIME)).alias(column.name)
+
+
+def _values(column: pl.Series) -> list[Any]:
+    """The values; one that Polars cannot give, inside of a list or a struct, is named as such."""
+    try:
+        return column.to_list()
+    except pl.exceptions.PanicException:
+        if len(column) == 1:
+            return [_NO_TIME]
+        return [value for n in range(len(column)) for value in _values(column.slice(n, 1))]
 
 
 def json_preview(read: Callable[[], Any]) -> JSONPreview:
@@ -100,8 +125,9 @@ def _read(read: Callable[[], Any]) -> Any:
         return read()
     except MedallionError as error:
         raise DatasetError(_mask(error.message)) from None
-    # Engines quote values in their errors, and kedro-viz writes errors into its log.
-    except Exception as error:  # noqa: BLE001
+    # Engines quote values in their errors, and kedro-viz writes errors into its log. What
+    # Polars panics with is no `Exception` of Python.
+    except (Exception, pl.exceptions.PanicException) as error:  # noqa: BLE001
         raise DatasetError(
             f"It cannot be read ({type(error).__name__}); is it made yet? Try `kedro run`."
         ) from None

@@ -9,6 +9,7 @@ from kedro.io import AbstractDataset
 from kedro_datasets._typing import JSONPreview
 
 from medallion.datasets.previewing import json_preview
+from medallion.events import StatePublished, announce
 from medallion.lake.store import Lake
 from medallion.lake.writes import PublishRequest
 from medallion.runs.audit.code import code_version, git_sha
@@ -17,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 
 class PublishedStateDataset(AbstractDataset[PublishRequest, dict[str, Any]]):
-    """Which state is current; on a disk, what the folders hold is, and nothing is published.
+    """Which state is current; on a disk, what the folders hold is, and it gets the run's name.
 
     Args:
         filepath: The lake's root.
@@ -30,21 +31,20 @@ class PublishedStateDataset(AbstractDataset[PublishRequest, dict[str, Any]]):
 
     def load(self) -> dict[str, Any]:
         """Which run's state is current, and what its tables come to; empty if there is none."""
-        source = self._lake.state.source
-        return source.described() if source else {}
+        return (self._lake.state.source or self._lake.history).described()
 
     def save(self, data: PublishRequest) -> None:
-        """Publishes what the run has committed.
+        """Publishes what the run has committed; on a disk, notes that it is a state.
 
         Raises:
             PublishError: Another run has published meanwhile.
             StorageError: Something cannot be uploaded; nothing has changed then.
         """
-        source = self._lake.state.source
-        if source is None:
-            return
         code = {"code_version": code_version(), "git_sha": git_sha()}
-        done = source.publish(data.run_id, {**code, **data.told})
+        done = self._lake.publish(data.run_id, {**code, **data.told})
+        if self._lake.state.source is None:
+            return
+        announce(StatePublished(current=done.run_id))
         if done.is_new:
             logger.info(
                 "Published: %d partitions in %d files (%s bytes) became current.",

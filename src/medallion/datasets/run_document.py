@@ -87,6 +87,25 @@ class RunDocumentDataset(AbstractDataset[Any, Any]):
                 hint=f"do the step {self._made_by} of this run again, which makes it anew.",
             ) from error
 
+    @property
+    def made_by(self) -> str:
+        """The node that makes it."""
+        return self._made_by
+
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """What tells the document from others: where, of which run, which one."""
+        return self._folder.storage.root, self._folder.run_id, self._name
+
+    def withdraw(self) -> bool:
+        """Takes the document back: what it says is being made anew.
+
+        Returns:
+            Whether there was one.
+        """
+        self._held = _ABSENT
+        return self._folder.withdraw(self._name)
+
     def save(self, data: Any) -> None:
         """Leaves the document; this process goes on with the very object."""
         self._folder.save(self._name, self._adapter.dump_json(data, indent=1).decode())
@@ -115,3 +134,22 @@ class RunDocumentDataset(AbstractDataset[Any, Any]):
 
     def _describe(self) -> dict[str, Any]:
         return {"run_id": self._folder.run_id, "name": self._name, "made_by": self._made_by}
+
+
+class EarlierDocumentDataset(RunDocumentDataset):
+    """A document as a former try of the same step has left it; None if there is none to read.
+
+    A step that reads what it makes goes on from it, so beginning it again takes nothing back.
+    """
+
+    def load(self) -> Any:
+        """Reads the document; one that cannot be read is made anew."""
+        text = self._folder.load(self._name)
+        try:
+            return None if text is None else self._parsed(text)
+        except StepError:
+            return None
+
+    def save(self, data: Any) -> None:  # noqa: ARG002
+        """Refuses: it is saved by the name of the document itself."""
+        raise StepError(f"{self._name} is not saved under the name of its former version.")

@@ -13,7 +13,7 @@ from medallion.dbt_project.context import Context
 from medallion.dbt_project.results import BuildResult, Counts
 from medallion.dbt_project.settings import EngineSettings
 from medallion.dbt_project.spec_vars import spec_vars
-from medallion.errors import DbtError
+from medallion.errors import DbtError, MedallionError
 from medallion.lake.bronze import BronzePartition
 from medallion.spec import Spec
 
@@ -198,18 +198,19 @@ def _connected(context: Context) -> Iterator[Any]:
 
 
 def _run_on_bronze(context: Context, select: str, layer: str) -> dict[str, float]:
-    """Runs models; a second time if it was text that is not UTF-8 that ended them.
+    """Runs models; a second time if values that nobody can read ended them.
 
-    Only a failure makes it worth reading all text of the window to look for such files.
+    Only a failure makes it worth reading all of the window to look for such files.
     """
     from medallion.dbt_project import plugin
-    from medallion.dbt_project.repairing import refuse_unreadable, with_bytes_for_bad_text
+    from medallion.dbt_project.repairing import refuse_unreadable, with_readable_copies
 
     try:
         return _run(select, layer, context)
-    except DbtError:
-        scratch = context.settings.temp_directory / "not_utf8"
-        repaired = with_bytes_for_bad_text(context.bronze, scratch)
+    except MedallionError:
+        plugin.reopen_if_closed()
+        scratch = context.settings.temp_directory / "readable"
+        repaired = with_readable_copies(context.bronze, scratch)
         if repaired is None:
             refuse_unreadable(context.bronze)
             raise

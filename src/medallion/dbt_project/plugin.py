@@ -11,6 +11,7 @@ from threading import Lock, RLock
 from typing import Any
 
 import duckdb
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.adapters.duckdb.plugins import BasePlugin
 
 from medallion.dbt_project.context import Context
@@ -53,6 +54,17 @@ def apply_again() -> None:
     _shared.is_changed = True
 
 
+def reopen_if_closed() -> None:
+    """Lets dbt open its database anew if an error has closed it: DuckDB does so after some."""
+    if _shared.connection is None:
+        return
+    try:
+        ask("select 1")
+    except duckdb.Error:
+        _shared.connection = None
+        DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
+
+
 def ask(query: str) -> list[tuple[Any, ...]]:
     """Asks the database that dbt has worked in."""
     if _shared.connection is None:
@@ -64,6 +76,7 @@ def ask(query: str) -> list[tuple[Any, ...]]:
 def release() -> None:
     """Forgets the context and lets go of the warehouse's file."""
     _shared.context = None
+    reopen_if_closed()
     if _shared.connection:
         for database in _ATTACHED:
             _shared.connection.execute(f"detach database if exists {database}")
@@ -166,7 +179,7 @@ class PartitionWriter:
             partition.value: {
                 kept
                 for column, kept in unknown.items()
-                if not any(column in occurrences(file) for file in partition.files)
+                if not any(column in occurrences(file) for file in partition.scanned)
             }
             for partition in partitions
         }

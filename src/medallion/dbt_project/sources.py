@@ -49,9 +49,10 @@ class BronzeView:
         """Files by partition key, place, the columns that folders fill, and what they hold."""
         groups: dict[tuple[object, ...], list[BronzeFile]] = defaultdict(list)
         for partition in self.partitions:
-            for file in partition.files:
+            for file in partition.scanned:
                 filled = tuple(file.filled(self.spec.contract(self.table)))
-                groups[partition.key, file.outside, filled, *file.fields].append(file)
+                key = (partition.key, file.outside, filled, file.judged, *file.fields)
+                groups[key].append(file)
         return dict(groups)
 
     @cached_property
@@ -63,6 +64,8 @@ class BronzeView:
         held = {columns[column] for columns in self._schemas if column in columns}
         if not held:
             return "ABSENT"
+        if column in self._judged:
+            return "MIXED"
         if len(held) == 1 and (kind := held.pop()) in _NATIVE:
             return kind
         return "MIXED"
@@ -75,6 +78,13 @@ class BronzeView:
             {**files[0].columns, **dict.fromkeys(files[0].filled(contract), "VARCHAR")}
             for files in self.groups.values()
         ]
+
+    @cached_property
+    def _judged(self) -> set[str]:
+        """The columns that hold a value nobody can read."""
+        return {
+            files[0].names[place] for files in self.groups.values() for place in files[0].judged
+        }
 
     @cached_property
     def ambiguous(self) -> frozenset[str]:
@@ -176,6 +186,8 @@ class Held:
             return "null::varchar"
         kind = self.file.fields[place][1]
         text = f"cast(c{place} as varchar)"
+        if place in self.file.judged:
+            return f"coalesce({_unreadable(place)}, {text})"
         if kind in ("FLOAT", "DOUBLE"):
             return f"replace({text}, '-nan', 'nan')"
         return f"coalesce(try(decode(c{place})), {text})" if kind == "BLOB" else text
@@ -188,12 +200,17 @@ class Held:
         kind = self.file.fields[place][1]
         if kind == "BLOB":
             return f"case when try(decode(c{place})) is null then 'bytes' else 'text' end"
-        return _TEXT_WORD if kind in _TEXT else "'other'"
+        word = _TEXT_WORD if kind in _TEXT else "'other'"
+        if place in self.file.judged:
+            return f"case when {_unreadable(place)} is null then {word} else 'bytes' end"
+        return word
 
     @property
     def alias(self) -> str:
         """Names for all columns."""
-        return f"held({', '.join(f'c{place}' for place in range(len(self.file.fields)))})"
+        columns = [f"c{place}" for place in range(len(self.file.fields))]
+        beside = [f"{word}{place}" for place in self.file.judged for word in ("left", "told")]
+        return f"held({', '.join(columns + beside)})"
 
     @property
     def free_name(self) -> str:
@@ -219,6 +236,12 @@ def occurrences(file: BronzeFile) -> list[Occurrence]:
         seen[name] += 1
         found.append((name, seen[name] if times[name] > 1 else 0))
     return found
+
+
+def _unreadable(place: int) -> str:
+    """SQL of a value that nobody can read, as it can be told; null for any other."""
+    left, told = (f"cast({word}{place} as varchar)" for word in ("left", "told"))
+    return f"case when {left} is distinct from {told} then {told} end"
 
 
 def _held_as(name: str) -> str:

@@ -14,6 +14,7 @@ from medallion.gates.suite_file import NotReadableError, text_of, values_of
 from medallion.lake.views import silver_columns
 from medallion.spec import Spec
 from medallion.spec.types import SILVER
+from medallion.storage.litter import is_hidden
 
 #: Columns of a relation: name to DuckDB type.
 Types = Mapping[str, str]
@@ -59,16 +60,11 @@ class Declared:
         declared = self.spec.transforms[transform].columns
         return {name: SILVER[kind].duckdb for name, kind in declared.items()}
 
-    def hidden(self, table: str) -> frozenset[str]:
-        """The columns of a table that hold personal data, by the names they have in the spec."""
-        known = self.spec.tables.get(table)
-        if known is None:
-            return self._personal
-        return frozenset(name for name, column in known.columns.items() if column.personal)
-
     @cached_property
-    def _personal(self) -> frozenset[str]:
-        return frozenset().union(*(self.hidden(table) for table in self.spec.tables))
+    def hidden(self) -> frozenset[str]:
+        """The columns of any table that hold personal data: a query can join tables."""
+        tables = self.spec.tables.values()
+        return frozenset(n for table in tables for n, c in table.columns.items() if c.personal)
 
 
 @lru_cache(maxsize=2)
@@ -79,7 +75,9 @@ def load_gold_models(folder: str) -> dict[str, GoldModel]:
         SuiteError: A file is no YAML, or does not describe models.
     """
     models: dict[str, GoldModel] = {}
-    for path in sorted(Path(folder).glob("[!_]*.yml")):
+    for path in sorted(Path(folder).glob("*.yml")):
+        if is_hidden(path.name):
+            continue
         try:
             models |= {model["name"]: _model(model) for model in _described(path)}
         except (KeyError, TypeError, AttributeError) as error:

@@ -33,12 +33,14 @@ class Judged:
         failures: What did not hold, with the partitions that were looked at together.
         snapshots: Of a dimension, the folders of all its snapshots and of what was put aside,
             so that the loss of one is seen; None for other tables.
+        keys: Of a dimension, the fingerprint of its known keys; None for other tables.
     """
 
     suite: str
     partitions: Mapping[str, str]
     failures: tuple[Failure, ...] = ()
     snapshots: tuple[str, ...] | None = None
+    keys: str | None = None
 
     def as_json(self) -> Json:
         """The verdict as it is kept."""
@@ -47,7 +49,9 @@ class Judged:
             "partitions": dict(self.partitions),
             "failures": [failure.as_json() for failure in self.failures],
         }
-        return content if self.snapshots is None else content | {"snapshots": [*self.snapshots]}
+        if self.snapshots is not None:
+            content["snapshots"] = [*self.snapshots]
+        return content if self.keys is None else content | {"keys": self.keys}
 
     def due(self, suite: str, current: Mapping[str, str]) -> dict[str, str]:
         """The partitions on which the verdict does not stand any more."""
@@ -133,7 +137,8 @@ class Ledger:
                         *(
                             replace(failure, partitions=dict(now[table].partitions))
                             for failure in failures
-                            if failure.table == table and failure.matters
+                            # What a former try of the step has found there is kept already.
+                            if failure.table == table and table in now and failure.matters
                         ),
                     ),
                 )
@@ -142,10 +147,15 @@ class Ledger:
             },
         )
 
-    def with_snapshots(self, known: Mapping[str, Sequence[str]]) -> Ledger:
-        """The ledger that also remembers the snapshots of dimensions, by dimension."""
+    def with_snapshots(self, known: Mapping[str, Sequence[str]], keys: Mapping[str, str]) -> Ledger:
+        """The ledger that also remembers what stands of dimensions, by dimension.
+
+        Args:
+            known: Their snapshots.
+            keys: Fingerprints of their known keys.
+        """
         tables = {
-            name: replace(judged, snapshots=tuple(known.get(name, ())))
+            name: replace(judged, snapshots=tuple(known.get(name, ())), keys=keys.get(name, ""))
             for name, judged in self.tables.items()
         }
         return replace(self, tables=tables)

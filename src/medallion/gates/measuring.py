@@ -34,6 +34,6 @@ def measure(
             of_layer[one.table],
             module.subjects(declared, one.table),
             module.key(declared, one.table),
-            declared.hidden(one.table),
+            declared.hidden,
         )
         yield from gate.measure(table, one)

@@ -373,8 +373,8 @@ def result_of(
         mode=mode,
         evaluated=sum(len(one.outcomes) for one in validated) + sum(f.matters for f in findings),
         tables=tuple(sorted(table.table for table in due)),
-        failures=_by_severity(failures),
-        earlier_failures=_by_severity(earlier),
+        failures=by_severity(failures),
+        earlier_failures=by_severity(earlier),
         suites=tuple(SuiteResult.of(layer, one, run_id) for one in validated),
     )
 
@@ -424,7 +424,8 @@ def _plain(value: object) -> JsonValue:
     return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
 
 
-def _by_severity(failures: Iterable[Failure]) -> tuple[Failure, ...]:
+def by_severity(failures: Iterable[Failure]) -> tuple[Failure, ...]:
+    """Failures, the gravest first."""
     return tuple(sorted(failures, key=lambda failure: _SEVERITIES.index(failure.severity)))
 
 

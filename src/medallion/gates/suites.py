@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Generic, TypeVar, get_args
 
-from medallion.errors import SuiteError
+from medallion.errors import SuiteError, shown
 from medallion.gates.declared import Declared, GoldModel, Types, load_gold_models
 from medallion.gates.expectation import Arguments, Expectation, Severity
 from medallion.gates.gx import vocabulary
@@ -21,6 +21,7 @@ from medallion.gates.layers import LAYERS
 from medallion.gates.suite import Suite
 from medallion.gates.suite_file import NotReadableError, text_of, values_of
 from medallion.spec import Spec
+from medallion.storage.litter import is_hidden
 
 _SEVERITIES: tuple[str, ...] = get_args(Severity)
 _SAID_OF_ALL = {"severity", "note"}
@@ -55,7 +56,7 @@ class Suites:
         found = [suite for suite in every if name in (suite.name, suite.table)]
         if not found:
             raise SuiteError(
-                f"There is no table {name!r}.",
+                f"There is no table {shown(name)}.",
                 hint=f"known are {', '.join(sorted({suite.table for suite in every}))}.",
             )
         return found
@@ -78,7 +79,8 @@ def load_suites(folder: str | Path, spec: Spec, models_folder: str | Path) -> Su
     wrong: list[str] = []
     for layer, module in LAYERS.items():
         expected = set(module.tables(declared))
-        there = {path.stem for path in sorted((root / layer).glob("*.yml"))}
+        found = sorted((root / layer).glob("*.yml"))
+        there = {path.stem for path in found if not is_hidden(path.name)}
         wrong += [f"{layer}/{name}.yml is absent" for name in sorted(expected - there)]
         wrong += [
             f"{layer}/{name}.yml: there is no such table" for name in sorted(there - expected)

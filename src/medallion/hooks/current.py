@@ -10,8 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from medallion.runs.folder import RunFolder
-from medallion.runs.lifecycle import EndListener, Run
+from medallion.runs.lifecycle import DeadListener, EndListener, Run
 
 
 @dataclass
@@ -24,14 +23,16 @@ class Current:
         on_begin: Called when the run has the lake.
         on_dead: Called for each dead run that was put in order.
         on_end: Called once when the run ends, before the lake is free.
+        on_step: Called when a step is done, and when this process is about to end its part.
         on_leave: Called when this process ends its part.
     """
 
     on_context: list[Callable[[Any], None]] = field(default_factory=list)
     on_check: list[Callable[[Any, Any], None]] = field(default_factory=list)
     on_begin: list[Callable[[], None]] = field(default_factory=list)
-    on_dead: list[Callable[[RunFolder], None]] = field(default_factory=list)
+    on_dead: list[DeadListener] = field(default_factory=list)
     on_end: list[EndListener] = field(default_factory=list)
+    on_step: list[Callable[[], None]] = field(default_factory=list)
     on_leave: list[Callable[[], None]] = field(default_factory=list)
     _run: Run | None = None
 
@@ -58,5 +59,5 @@ class Current:
     @run.setter
     def run(self, run: Run) -> None:
         run.on_begin, run.on_dead = self.on_begin, self.on_dead
-        run.on_end, run.on_leave = self.on_end, self.on_leave
+        run.on_end, run.on_step, run.on_leave = self.on_end, self.on_step, self.on_leave
         self._run = run

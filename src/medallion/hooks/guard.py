@@ -5,36 +5,40 @@ from __future__ import annotations
 import atexit
 import logging
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog
 from kedro.io.core import generate_timestamp
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from medallion import events, foreign
-from medallion.datasets.run_document import RunDocumentDataset
+from medallion.datasets.run_document import EarlierDocumentDataset, RunDocumentDataset
 from medallion.errors import ConfigurationError, RequestError, StorageError, UsageError
 from medallion.hooks.current import Current
 from medallion.hooks.mending import mend
 from medallion.hooks.startup import spare_viz_events, spare_viz_statistics
 from medallion.lake import bronze_index
+from medallion.lake.disk_states import AsOf
 from medallion.lake.forgetting import drop_beyond
 from medallion.lake.inventory import LakeInventory
+from medallion.lake.kept_states import HistorySettings
 from medallion.lake.names import as_run_id
 from medallion.lake.published import Published
 from medallion.lake.store import Lake
 from medallion.lake.working_copy import WorkingCopy
 from medallion.planning.plan import check_forgettable
 from medallion.planning.request import RunRequest, check_transforms, parse_request
+from medallion.runs.audit.trail import STEPS
 from medallion.runs.folder import RunFolder
 from medallion.runs.lease import living_run
-from medallion.runs.lifecycle import Run, Status
-from medallion.spec import load_spec
+from medallion.runs.lifecycle import CUT_SHORT, Run, Status
+from medallion.spec import Spec, load_spec
 from medallion.storage import open_storage
 from medallion.storage.eviction import evict
 from medallion.storage.layout import Layout
@@ -45,6 +49,9 @@ logger = logging.getLogger(__name__)
 
 _STAND_INS = ("STORAGE_EMULATOR_HOST", "BIGQUERY_EMULATOR_HOST")
 _WITHOUT_HOOKS = "ParallelRunner"
+# What names a run, or a state of the lake: every process must be given it.
+_GIVEN_ALONE = ("run_id", "as_of")
+_M = TypeVar("_M", bound=BaseModel)
 
 
 class RunGuard:
@@ -73,7 +80,7 @@ class RunGuard:
         places = context.config_loader["globals"]
         layout = Layout.of(places)
         _check_stand_ins(str(places["emulator"]))
-        be_patient(_patience_of(places))
+        be_patient(_declared(places, "retries", Patience))
         self._layers = tuple(places["layers"])
         self._layout = layout
         self._most_bytes = int(float(places["cache_gib"]) * 2**30)
@@ -81,32 +88,45 @@ class RunGuard:
         foreign.know(spec.names)
         self._asked = dict(context.config_loader.runtime_params or {})
         request = parse_request(self._asked)
-        check_transforms(request, spec)
         is_shared = "run_id" in self._asked
         run_id = request.run_id if is_shared else as_run_id(generate_timestamp())
         if is_shared:
             self._asked["run_id"] = run_id
             _check_free(run_id, layout)
-        folder = RunFolder(open_storage(layout.runs), run_id)
+        folder = RunFolder(open_storage(layout.run_documents), run_id)
         lake = Lake(layout.silver)
         lake.state.release()
         lake.state.remember_in(layout.lake_index)
+        lake.state.kept_runs = _declared(places, "history", HistorySettings).runs
         lake.state.source = working_copy(layout, request.as_of)
+        lake.state.past = None
         self._as_of = request.as_of
         if self._as_of and not lake.state.source:
-            raise RequestError(
-                f"The lake at {layout.silver} is on a disk: it can only be read as it is now.",
-                hint="leave as_of out, or name an environment whose lake is in an object store.",
-            )
+            lake.state.past = AsOf(lake, self._as_of)
         self._mirrors = _mirrors(layout)
         for mirror in self._mirrors:
             if mirror.folder != layout.logs:
                 mirror.pull()
-        self._current.run = Run(folder, lake, layout.processes, is_shared)
-        began = folder.request() or {}
-        context.config_loader.runtime_params = {**began, **self._asked, "run_id": run_id}
+        self._current.run = Run(folder, lake, layout.processes, is_shared, bronze=layout.bronze)
+        self._settle(context.config_loader, folder, spec)
         for listener in self._current.on_context:
             listener(context)
+
+    def _settle(self, loader: Any, folder: RunFolder, spec: Spec) -> None:
+        """Lets the configuration say what the run is asked for, as a whole.
+
+        Raises:
+            RequestError: That cannot be.
+            ConfigurationError: A file says what only the command line can.
+        """
+        began, run_id = _asked_before(folder), {"run_id": folder.run_id}
+        given = {**began, **self._asked, **run_id}
+        then = _effective(loader, {**began, **run_id}) if began else None
+        request = _effective(loader, given)
+        check_transforms(request, spec)
+        if request == then:
+            # What is given, and is so anyway, is no other request.
+            self._asked = {name: v for name, v in self._asked.items() if name in run_id}
 
     @hook_impl(tryfirst=True)
     def before_pipeline_run(
@@ -139,13 +159,11 @@ class RunGuard:
         is_joined = self._current.run.folder.request() is not None
         completed = self._current.run.begin(self._asked)
         self._current.run.lake.state.hold()
+        self._written: set[str] = set()
         self._unlisten = events.listen(self._note)
         atexit.register(self._interrupted)
         if completed:
-            logger.warning(
-                "An earlier run was cut short; %d partitions of its commit were put in place.",
-                completed,
-            )
+            logger.warning(CUT_SHORT, completed)
         if not is_joined:
             self._mend(catalog, pipeline)
 
@@ -154,24 +172,34 @@ class RunGuard:
             if not self._current.run.lake.state.source:
                 mend(catalog, pipeline.all_outputs())
             _forget(catalog)
+            if self._current.run.is_shared:
+                self._current.run.share("begin", None)
         except BaseException as error:
             self._end("failed", error)
             raise
 
     # First: whoever is refused has not tried.
     @hook_impl(tryfirst=True)
-    def before_node_run(self, node: Node) -> None:
-        """Takes the step.
+    def before_node_run(self, node: Node, catalog: DataCatalog) -> None:
+        """Takes the step, and takes back what a former try of it, and of its gate, has left.
 
         Raises:
             LockedError: Another process is at it.
         """
-        self._current.run.begin_step(node.name)
+        run = self._current.run
+        run.begin_step(node.name)
+        if run.is_shared:
+            for document in _to_withdraw(node, catalog):
+                if document.withdraw() and document.made_by != node.name:
+                    run.folder.begin_step(document.made_by)
 
     def _note(self, event: events.Event) -> None:
         """Notes that a step is done."""
+        if isinstance(event, events.TableWritten):
+            self._written.add(f"{event.layer}/{event.table}")
         if isinstance(event, events.StepFinished) and event.error is None:
-            self._current.run.end_step(event.step, {"seconds": event.seconds})
+            written, self._written = self._written, set()
+            self._current.run.end_step(event.step, {"seconds": event.seconds}, written)
 
     @hook_impl
     def after_pipeline_run(self) -> None:
@@ -190,6 +218,9 @@ class RunGuard:
     def _end(self, status: Status, error: BaseException | None = None) -> None:
         atexit.unregister(self._interrupted)
         self._unlisten()
+        if self._current.run.is_shared:
+            # Whoever ends the run has the last word, so what others know must be there before.
+            self._push()
         ended = self._current.run.end(status, _steps_of(self._layers), error)
         state = self._current.run.lake.state
         state.save()
@@ -197,11 +228,15 @@ class RunGuard:
             state.copies.prune()
         bronze_index.remember()
         state.release()
-        for mirror in self._mirrors:
-            _push(mirror)
+        if ended:
+            self._push()
         if ended and self._layout.stores:
             evict([self._layout.bronze_cache], self._most_bytes // 2, empty=True)
             evict([self._layout.silver], self._most_bytes // 2)
+
+    def _push(self) -> None:
+        for mirror in self._mirrors:
+            _push(mirror)
 
 
 def working_copy(layout: Layout, as_of: str | None = None) -> WorkingCopy | None:
@@ -227,9 +262,9 @@ def working_copy(layout: Layout, as_of: str | None = None) -> WorkingCopy | None
 def _mirrors(layout: Layout) -> list[Mirror]:
     """The folders that stand for such in an object store: what tells of runs."""
     return [
-        Mirror(open_storage(url), getattr(layout, name), getattr(layout, name).parent)
+        Mirror(open_storage(url), getattr(layout, name), getattr(layout, name).parent, (STEPS,))
         for name, url in layout.stores.items()
-        if name != "silver"
+        if name not in ("silver", "runs")
     ]
 
 
@@ -253,7 +288,40 @@ def _forget(catalog: DataCatalog) -> None:
     if request.forget:
         lake: LakeInventory = catalog.load("lake")
         check_forgettable(request.forget, lake.spec, catalog.load("bronze.inventory"), lake)
-        drop_beyond(lake, request.forget)
+        gone = drop_beyond(lake, request.forget)
+        for table, partitions in groupby(sorted(gone), lambda path: path.rpartition("/")[0]):
+            layer, _, name = table.partition("/")
+            changes = tuple(_removed(path.rpartition("/")[2]) for path in partitions)
+            made = events.TableWritten(
+                run_id=request.run_id, layer=layer, table=name, partitions=changes
+            )
+            events.announce(made)
+
+
+def _removed(partition: str) -> events.PartitionChange:
+    key, _, value = partition.partition("=")
+    return events.PartitionChange(key=key, value=value, status="removed")
+
+
+def _asked_before(folder: RunFolder) -> dict[str, Any]:
+    """What a run was asked for when it began; whoever joins it is told if nobody can read that."""
+    try:
+        return folder.request() or {}
+    except RequestError:
+        return {}
+
+
+def _effective(loader: Any, given: Mapping[str, Any]) -> RunRequest:
+    """What a run is asked for by the command line and by the files of all environments."""
+    loader.ask(given)
+    told = loader["parameters"].get("run", {})
+    for name in _GIVEN_ALONE:
+        if isinstance(told, Mapping) and told.get(name) != given.get(name):
+            raise ConfigurationError(
+                f"A file of parameters sets run.{name}, which is one run's and no configuration.",
+                hint=f"take it out there, and give it with the command: --params {name}=...",
+            )
+    return parse_request(told)
 
 
 def _check_free(run_id: str, layout: Layout) -> None:
@@ -280,15 +348,40 @@ def _steps_of(layers: Iterable[str]) -> set[str]:
     return {node.name for layer in layers for node in pipelines[layer].nodes}
 
 
-def _patience_of(places: Mapping[str, Any]) -> Patience:
-    """How long a passing failure of a store is waited for."""
+def _to_withdraw(node: Node, catalog: DataCatalog) -> Iterator[RunDocumentDataset]:
+    """What says nothing any more when a step is done again.
+
+    That is what the step itself makes, and what all later steps make of that: a gate has let other
+    data through. A step that reads what it makes goes on from it, and so do other layers. So they
+    do from the plan: the pipeline of each layer begins with it.
+    """
+    from kedro.framework.project import pipelines
+
+    before = [catalog.get(name) for name in node.inputs]
+    kept = {one.place for one in before if isinstance(one, EarlierDocumentDataset)}
+    whole = pipelines["__default__"]
+    is_known = any(one.name == node.name for one in whole.nodes)
+    later = whole.from_nodes(node.name).nodes if is_known else [node]
+    goes_on = kept or node.namespace == "bronze"
+    for one in later:
+        for name in one.outputs if not goes_on or one.namespace == node.namespace else ():
+            made = catalog.get(name)
+            if isinstance(made, RunDocumentDataset) and made.place not in kept:
+                yield made
+
+
+def _declared(places: Mapping[str, Any], key: str, model: type[_M]) -> _M:
+    """What `globals.yml` says under a key."""
     try:
-        return Patience.model_validate(places["retries"])
+        return model.model_validate(places.get(key, {}))
     except ValidationError as error:
         raise ConfigurationError(
-            "globals.yml: retries says something that cannot be:",
-            details=[f"{one['loc'][0]}: {one['msg']}" for one in error.errors(include_url=False)],
-            hint=f"it takes {', '.join(Patience.model_fields)}, in seconds.",
+            f"globals.yml: {key} says something that cannot be:",
+            details=[
+                f"{'.'.join(map(str, one['loc'])) or key}: {one['msg']}"
+                for one in error.errors(include_url=False)
+            ],
+            hint=f"it takes {', '.join(model.model_fields)}; conf/base/globals.yml explains them.",
         ) from error
 
 

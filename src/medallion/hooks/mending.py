@@ -41,7 +41,7 @@ def mend(catalog: Any, written: Collection[str]) -> None:
     damaged = own(find_damage(lake.lake), lake)
     if damaged:
         _check(damaged, lake, catalog, written)
-        lake.lake.remove(damage.path for damage in damaged)
+        lake.lake.remove((damage.path for damage in damaged), is_damaged=True)
         for damage in damaged:
             logger.warning("%s. It is made again.%s", damage, _lost(damage, lake))
     write_pointer(lake)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from threading import Lock
@@ -18,6 +19,7 @@ from kedro.pipeline.node import Node
 
 from medallion import events, foreign
 from medallion.dbt_project.results import Receipt
+from medallion.errors import UnrecordedError
 from medallion.events import Event, TableWritten
 from medallion.gates.result import GateResult
 from medallion.hooks.current import Current
@@ -27,12 +29,14 @@ from medallion.pipelines.bronze.nodes import OpenedBronze
 from medallion.planning.plan import RunPlan
 from medallion.runs.audit.code import code_version, config_hash, git_sha
 from medallion.runs.folder import RunFolder
-from medallion.runs.journal import Journal, this_process
+from medallion.runs.journal import Journal
 from medallion.runs.lifecycle import Status
 from medallion.runs.record import RunRecord, compiled
 from medallion.runs.settings import parse_observability
 from medallion.runs.sinks.sink import CUT_SHORT, Sink, Surroundings, harmless
+from medallion.storage import open_storage
 from medallion.storage.layout import Layout
+from medallion.storage.process import this_process
 
 #: The node that this thread works on.
 _node: ContextVar[str | None] = ContextVar("node", default=None)
@@ -68,6 +72,7 @@ class RunRecorder:
         current.on_begin.append(self._begin)
         current.on_dead.append(self._bury)
         current.on_end.append(self._end)
+        current.on_step.append(self._share)
         current.on_leave.append(self._leave)
 
     def _remember(self, context: Any) -> None:
@@ -105,6 +110,7 @@ class RunRecorder:
         self._record = RunRecord(around.run_id)
         for sink in self._sinks:
             harmless(_name(sink), partial(sink.begin, around))
+        self._ahead = self._time_to_catch_up()
         self._unlisten = events.listen(self._take)
         settings = {n: v for n, v in around.parameters.items() if n not in _NOT_CONFIGURATION}
         events.announce(
@@ -119,6 +125,13 @@ class RunRecorder:
             )
         )
 
+    def _time_to_catch_up(self) -> timedelta:
+        """How far the time of the run is ahead of this machine's: in a run it never goes back."""
+        if not self._current.run.is_shared:
+            return timedelta()
+        times = (event.at for event in self._surroundings.journal.read())
+        return max(timedelta(), max(times, default=events.now()) - events.now())
+
     @property
     def _surroundings(self) -> Surroundings:
         if self._around is None:
@@ -129,15 +142,31 @@ class RunRecorder:
         """Keeps an event first of all, then passes it on."""
         around = self._surroundings
         if isinstance(event, TableWritten) and event.run_id != around.run_id:
-            Journal(around.layout.runs, event.run_id).write(event)
-            return
-        if isinstance(event, TableWritten) and event.step is None:
-            event = event.model_copy(update={"step": _node.get()})
+            if RunFolder(open_storage(around.layout.run_documents), event.run_id).has_begun():
+                Journal.of(around.layout, event.run_id).write(event)
+                return
+            # Whose folder is elsewhere, or gone, is recorded by nobody else.
+            event = event.model_copy(update={"run_id": around.run_id})
+        if isinstance(event, TableWritten):
+            event = event.model_copy(update=self._made_by(event))
+        if self._ahead:
+            event = event.model_copy(update={"at": event.at + self._ahead})
         around.journal.write(event)
         with self._lock:
             self._record.note(event)
         for sink in self._sinks:
             harmless(_name(sink), partial(sink.on, event))
+
+    def _made_by(self, table: TableWritten) -> dict[str, str]:
+        """The step and the process that write a table; nothing if a recovery does."""
+        layer = "base_silver" if table.layer == "base" else table.layer
+        with self._lock:
+            writing = [
+                n for n, one in self._nodes.items() if f"{layer}.{table.table}" in one.outputs
+            ]
+        # Kedro saves in a thread of its own if it is told to.
+        step = table.step or _node.get() or next(iter(writing), None)
+        return {"step": step, "process": this_process()} if step else {}
 
     @hook_impl
     def before_node_run(self, node: Node, inputs: dict[str, Any]) -> None:
@@ -208,17 +237,32 @@ class RunRecorder:
             )
         )
 
-    def _bury(self, dead: RunFolder) -> None:
-        """Ends the record of a run that was killed."""
-        harmless("RunRecorder", lambda: self._end_record_of(dead))
+    def _bury(self, dead: RunFolder) -> Status:
+        """Ends the record of a run that was killed, or that could not be recorded when it ended.
 
-    def _end_record_of(self, dead: RunFolder) -> None:
+        Raises:
+            UnrecordedError: It cannot be recorded now either.
+        """
         around = self._surroundings
-        journal = Journal(around.layout.runs, dead.run_id)
-        journal.write(events.RunEnded(status="killed", error=_NO_WORD))
+        journal = Journal.of(around.layout, dead.run_id)
         record = compiled(dead.run_id, journal.read())
-        for sink in self._sinks:
-            harmless(_name(sink), partial(sink.bury, around, record))
+        if record.ended is None:
+            latest = max((event.at for event in journal.read()), default=events.now())
+            at = max(events.now(), latest)
+            journal.write(events.RunEnded(status="killed", error=_NO_WORD, at=at))
+            record = compiled(dead.run_id, journal.read())
+        self._tell_all(dead.run_id, lambda sink: sink.bury(around, record))
+        return record.ended.status if record.ended else "killed"
+
+    def _tell_all(self, run_id: str, tell: Callable[[Sink], None]) -> None:
+        """Tells every sink, whatever becomes of another.
+
+        Raises:
+            UnrecordedError: One did not take it without which the run has no record.
+        """
+        told = {sink: harmless(_name(sink), partial(tell, sink)) for sink in self._sinks}
+        if not all(is_told for sink, is_told in told.items() if sink.is_record):
+            raise UnrecordedError(f"Run {run_id} could not be recorded.")
 
     def _end(self, _: RunFolder, status: Status, error: BaseException | None) -> None:
         """Ends the record of the run, of all its processes."""
@@ -233,8 +277,12 @@ class RunRecorder:
             )
         )
         self._record = compiled(around.run_id, around.journal.read())
-        for sink in self._sinks:
-            harmless(_name(sink), lambda sink=sink: sink.end(self._record))  # type: ignore[misc]
+        self._tell_all(around.run_id, lambda sink: sink.end(self._record))
+
+    def _share(self) -> None:
+        """Lets the process that ends the run know what this one has done."""
+        if self._around is not None:
+            self._around.journal.share()
 
     def _leave(self) -> None:
         """Lets the sinks go; what they warn of now is still repeated by the last of them."""

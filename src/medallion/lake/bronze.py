@@ -7,6 +7,7 @@ the pipeline does for the partitions of a run and for no others.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,14 +21,18 @@ from fsspec.implementations.local import LocalFileSystem
 
 from medallion.errors import LakeError
 from medallion.foreign import disclosed
+from medallion.lake.bronze_files import data_files
 from medallion.lake.bronze_index import MANIFEST, KnownManifests
 from medallion.lake.bronze_mirror import BronzeMirror
 from medallion.lake.delivery import ManifestError, read_manifest
-from medallion.lake.names import MISSING, is_day, is_hidden, is_utf8, partition_value, printable
+from medallion.lake.names import MISSING, is_day, is_utf8, partition_value, printable
 from medallion.lake.scans import literal_path
 from medallion.spec import BRONZE_DAY, Spec, Table
 from medallion.spec.types import BRONZE
 from medallion.storage import Storage
+from medallion.storage.google import BRONZE_CREDENTIALS
+from medallion.storage.layout import is_in_store
+from medallion.storage.litter import is_hidden
 
 # What the Bronze types of the spec are called by DuckDB.
 BRONZE_TYPES = {name: kind.duckdb.upper() for name, kind in BRONZE.items()}
@@ -36,7 +41,7 @@ AMBIGUOUS = "AMBIGUOUS"
 # The type of a column with columns inside it begins so; what is inside follows in brackets.
 NESTED = "NESTED"
 _BYTE_ORDER_MARK = "\ufeff"
-_IN_A_STORE, _MIRRORS = "gs://", "mirrors"
+_MIRRORS = "mirrors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +54,15 @@ class BronzeFile:
         fields: Physical columns in file order, as the file names them: name and DuckDB type
             (`VARCHAR`, `BIGINT`, ...). A name can stand twice.
         inside: The path below the table's folder; only these folders name partition values.
+        judged: Places of columns with values that nobody can read. After the last field the
+            file has two more columns for each of them, which differ where there is one.
     """
 
     path: str
     rows: int
     fields: tuple[tuple[str, str], ...]
     inside: str = ""
+    judged: tuple[int, ...] = ()
 
     @property
     def names(self) -> list[str]:
@@ -124,6 +132,11 @@ class BronzePartition:
         """Rows of all files, from their footers."""
         return sum(file.rows for file in self.files)
 
+    @property
+    def scanned(self) -> list[BronzeFile]:
+        """The files that can be scanned: one without any column has no row either."""
+        return [file for file in self.files if file.fields]
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -159,6 +172,7 @@ class Listed:
         rows: Rows the manifest claims per file path, in the manifest's order.
         problem: Why it cannot be processed.
         name: The folder's name as it is on disk; derived from key and value where not given.
+        hides_rows: Whether the manifest counts no row, and files beside it hold some.
     """
 
     table: str
@@ -169,6 +183,7 @@ class Listed:
     rows: Mapping[str, int] = field(hash=False)
     problem: Finding | None = None
     name: str = ""
+    hides_rows: bool = False
 
     @property
     def day(self) -> date | None:
@@ -188,6 +203,11 @@ class Listed:
     def total_rows(self) -> int:
         """Rows of the partition, as the manifest claims."""
         return sum(self.rows.values())
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it holds no row: its manifest counts none, and no file contradicts it."""
+        return not self.problem and not self.total_rows and not self.hides_rows
 
 
 @dataclass(frozen=True)
@@ -244,14 +264,45 @@ def list_bronze(root: str, spec: Spec, cache: Storage | None = None) -> BronzeIn
         LakeError: There is no such folder, or it holds no table of the spec.
         StorageError: It is in an object store that cannot be read.
     """
-    if cache and root.startswith(_IN_A_STORE):
+    if cache and is_in_store(root):
         mirror = BronzeMirror.of(root, Path(cache.root) / _MIRRORS)
         mirror.look()
         try:
-            found = list_bronze(str(mirror.folder), spec, cache)
+            found = _list(str(mirror.folder), spec, cache)
         except LakeError as error:
             raise LakeError(f"{root} holds no Bronze table.", hint=error.hint) from error
-        return replace(found, mirror=mirror)
+        return _looked_into(replace(found, mirror=mirror))
+    return _looked_into(_list(root, spec, cache))
+
+
+def _looked_into(found: BronzeInventory) -> BronzeInventory:
+    """The inventory, after a look at the files of partitions whose manifests count no row."""
+    silent = [one for listed in found.tables.values() for one in listed if one.is_empty]
+    if not silent:
+        return found
+    if found.mirror:
+        found.mirror.fetch([one.folder for one in silent])
+    fs, _ = _filesystem(found.root)
+    hiding = {one.folder for one in silent if _hides_rows(fs, one)}
+    tables = {
+        name: tuple(replace(one, hides_rows=one.folder in hiding) for one in listed)
+        for name, listed in found.tables.items()
+    }
+    return replace(found, tables=tables)
+
+
+def _hides_rows(fs: Any, listed: Listed) -> bool:
+    """Whether files of a partition hold rows, or cannot be asked."""
+    import duckdb
+
+    try:
+        return any(_footer(path).rows for path in data_files(fs, listed.folder))
+    except (duckdb.Error, OSError, LakeError):
+        return True
+
+
+def _list(root: str, spec: Spec, cache: Storage | None) -> BronzeInventory:
+    """Lists the partitions of a Bronze that can be read where it is."""
     fs, folders = _root_folders(root)
     on_disk = cache if isinstance(fs, LocalFileSystem) else None
     tables: dict[str, tuple[Listed, ...]] = {}
@@ -292,7 +343,7 @@ def _root_folders(root: str) -> tuple[Any, dict[str, str]]:
 def _filesystem(root: str) -> tuple[Any, str]:
     """How the root is reached; `gs://` needs a package that not everyone installs."""
     try:
-        filesystem: tuple[Any, str] = url_to_fs(root)
+        fs, path = url_to_fs(root, **_reading(root))
     except ImportError as error:
         raise LakeError(
             f"The Bronze root {root} cannot be opened: a package for {root.partition(':')[0]}:// "
@@ -305,7 +356,15 @@ def _filesystem(root: str) -> tuple[Any, str]:
             f"The Bronze root {root} cannot be opened: {root.partition(':')[0]}:// is unknown.",
             hint="name a folder, or a prefix such as gs://bucket/raw.",
         ) from error
-    return filesystem
+    # Who reads a pattern takes `..` out of it, and gives the paths of files another name.
+    is_plain = not isinstance(fs, LocalFileSystem) or os.path.normpath(path) == path
+    return fs, path if is_plain else os.path.realpath(path)
+
+
+def _reading(root: str) -> dict[str, Any]:
+    """That nothing but reading is asked for, and by whom."""
+    named = os.environ.get(BRONZE_CREDENTIALS) or None
+    return {"access": "read_only", "token": named} if is_in_store(root) else {}
 
 
 def _name(path: str) -> str:
@@ -350,7 +409,7 @@ def _list_entry(fs: Any, entry: str, known: KnownManifests, spec: Spec) -> Liste
     odd = _odd_partition(spec.tables[table], key, value)
     if odd:
         lost = _holds_rows(fs, entry)
-        so = "its rows are missing" if lost else "ignored, as it holds no Parquet file"
+        so = "its rows are missing" if lost else "ignored, as it holds no file with rows"
         return Finding("partition_name", table, printable(name), f"{odd}; {so}", critical=lost)
     listed = partial(Listed, table, key, str(value), entry, name=name)
     if said := known.get(name):
@@ -371,19 +430,11 @@ def _odd_partition(table: Table, key: str, value: str | None) -> str:
 
 
 def _holds_rows(fs: Any, entry: str) -> bool:
-    """Whether there is a Parquet file in a folder, or it is one itself."""
+    """Whether there is a file with rows in a folder, or it is one itself."""
     try:
-        files = fs.find(entry) if fs.isdir(entry) else [entry]
+        return bool(data_files(fs, entry))
     except OSError:
         return True
-    outside = entry.rpartition("/")[0]
-    return any(_is_data(path.removeprefix(f"{outside}/")) for path in files)
-
-
-def _is_data(path: str) -> bool:
-    """Whether a path below a partition is that of a Parquet file, and somebody's."""
-    hidden = any(is_hidden(part) for part in path.split("/"))
-    return path.lower().endswith(".parquet") and not hidden
 
 
 def _repeated_days(listed: Iterable[Listed]) -> Iterable[Finding]:
@@ -482,7 +533,7 @@ def _footers_one_by_one(
     findings: list[Finding] = []
     for path, listed in placed.items():
         try:
-            footers |= _footers([path])
+            footers[path] = _footer(path)
         except (duckdb.Error, OSError, LakeError) as error:
             fs, local = url_to_fs(path)
             name = printable(listed.below(path))
@@ -495,6 +546,32 @@ def _footers_one_by_one(
                 Finding("file_readable", listed.table, listed.partition, message, critical=True)
             )
     return footers, findings
+
+
+def _footer(path: str) -> BronzeFile:
+    """The footer of one file; DuckDB refuses those of frames that had neither rows nor columns."""
+    import duckdb
+
+    try:
+        return _footers([path])[path]
+    except duckdb.InvalidInputException:
+        if _is_of_nothing(path):
+            return BronzeFile(path, 0, ())
+        raise
+
+
+def _is_of_nothing(path: str) -> bool:
+    """Whether a file is Parquet without rows and without columns."""
+    from pyarrow import ArrowException
+    from pyarrow import parquet as pq
+
+    fs, local = url_to_fs(path)
+    try:
+        with fs.open(local, "rb") as file:
+            metadata = pq.ParquetFile(file).metadata
+    except ArrowException:
+        return False
+    return not metadata.num_columns and not metadata.num_rows
 
 
 def _footers(paths: list[str]) -> dict[str, BronzeFile]:
@@ -546,9 +623,9 @@ def _disagreements(listed: Listed, footers: Mapping[str, BronzeFile], root: str)
         for path, rows in listed.rows.items()
         if footers[path].rows != rows
     ]
-    there = {listed.below(path) for path in fs.find(listed.folder)}
+    there = {listed.below(path) for path in data_files(fs, listed.folder)}
     unlisted = sorted(there - {listed.below(path) for path in listed.rows})
-    if names := ", ".join(printable(name) for name in unlisted if _is_data(name)):
+    if names := ", ".join(printable(name) for name in unlisted):
         findings.append(
             finding("files_listed", message=f"{names} not listed in {MANIFEST}; not read")
         )

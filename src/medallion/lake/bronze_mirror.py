@@ -8,16 +8,15 @@ ever written to the store.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import RLock
 from typing import Self
 
-from medallion.errors import StorageError
 from medallion.lake.bronze_index import MANIFEST
 from medallion.storage import Entry, LocalStorage, Storage, open_storage
-from medallion.storage.filesystem import check_key
+from medallion.storage.filesystem import is_key
 from medallion.storage.index import Index
 from medallion.storage.parallel import in_parallel
 
@@ -46,7 +45,7 @@ class BronzeMirror:
     def of(cls, root: str, cache: Path) -> Self:
         """The copy of a Bronze such as `gs://bucket/raw`, below a folder of the cache."""
         name = hashlib.sha256(root.rstrip("/").encode()).hexdigest()[:16]
-        return cls(open_storage(root), cache / name)
+        return cls(open_storage(root, read_only=True), cache / name)
 
     @property
     def folder(self) -> Path:
@@ -61,7 +60,7 @@ class BronzeMirror:
         """
         with self._lock:
             self._held = dict(self._index.read() or {})
-            self._listed = {entry.key: entry for entry in self.storage.listed() if _is_name(entry)}
+            self._listed = {entry.key: entry for entry in self._files()}
             for key in self._held.keys() - self._listed.keys():
                 (self.folder / key).unlink(missing_ok=True)
                 self._held.pop(key)
@@ -93,6 +92,10 @@ class BronzeMirror:
         in_parallel(lambda key: self.storage.download(key, self.folder / key), wanted)
         self._held |= {key: self._listed[key].version for key in wanted}
 
+    def _files(self) -> Iterator[Entry]:
+        """The objects that can be files: stores keep some for folders, too, and odd names."""
+        return (entry for entry in self.storage.listed() if is_key(entry.key))
+
     def _is_current(self, key: str) -> bool:
         """Whether the file holds what is in Bronze now; one of another size was changed."""
         if self._held.get(key) != self._listed[key].version:
@@ -109,15 +112,6 @@ class BronzeMirror:
     @property
     def _index(self) -> Index:
         return Index(LocalStorage(self.top), _INDEX, ("bronze", self.storage.root))
-
-
-def _is_name(entry: Entry) -> bool:
-    """Whether an object can be a file: stores keep objects for folders, too, and odd names."""
-    try:
-        check_key(entry.key)
-    except StorageError:
-        return False
-    return True
 
 
 def _is_small(key: str) -> bool:

@@ -62,8 +62,20 @@ class Commits(Protocol):
             origins: What partitions were made from, by their path, for the record.
         """
 
-    def remove(self, partitions: Iterable[str]) -> None:
-        """Takes partitions away, by their path below the root; each goes in one step."""
+    def note(self, partitions: Iterable[str]) -> None:
+        """Notes that partitions, by their path below the root, are about to be removed.
+
+        What is said of them elsewhere in the lake is changed afterwards: an earlier state that
+        can be gone back to has it as it is now.
+        """
+
+    def remove(self, partitions: Iterable[str], *, is_damaged: bool = False) -> None:
+        """Takes partitions away, by their path below the root; each goes in one step.
+
+        Args:
+            partitions: The partitions.
+            is_damaged: They are not what they were, so no earlier state is kept of them.
+        """
 
     def recover(self, *, only: str | None, living: str | None) -> list[str]:
         """Completes commits that a crash cut short and clears what never became one.

@@ -1,4 +1,4 @@
-"""What differs between two states of a published lake: the cause first, then the rows."""
+"""What differs between two states of a lake: the cause first, then the rows."""
 
 from __future__ import annotations
 
@@ -8,24 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from medallion.lake.published import (
-    Piece,
-    Published,
-    PublishedPartition,
-    StateManifest,
-)
+from medallion.lake.published import Piece, PublishedPartition, StateManifest
 from medallion.lake.scans import read_days
+from medallion.lake.states import States
 from medallion.spec import INGESTION_DAY, SNAPSHOT_DAY, Spec
-from medallion.sql import literal
+from medallion.sql import identifier, literal
 from medallion.storage.parallel import in_parallel
 
 if TYPE_CHECKING:
     import duckdb
 
-# So many keys of each kind are shown.
+# So many keys of each kind, and so many days, are shown.
 _SAMPLES = 3
-# Between values that make one text: no value holds it.
-_BETWEEN = "\x1f"
+# Between values that make one text, and in place of null: no value holds them.
+_BETWEEN, _NULL = "\x1f", "\x1e"
 _TOLD = {"code_version": "code", "spec": "spec", "parameters": "parameters"}
 
 
@@ -49,8 +45,14 @@ class Difference:
     changed: int
     samples: Mapping[str, Sequence[str]]
 
+    @property
+    def name(self) -> str:
+        """The table as the catalog names it, such as `base_silver.orders`."""
+        layer, _, table = self.table.partition("/")
+        return f"{'base_silver' if layer == 'base' else layer}.{table}"
 
-def causes(published: Published, one: StateManifest, other: StateManifest) -> list[str]:
+
+def causes(published: States, one: StateManifest, other: StateManifest) -> list[str]:
     """Why two states differ, as far as it is known: code, spec, parameters, Bronze."""
     found = [
         f"{name}: {_short(one.told.get(key))} -> {_short(other.told.get(key))}"
@@ -63,12 +65,11 @@ def causes(published: Published, one: StateManifest, other: StateManifest) -> li
             for name in sorted({*before, *after}):
                 if _delivery(before.get(name)) != _delivery(after.get(name)):
                     days.setdefault(table.partition("/")[2], []).append(name.partition("=")[2])
-    found += [f"Bronze: {table} of {', '.join(some)}" for table, some in days.items()]
-    return found
+    return found + [f"Bronze: {table} of {_span(some)}" for table, some in days.items()]
 
 
 def differences(
-    published: Published, one: StateManifest, other: StateManifest, spec: Spec
+    published: States, one: StateManifest, other: StateManifest, spec: Spec
 ) -> Iterator[Difference]:
     """What differs in each table; only partitions that differ are read.
 
@@ -97,7 +98,7 @@ def key_of(spec: Spec, table: str) -> tuple[str, ...]:
 
 
 def _changed_pieces(
-    published: Published, one: StateManifest, other: StateManifest
+    published: States, one: StateManifest, other: StateManifest
 ) -> dict[str, tuple[Mapping[str, PublishedPartition], Mapping[str, PublishedPartition]]]:
     """The partitions of tables whose pieces differ, in both states."""
     names = sorted({*one.tables, *other.tables})
@@ -112,12 +113,19 @@ def _changed_pieces(
     return {name: (before, after) for name, (before, after) in pairs}
 
 
+def _span(days: Sequence[str]) -> str:
+    """Days, ascending, for people: all of a few, or how many of what time."""
+    if len(days) <= _SAMPLES:
+        return ", ".join(days)
+    return f"{len(days)} days, {days[0]} to {days[-1]}"
+
+
 def _delivery(partition: PublishedPartition | None) -> str:
     return partition.manifest.inputs.get("bronze", "") if partition else ""
 
 
 def _fetched(
-    published: Published, side: Mapping[str, PublishedPartition], names: Sequence[str], top: Path
+    published: States, side: Mapping[str, PublishedPartition], names: Sequence[str], top: Path
 ) -> str:
     """SQL of the rows of some partitions; empty if there are none."""
     wanted = [
@@ -143,16 +151,16 @@ def _compared(
         columns = list(dict.fromkeys(name for shape in shapes for name in shape))
         identity = [c for c in columns if not key or c in key or c in _DAYS]
         for name, side, shape in zip(("one", "other"), sides, shapes, strict=True):
-            held = [c if c in shape else f"null as {c}" for c in columns]
+            held = [f"{'' if c in shape else 'null as '}{identifier(c)}" for c in columns]
             rows = f"select {', '.join(held)} from ({side})" if side else ""
             values = f"select {_text(identity)} as k, {_text(columns)} as v from ({rows})"
             nothing = "select ''::varchar as k, ''::varchar as v where false"
             connection.execute(f"create table {name} as {values if rows else nothing}")
         found: dict[str, tuple[int, list[str]]] = {}
-        for kind, query in _QUERIES.items():
+        for kind, query in (_QUERIES if key else _WITHOUT_KEY).items():
             total = connection.execute(f"select count(*) from ({query})").fetchall()[0][0]
             some = connection.execute(f"{query} order by k limit {_SAMPLES}").fetchall()
-            found[kind] = int(total), [str(k).replace(_BETWEEN, ", ") for (k,) in some]
+            found[kind] = int(total), [" ".join(str(k).split(_BETWEEN)) for (k,) in some]
     counts = (found["added"][0], found["removed"][0], found["changed"][0])
     # Without a key, rows are told apart by all that they hold, which may be somebody's address.
     return counts, {kind: some for kind, (_, some) in found.items() if some and key}
@@ -166,7 +174,8 @@ def _columns(connection: duckdb.DuckDBPyConnection, rows: str) -> list[str]:
 
 def _text(columns: Sequence[str]) -> str:
     """Some values as one text, the parts told apart."""
-    texts = (f"coalesce(cast({column} as varchar), '-')" for column in columns)
+    nothing = literal(_NULL)
+    texts = (f"coalesce(cast({identifier(c)} as varchar), {nothing})" for c in columns)
     return f"concat_ws({literal(_BETWEEN)}, {', '.join(texts)})"
 
 
@@ -180,4 +189,10 @@ _QUERIES = {
     "added": "select k from other anti join one using (k)",
     "removed": "select k from one anti join other using (k)",
     "changed": "select k from one join other using (k) where one.v <> other.v",
+}
+# Rows that are alike may stand twice: how often counts.
+_WITHOUT_KEY = {
+    "added": "select k from other except all select k from one",
+    "removed": "select k from one except all select k from other",
+    "changed": "select k from one where false",
 }

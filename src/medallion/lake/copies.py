@@ -176,7 +176,7 @@ def _written(
     """A new copy; None if it cannot be made, which is no matter."""
     import duckdb
 
-    day = next(iter(members.values())).partition.partition("=")[0]
+    day = next(iter(members.values())).key
     rows = read_days(files(members.values()), day)
     draft = folder / f"_{name}-{uuid.uuid4().hex}"
     try:

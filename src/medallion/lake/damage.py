@@ -16,6 +16,7 @@ from pathlib import Path
 from medallion.lake.manifest import MANIFEST, PartitionManifest, content_hash, describe_files
 from medallion.lake.names import is_day
 from medallion.lake.store import Lake
+from medallion.storage.litter import is_hidden
 
 _DAY_KEYS = ("ingestion_dt", "snapshot_dt")
 
@@ -87,7 +88,7 @@ def _looked_at(
     if not thorough and lake.state.is_sound(table, name):
         return ""
     seen = lake.state.look_at(table, name)
-    what = _wrong(lake.root / table / name, table, manifest, thorough)
+    what = what_is_wrong(lake.root / table / name, table, manifest, thorough=thorough)
     if not what:
         lake.state.note_sound(table, name, seen)
     return what
@@ -101,8 +102,15 @@ def _is_ours(table: str, name: str) -> bool:
     return key in _DAY_KEYS and is_day(value)
 
 
-def _wrong(folder: Path, table: str, manifest: PartitionManifest, thorough: bool) -> str:
-    """What is wrong with a partition; nothing if it is what it was."""
+def what_is_wrong(folder: Path, table: str, manifest: PartitionManifest, *, thorough: bool) -> str:
+    """What is wrong with a partition; nothing if it is what it was.
+
+    Args:
+        folder: Where it is.
+        table: Layer and table, such as `base/orders`.
+        manifest: What it should hold.
+        thorough: Read every file and compare its checksum.
+    """
     if (manifest.table, manifest.partition) != (table, folder.name):
         return f"{_COPY}{manifest.table}/{manifest.partition}"
     if thorough and manifest.content_hash != content_hash(manifest.files):
@@ -114,7 +122,7 @@ def _wrong(folder: Path, table: str, manifest: PartitionManifest, thorough: bool
 
 def _wrong_names(manifest: PartitionManifest, found: Iterable[str]) -> str:
     listed = {file.path for file in manifest.files}
-    data = {name for name in found if name.endswith(".parquet") and not name.startswith(".")}
+    data = {name for name in found if name.endswith(".parquet") and not is_hidden(name)}
     if absent := sorted(listed - data):
         return f"{absent[0]} is not there"
     if strange := sorted(data - listed):

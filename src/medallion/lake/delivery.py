@@ -15,7 +15,8 @@ from typing import Any
 from urllib.parse import unquote
 
 from medallion.errors import LakeError
-from medallion.lake.names import is_day, is_hidden, is_utf8, printable
+from medallion.lake.names import is_day, is_utf8, printable
+from medallion.storage.litter import is_hidden
 
 Exists = Callable[[str], bool]
 _WHOLE = re.compile(r"\s*(\d{1,18})(\.0*)?\s*")
@@ -87,6 +88,8 @@ def read_manifest(
     rows: dict[str, int] = {}
     for place, entry in enumerate(files):
         name, count = _file(entry, f"files[{place}]", partition)
+        if _is_nobodys(name):
+            continue
         if name in rows:
             raise ManifestError(f"lists {printable(name)} twice")
         rows[name] = count
@@ -126,11 +129,19 @@ def _file(entry: Any, where: str, partition: _Partition) -> tuple[str, int]:
     name = _inside(path, where, partition)
     if not name or not is_utf8(name) or "\0" in name:
         raise ManifestError(f"names in {where}.path no file of the partition: {_shown(path)}")
-    if any(is_hidden(part) for part in name.split("/")):
+    said = entry.get("rows")
+    if not _is_nobodys(name):
+        return name, _count(said, f"{where}.rows")
+    # Whoever lists the whole folder lists what writers leave beside the data, too.
+    if said is not None and _count(said, f"{where}.rows"):
         raise ManifestError(
             f"lists {printable(name)}; names that begin with `.` or `_` are not data"
         )
-    return name, _count(entry.get("rows"), f"{where}.rows")
+    return name, 0
+
+
+def _is_nobodys(name: str) -> bool:
+    return any(is_hidden(part) for part in name.split("/"))
 
 
 def _count(value: Any, field: str) -> int:

@@ -30,6 +30,7 @@ def drop_beyond(lake: LakeInventory, days: Iterable[date]) -> list[str]:
                  for value, manifest in lake.lake.partitions(table).items()
                  if date.fromisoformat(value) > remaining[-1]
                  and _is_beyond(date.fromisoformat(value), going, remaining)]  # fmt: skip
+    lake.lake.note(gone)
     for name in lake.spec.transforms:
         state = lake.enriched_state(name)
         drop_state(

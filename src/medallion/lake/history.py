@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from medallion.errors import RequestError
+from medallion.errors import ChangedError, PublishError, RequestError
 from medallion.lake.published import (
-    MANIFEST,
     STAGING,
     Pointer,
     Published,
     StateManifest,
-    referenced,
+    is_manifest,
 )
+from medallion.lake.states import States
 from medallion.storage import Entry
+from medallion.storage.filesystem import is_key
 from medallion.storage.parallel import in_parallel
+from medallion.storage.probing import PROBES
 
 
 @dataclass(frozen=True)
@@ -44,15 +46,22 @@ class State:
         return self.manifest.run_id
 
     @property
+    def remark(self) -> str:
+        """What is to be known of it; nothing of one that is or was current and whole."""
+        if not self.manifest.is_whole:
+            return "unfinished"
+        return "" if self.is_reachable else "left"
+
+    @property
     def rows(self) -> int:
         """Rows of all tables."""
         return sum(table.rows for table in self.manifest.tables.values())
 
 
-def history(published: Published) -> list[State]:
+def history(states: States) -> list[State]:
     """All states, the newest first."""
-    pointer, _ = published.pointer()
-    found = published.states()
+    pointer, _ = states.pointer()
+    found = states.states()
     previous = {key: state.previous for state, key, _ in found}
     current = pointer.manifest if pointer else None
     line: set[str] = set()
@@ -91,21 +100,34 @@ def find_state(states: Sequence[State], run_id: str | None) -> State:
     found = next((one for one in states if one.run_id == run_id), None)
     if found is None:
         raise RequestError(
-            f"Run {run_id} has left no state.", hint="`kedro lake history` lists the states."
+            f"There is no state of run {run_id}: it has published nothing, or its state was"
+            " deleted since.",
+            hint="`kedro lake history` lists the states there are.",
         )
     return found
 
 
-def roll_back(published: Published, state: State) -> Pointer:
-    """Makes another state current: one swap of the pointer, nothing is copied.
+def roll_back(states: States, run_id: str | None) -> State:
+    """Makes another state current: nothing is copied, and what is left stays a state.
+
+    Args:
+        states: The states of the lake.
+        run_id: The run whose state it is; by default the state that the current one was made on.
+
+    Returns:
+        The state, as it was found; one that was current already stays.
 
     Raises:
-        PublishError: A run has published meanwhile.
+        RequestError: There is no such state.
+        LakeError: Not all of the state is there.
+        PublishError: Somebody else has changed the lake meanwhile.
     """
-    _, version = published.pointer()
-    pointer = Pointer(run_id=state.run_id, manifest=state.key)
-    published.point(pointer, version)
-    return pointer
+    # First: whoever deletes states gives the pointer another version when they are gone.
+    _, version = states.pointer()
+    state = find_state(history(states), run_id)
+    if not state.is_current:
+        states.go_back(Pointer(run_id=state.run_id, manifest=state.key), version)
+    return state
 
 
 @dataclass(frozen=True)
@@ -116,11 +138,13 @@ class Garbage:
         entries: The objects.
         kept: The states that are kept.
         dropped: The states that go.
+        version: The version of the pointer when they were found.
     """
 
     entries: tuple[Entry, ...]
     kept: tuple[State, ...]
     dropped: tuple[State, ...]
+    version: str | None
 
     @property
     def bytes(self) -> int:
@@ -142,40 +166,85 @@ def find_garbage(
         published: The lake.
         keep_days: States that are younger are kept, and all objects that are.
         keep_runs: So many of the newest states are kept, too.
-        living: Runs that are at work: what they have staged is kept.
+        living: Runs that are at work: their states and what they have staged are kept.
         now: The time.
+
+    Raises:
+        LakeError: What a kept state names is not known, because a part of it cannot be read.
     """
     since = now - timedelta(days=keep_days)
+    _, version = published.pointer()
     states = history(published)
-    kept = [
+    kept = kept_among(states, keep_days=keep_days, keep_runs=keep_runs, living=living, now=now)
+    named = published.named_by({one.key: one.manifest for one in kept})
+    working = tuple(f"{STAGING}/{run}/" for run in living)
+    entries = [
+        entry
+        for folder in (STAGING, PROBES)
+        for entry in published.storage.listed(f"{folder}/")
+        if entry.key not in named
+        and not entry.key.startswith(working)
+        and entry.changed_ns < since.timestamp() * 1e9
+        and is_key(entry.key)
+    ]
+    dropped = tuple(one for one in states if one not in kept)
+    return Garbage(tuple(entries), kept, dropped, version)
+
+
+def kept_among(
+    states: Sequence[State],
+    *,
+    keep_days: int,
+    keep_runs: int,
+    living: Collection[str],
+    now: datetime,
+) -> tuple[State, ...]:
+    """The states that are kept; see `find_garbage`."""
+    since = now - timedelta(days=keep_days)
+    return tuple(
         one
         for number, one in enumerate(states)
         if one.is_current or number < keep_runs or one.written >= since or one.run_id in living
-    ]
-    named = {key for one in kept for key in (one.key, *referenced(published, one.manifest))}
-    prefixes = tuple(f"{STAGING}/{run}/" for run in living)
-    entries = [
-        entry
-        for entry in published.storage.listed(f"{STAGING}/")
-        if entry.key not in named
-        and not entry.key.startswith(prefixes)
-        and entry.changed_ns < since.timestamp() * 1e9
-    ]
-    dropped = tuple(one for one in states if one not in kept)
-    return Garbage(tuple(entries), tuple(kept), dropped)
+    )
 
 
 def delete(published: Published, garbage: Garbage) -> None:
-    """Deletes objects as they were when they were found.
+    """Deletes objects, each as it was when it was found, several at a time.
 
-    A state stops being one before its objects go, so that nobody goes back to it.
+    A state stops being one before its objects go. Then the pointer gets another version: who has
+    looked at it before, and was asleep meanwhile, can neither publish on what goes nor go back to
+    it. So the states that are there now are all that will ever be made on; none of them may name
+    what is deleted.
+
+    Raises:
+        PublishError: Somebody has changed the lake since; nothing that is named was deleted.
     """
-    for group in (
-        [one for one in garbage.entries if _is_manifest(one)],
-        [one for one in garbage.entries if not _is_manifest(one)],
-    ):
-        in_parallel(lambda one: published.storage.delete(one.key, one.version), group)
+    if published.pointer()[1] != garbage.version:
+        raise _meanwhile()
+    manifests = [one for one in garbage.entries if is_manifest(one.key)]
+    objects = [one for one in garbage.entries if not is_manifest(one.key)]
+    _delete_all(published, manifests)
+    pointer = published.fence()
+    current = {pointer.manifest} if pointer else set()
+    gone = {one.key for one in garbage.entries}
+    named = published.named_by({one.key: one.manifest for one in history(published)})
+    if gone & (current | named):
+        for state in garbage.dropped:
+            published.restore(state.key, state.manifest)
+        raise _meanwhile()
+    _delete_all(published, objects)
 
 
-def _is_manifest(entry: Entry) -> bool:
-    return entry.key.split("/")[2].startswith(MANIFEST.removesuffix(".json"))
+def _delete_all(published: Published, entries: Iterable[Entry]) -> None:
+    # Eight at a time are a few hundred a second, less than what a bucket takes from the first on.
+    try:
+        in_parallel(lambda one: published.storage.delete(one.key, one.version), entries)
+    except ChangedError as error:
+        raise _meanwhile() from error
+
+
+def _meanwhile() -> PublishError:
+    return PublishError(
+        "Somebody has published or gone back to a state since it was found what can go.",
+        hint="run again; nothing that a state names was deleted.",
+    )

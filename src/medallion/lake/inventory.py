@@ -15,7 +15,7 @@ from medallion.lake.names import is_day
 from medallion.lake.store import Lake
 from medallion.spec import Spec
 from medallion.storage import Document
-from medallion.storage.layout import Layout
+from medallion.storage.layout import REPORTS, Layout
 
 _CONTENT = "content"
 # What a row of Bronze can become.
@@ -31,6 +31,7 @@ class _Verdict(TypedDict, total=False):
     suite: str
     partitions: _Texts
     snapshots: list[str]
+    keys: str
     failures: list[dict[str, Any]]
 
 
@@ -172,19 +173,48 @@ class LakeInventory:
         snapshots = self.lake.partitions(f"dims/{dimension}")
         return snapshots[max(snapshots)] if snapshots else None
 
+    def snapshot_stamp(self, dimension: str) -> dict[str, str]:
+        """A fingerprint of the newest snapshot and of what was put aside, by ISO day."""
+        newest = self.newest_snapshot(dimension)
+        if newest is None:
+            return {}
+        put_aside = self.lake.partitions(f"quarantine/{dimension}").get(newest.value)
+        aside = put_aside.content_hash if put_aside else ""
+        return {newest.value: fingerprint([newest.content_hash, newest.counts, aside])}
+
+    def keys_stamp(self, dimension: str) -> str:
+        """A fingerprint of the known keys of a dimension; empty if there is no key set."""
+        return "".join(m.content_hash for m in self.lake.partitions(f"keys/{dimension}").values())
+
+    def has_its_keys(self, dimension: str) -> bool:
+        """Whether the key set is there, and is the one that the gate has seen last.
+
+        It grows from run to run, so an older one, put back from a copy, lacks keys.
+        """
+        keys = self.keys_stamp(dimension)
+        newest = self.newest_snapshot(dimension)
+        # A dimension without any row in Bronze has no keys.
+        may_be_absent = newest is not None and newest.counts.get("bronze_rows") == 0
+        is_there = bool(keys) or may_be_absent
+        return is_there and self._verdict(dimension).get("keys", keys) == keys
+
     def is_whole(self, dimension: str) -> bool:
-        """Whether the newest snapshot has beside it what belongs to it.
+        """Whether the newest snapshot has beside it what belongs to it, as the gate has seen it.
 
         That is the key set, and all rows that were put aside.
         """
         newest = self.newest_snapshot(dimension)
-        if newest is None:
+        if newest is None or not self.has_its_keys(dimension):
             return False
-        # A dimension without any row in Bronze has no keys.
-        if newest.counts.get("bronze_rows") != 0 and not self.lake.partitions(f"keys/{dimension}"):
+        seen = self._verdict(dimension).get("partitions", {})
+        if any(seen.get(day, now) != now for day, now in self.snapshot_stamp(dimension).items()):
             return False
         aside = self.lake.partitions(f"quarantine/{dimension}").get(newest.value)
         return _is_whole([m for m in (newest, aside) if m])
+
+    def _verdict(self, dimension: str) -> _Verdict:
+        found: _Verdict = self.validated("dims").get(dimension, {})
+        return found
 
 
 def _fingerprint_of_day(manifests: Iterable[PartitionManifest]) -> str:
@@ -207,12 +237,19 @@ def write_pointer(lake: LakeInventory) -> None:
 def unreadable_state(lake: LakeInventory) -> list[str]:
     """Files of state that cannot be read, and a pointer that names other snapshots, a line each."""
     places, storage = lake.lake.places, lake.lake.storage
-    shapes = {places.made_from: dict[str, _Texts], places.ledgers: dict[str, _Verdict]}
-    found = [
-        f"{entry.key}: cannot be read"
-        for prefix, shape in shapes.items()
+    shapes: dict[str, Any] = {
+        **{places.made_from_key(name): dict[str, _Texts] for name in lake.spec.transforms},
+        **{places.ledger_key(layer): dict[str, _Verdict] for layer in REPORTS},
+    }
+    there = [
+        entry.key
+        for prefix in (places.made_from, places.ledgers)
         for entry in storage.listed(prefix)
-        if not lake.lake.document(entry.key).read_or(shape, {})
+    ]
+    found = [
+        f"{key}: cannot be read"
+        for key in there
+        if key in shapes and not lake.lake.document(key).read_or(shapes[key], {})
     ]
     newest = {name: day.isoformat() for name, day in lake.newest_snapshots().items()}
     if lake.lake.document(places.pointer).read_or(_Texts, {}) != newest:

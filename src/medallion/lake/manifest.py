@@ -50,6 +50,11 @@ class PartitionManifest:
     counts: Mapping[str, int] = field(default_factory=dict)
 
     @property
+    def key(self) -> str:
+        """The partition column."""
+        return self.partition.partition("=")[0]
+
+    @property
     def value(self) -> str:
         """The partition value."""
         return self.partition.partition("=")[2]

@@ -6,7 +6,8 @@ import re
 from datetime import date
 from urllib.parse import unquote
 
-from medallion.errors import UsageError
+from medallion.errors import UsageError, shown
+from medallion.masking import without_signatures
 
 # How Hive and Spark name the partition of a missing value.
 MISSING = "__HIVE_DEFAULT_PARTITION__"
@@ -24,7 +25,7 @@ def as_day(value: object, name: str = "day") -> date:
     """
     text = str(value)
     if not _DAY.fullmatch(text):
-        raise UsageError(f"{name}={text!r} is not a day; write it as YYYY-MM-DD.")
+        raise UsageError(f"{name}={shown(text)} is not a day; write it as YYYY-MM-DD.")
     try:
         return date.fromisoformat(text)
     except ValueError as error:
@@ -47,7 +48,7 @@ def as_identifier(value: str, kind: str = "name") -> str:
         UsageError: It holds anything else.
     """
     if not _IDENTIFIER.fullmatch(value):
-        raise UsageError(f"{kind} {value!r}: use lower-case letters, digits and '_'.")
+        raise _refused(kind, value, "lower-case letters a to z, digits and '_', a letter first")
     return value
 
 
@@ -59,7 +60,7 @@ def as_reason(value: str) -> str:
     """
     if not _REASON.fullmatch(value):
         raise UsageError(
-            f"reason {value!r} is none.",
+            f"reason {shown(value)} is none.",
             hint="a reason is written as in `missing:order_date`, or as its class, `missing`.",
         )
     return value
@@ -76,14 +77,19 @@ def as_run_id(value: str) -> str:
     Raises:
         UsageError: It cannot.
     """
-    if not _RUN_ID.fullmatch(value) or ".." in value:
-        raise UsageError(f"run id {value!r}: use letters, digits and . _ : + -")
-    return value.replace(":", ".")
+    folder = value.replace(":", ".")
+    if not _RUN_ID.fullmatch(value) or ".." in folder:
+        raise _refused(
+            "run id",
+            value,
+            "at most 80 letters a to z, large or small, digits and . _ : + -, a letter or digit"
+            " first and no two dots or colons in a row",
+        )
+    return folder
 
 
-def is_hidden(name: str) -> bool:
-    """Whether a file or a folder is nobody's data: its name begins with `.` or `_`."""
-    return name.startswith((".", "_"))
+def _refused(kind: str, value: str, allowed: str) -> UsageError:
+    return UsageError(f"{kind} {shown(value)} cannot be.", hint=f"it may hold {allowed}.")
 
 
 def is_utf8(text: str) -> bool:
@@ -92,7 +98,11 @@ def is_utf8(text: str) -> bool:
 
 
 def printable(text: str) -> str:
-    """A name on one line that every console can show: odd characters become escapes."""
+    """A name on one line that every console can show: odd characters become escapes.
+
+    A name can be a signed URL; what signs it is left out.
+    """
+    text = without_signatures(text)
     shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
     return shown.encode("utf-8", "backslashreplace").decode()
 

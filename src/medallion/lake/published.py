@@ -10,23 +10,36 @@ run began with.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import count
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from medallion.errors import AbsentError, ChangedError, ExistsError, LakeError, PublishError
+from medallion.errors import (
+    AbsentError,
+    ChangedError,
+    CollectedError,
+    ExistsError,
+    LakeError,
+    PublishError,
+)
 from medallion.lake.manifest import PartitionManifest, file_hash
 from medallion.lake.names import as_run_id, is_run_id
-from medallion.storage import LocalStorage, Storage, open_storage
+from medallion.storage import Entry, LocalStorage, Storage, open_storage
 from medallion.storage.parallel import in_parallel
 
 POINTER = "_latest.json"
 STAGING = "_staging"
 MANIFEST = "_MANIFEST.json"
+_STEM = MANIFEST.removesuffix(".json")
+# An object that is younger is never deleted: `kedro lake gc` keeps a day at least.
+_FRESH_NS = 12 * 3_600 * 10**9
 _S = TypeVar("_S")
 
 
@@ -100,6 +113,7 @@ class StateManifest(_Model):
         tables: The piece of each table, by layer and table.
         documents: Verdicts, and what days were made of, by their key in the lake.
         told: What the run was: code, spec, parameters.
+        is_whole: Whether the run had got so far; on a disk it may not have.
     """
 
     run_id: str
@@ -107,6 +121,7 @@ class StateManifest(_Model):
     tables: Mapping[str, PieceReference]
     documents: Mapping[str, Reference]
     told: Mapping[str, str | int | None]
+    is_whole: bool = Field(default=True, exclude=True)
 
 
 @dataclass(frozen=True)
@@ -116,10 +131,12 @@ class Published:
     Attributes:
         storage: Its root.
         cache: A folder of this machine: objects that never change are read once.
+        now: The clock, in nanoseconds since 1970.
     """
 
     storage: Storage
     cache: Path
+    now: Callable[[], int] = time.time_ns
 
     @classmethod
     def at(cls, root: str, cache: Path) -> Published:
@@ -144,7 +161,15 @@ class Published:
         Raises:
             LakeError: It is not there, or says nothing.
         """
-        return self._parsed(StateManifest, self._immutable(key), key)
+        return self.kept(StateManifest, key)
+
+    def kept(self, shape: type[_S], key: str) -> _S:
+        """An object that never changes, whose name a listing or the pointer gives.
+
+        Raises:
+            LakeError: It is not there, or says nothing.
+        """
+        return self._parsed(shape, self._immutable(key), key)
 
     def piece(self, reference: Reference) -> Piece:
         """The partitions of a table.
@@ -171,46 +196,72 @@ class Published:
 
     def states(self) -> list[tuple[StateManifest, str, int]]:
         """All states that were staged: manifest, its key, when it was written; newest first."""
-        runs = open_storage(f"{self.storage.root}/{STAGING}").folders()
-        entries = [
-            entry
-            for found in in_parallel(self._manifests_of, filter(is_run_id, runs))
-            for entry in found
-        ]
-        states = in_parallel(self.manifest, (entry.key for entry in entries))
-        found = zip(states, entries, strict=True)
+        runs = filter(is_run_id, self.storage.folders(f"{STAGING}/"))
+        listed = in_parallel(
+            lambda run: list(self.storage.listed(f"{STAGING}/{run}/{_STEM}")), runs
+        )
+        entries = [entry for found in listed for entry in found]
+        states = in_parallel(self._state_of, entries)
+        found = [(one, entry) for one, entry in zip(states, entries, strict=True) if one]
         newest = sorted(found, key=lambda one: one[1].changed_ns, reverse=True)
         return [(state, entry.key, entry.changed_ns) for state, entry in newest]
 
-    def _manifests_of(self, run: str) -> list[Any]:
-        stem = MANIFEST.removesuffix(".json")
-        return list(self.storage.listed(f"{STAGING}/{run}/{stem}"))
+    def _state_of(self, entry: Entry) -> StateManifest | None:
+        """A state that was listed; None if it was deleted since."""
+        try:
+            return self.manifest(entry.key)
+        except CollectedError:
+            return None
 
     def keep(self, key: str, data: bytes) -> Reference:
-        """Writes an object that never changes, whose name follows from its content."""
-        try:
-            self.storage.create(key, data)
-        except ExistsError:
-            """A former try of the same run has written it."""
-        return Reference(key=key, sha256=hashlib.sha256(data).hexdigest())
-
-    def keep_manifest(self, state: StateManifest) -> str:
-        """Writes the manifest of a run; of a run that is repeated, beside the first.
+        """Writes an object that never changes, whose name follows from its content.
 
         Returns:
             Where it is.
         """
+        stands = self._kept(key, lambda name: self.storage.create(name, data))
+        return Reference(key=stands, sha256=hashlib.sha256(data).hexdigest())
+
+    def keep_file(self, path: Path, key: str) -> str:
+        """Uploads a file that never changes, to an object whose name follows from its content.
+
+        Returns:
+            Where it is.
+        """
+        return self._kept(key, lambda name: self.storage.upload(path, name))
+
+    def _kept(self, key: str, write: Callable[[str], object]) -> str:
+        """Writes an object, unless a former try of the same run has just done so.
+
+        What has been there for long may be about to be deleted: nobody names it yet.
+        """
+        for name in _again(key):
+            try:
+                write(name)
+            except ExistsError:
+                found = next(self.storage.listed(name), None)
+                if found is None or self.now() - found.changed_ns > _FRESH_NS:
+                    continue
+            return name
+        raise AssertionError(key)
+
+    def keep_manifest(self, state: StateManifest) -> tuple[str, bool]:
+        """Writes the manifest of a run; of a run that is repeated, beside the first.
+
+        Returns:
+            Where it is, and whether it was not there before.
+        """
         data = encoded(state)
         digest = hashlib.sha256(data).hexdigest()[:16]
         folder = f"{STAGING}/{as_run_id(state.run_id)}"
-        for name in (MANIFEST, MANIFEST.replace(".", f"-{digest}.")):
-            key = f"{folder}/{name}"
+        for key in (f"{folder}/{MANIFEST}", f"{folder}/{_STEM}-{digest}.json"):
             try:
                 self.storage.create(key, data)
             except ExistsError:
                 if self.storage.read(key).data != data:
                     continue
-            return key
+                return key, False
+            return key, True
         raise PublishError(f"{self._named(folder)} holds manifests that this run has not written.")
 
     def point(self, pointer: Pointer, version: str | None) -> str:
@@ -237,10 +288,80 @@ class Published:
             if current == pointer and now is not None:
                 return now
             raise PublishError(
-                f"Run {pointer.run_id} is not published: run"
-                f" {current.run_id if current else 'nobody'} was, meanwhile.",
+                f"Run {pointer.run_id} is not published: somebody else has changed the lake"
+                f" meanwhile, and {said_of(current)}.",
                 hint="run again: it begins with what is published now.",
             ) from error
+
+    def go_back(self, pointer: Pointer, version: str | None) -> str:
+        """Makes an earlier state current, if what is current is still what it was.
+
+        A run that slept, and died, may have named what was deleted meanwhile: its manifest is
+        there, and no state.
+
+        Args:
+            pointer: The state.
+            version: The version of the pointer.
+
+        Returns:
+            The pointer's new version.
+
+        Raises:
+            PublishError: Somebody else has changed the lake, or has deleted what the state names.
+        """
+        there = {entry.key for entry in self.storage.listed(f"{STAGING}/")}
+        try:
+            named = self.named_by({pointer.manifest: self.manifest(pointer.manifest)})
+        except CollectedError:
+            named = None
+        if named is None or not named <= there:
+            raise PublishError(
+                f"The state of run {pointer.run_id} is not whole any more: objects that it names"
+                " were deleted.",
+                hint="`kedro lake history` lists the states there are; go back to another one.",
+            )
+        return self.point(pointer, version)
+
+    def named_by(self, states: Mapping[str, StateManifest]) -> set[str]:
+        """The keys of all objects that some states name, their manifests included.
+
+        Args:
+            states: The states, by the keys of their manifests.
+
+        Raises:
+            LakeError: A part of a state cannot be read.
+        """
+        found = {*states}
+        pieces: dict[str, Reference] = {}
+        for one in states.values():
+            found.update(reference.key for reference in one.documents.values())
+            pieces |= {reference.key: reference for reference in one.tables.values()}
+
+        def add(reference: Reference) -> None:
+            held = self.piece(reference).partitions.values()
+            found.update([key for partition in held for key in partition.objects])
+
+        in_parallel(add, pieces.values())
+        return found | pieces.keys()
+
+    def fence(self) -> Pointer | None:
+        """Gives the pointer another version, so that nobody publishes who has looked before.
+
+        Returns:
+            What it says, still; None where nothing was published yet.
+
+        Raises:
+            PublishError: Somebody has published at this moment.
+        """
+        pointer, version = self.pointer()
+        if pointer:
+            self.point(pointer, version)
+        return pointer
+
+    def restore(self, key: str, state: StateManifest) -> None:
+        """Puts a manifest back that should not have gone."""
+        with suppress(ExistsError):
+            self.storage.create(key, encoded(state))
 
     def _immutable(self, key: str) -> bytes:
         """An object that never changes: read from this machine if it was read before."""
@@ -251,10 +372,7 @@ class Published:
         try:
             data = self.storage.read(key).data
         except AbsentError as error:
-            raise LakeError(
-                f"{self._named(key)} is not there, and a manifest names it.",
-                hint="`kedro lake history` lists the states, `kedro lake rollback` goes to one.",
-            ) from error
+            raise self._collected(key) from error
         self._remembered.write(key, data)
         return data
 
@@ -281,9 +399,13 @@ class Published:
             sha256: Of its bytes, as its manifest says.
 
         Raises:
+            CollectedError: It is there no longer.
             LakeError: It has other bytes.
         """
-        self.storage.download(key, path)
+        try:
+            self.storage.download(key, path)
+        except AbsentError as error:
+            raise self._collected(key) from error
         if file_hash(path) == sha256:
             return path
         path.unlink()
@@ -292,8 +414,20 @@ class Published:
             hint="`kedro lake history` lists the states, `kedro lake rollback` goes to one.",
         )
 
+    def _collected(self, key: str) -> CollectedError:
+        return CollectedError(
+            f"{self._named(key)} is not there any more: it belongs to a state that was deleted.",
+            hint="load it again, or run again: both begin with what is current; `kedro lake"
+            " history` lists the states that are kept.",
+        )
+
     def _named(self, key: str) -> str:
         return f"{self.storage.root}/{key}"
+
+
+def said_of(pointer: Pointer | None) -> str:
+    """Which state is current, for people."""
+    return f"run {pointer.run_id} is current" if pointer else "nothing is current"
 
 
 def encoded(model: BaseModel) -> bytes:
@@ -301,10 +435,14 @@ def encoded(model: BaseModel) -> bytes:
     return (model.model_dump_json(indent=1) + "\n").encode()
 
 
-def referenced(published: Published, state: StateManifest) -> Iterator[str]:
-    """The keys of all objects that a state names, but its manifest."""
-    for reference in (*state.tables.values(), *state.documents.values()):
-        yield reference.key
-    for piece in in_parallel(published.piece, state.tables.values()):
-        for partition in piece.partitions.values():
-            yield from partition.objects
+def is_manifest(key: str) -> bool:
+    """Whether an object says what a state is: it lies in the folder of its run itself."""
+    folder, _, name = key.rpartition("/")
+    return folder.startswith(f"{STAGING}/") and folder.count("/") == 1 and name.startswith(_STEM)
+
+
+def _again(key: str) -> Iterator[str]:
+    """A key, and others for the same content."""
+    yield key
+    stem, dot, suffix = key.rpartition(".")
+    yield from (f"{stem}-{number}{dot}{suffix}" for number in count(2))

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from medallion.errors import LakeError
 from medallion.sql import literal
+from medallion.storage.layout import is_in_store
 
 if TYPE_CHECKING:
     import duckdb
@@ -181,7 +182,7 @@ def scan_days(paths: Sequence[str], schema: pl.Schema, day: str | None) -> pl.La
 def _access(path: str) -> dict[str, str] | None:
     """How Polars reaches an object store: a service account has to be named to it."""
     account = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
-    if account is None or not path.startswith("gs://"):
+    if account is None or not is_in_store(path):
         return None
     content = json.loads(Path(account).read_text(encoding="utf-8"))
     is_account = content.get("type") == "service_account"

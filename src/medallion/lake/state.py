@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -26,9 +26,10 @@ from medallion.lake.manifest import (
     fingerprint,
     parse_manifest,
 )
-from medallion.lake.names import is_hidden
-from medallion.storage import LocalStorage, Storage
+from medallion.storage import Document, LocalStorage, Storage
 from medallion.storage.index import Index, Stamp, is_at_rest, stamp_of
+from medallion.storage.layout import LakeLayout
+from medallion.storage.litter import is_hidden
 
 LAYERS = ("base", "quarantine", "dims", "keys", "enriched")
 # Rises when the index is written in another way.
@@ -125,6 +126,18 @@ class Publication:
     bytes: int = 0
 
 
+class Placed(NamedTuple):
+    """A partition, and where its files are.
+
+    Attributes:
+        manifest: What it holds.
+        files: Paths of this machine, or URLs.
+    """
+
+    manifest: PartitionManifest
+    files: list[str]
+
+
 class Source(Protocol):
     """What a folder is a working copy of."""
 
@@ -132,8 +145,26 @@ class Source(Protocol):
     def storage(self) -> Storage:
         """Where the lake is."""
 
-    def begin(self, run_id: str) -> None:
-        """Makes the folder say what is published, for a run that begins or goes on."""
+    def begin(self, run_id: str, *, is_taken_over: bool = False) -> None:
+        """Makes the folder say what is published, for a run that begins or goes on.
+
+        Args:
+            run_id: The run.
+            is_taken_over: Whether another run had the lake and has let nobody hear of it since:
+                should it wake up, it must not publish any more.
+        """
+
+    def end(self) -> None:
+        """Ends this process's part of the run: from now on it only reads."""
+
+    def standing(self, table: str) -> list[Placed] | None:
+        """What is published of a table, for who only reads; None for a run: the folder counts."""
+
+    def join(self, run_id: str) -> None:
+        """Takes in what steps of the run have shared meanwhile."""
+
+    def share(self, run_id: str, step: str, tables: Collection[str] | None) -> None:
+        """Lets other machines see what a step of a run has changed: in some tables, or in all."""
 
     def refresh(self) -> None:
         """The same for somebody who only reads, unless a run is at work in the folder."""
@@ -142,13 +173,30 @@ class Source(Protocol):
         """Sees to it that the files of some partitions are in the folder."""
 
     def objects(self, manifest: PartitionManifest) -> list[str]:
-        """Where the files of a partition are, as URLs; nothing if only the folder has them."""
+        """Where the files of a partition are, as URLs."""
 
     def publish(self, run_id: str, told: Mapping[str, str | int | None]) -> Publication:
         """Uploads what has changed since the run began, and makes it current."""
 
+    def has_published(self, run_id: str) -> bool:
+        """Whether the state of a run is what everybody reads, or what that was made on."""
+
     def described(self) -> dict[str, Any]:
         """Which run's state is current, and what its tables come to; empty if there is none."""
+
+
+class Past(Protocol):
+    """What stood in a lake before, for somebody who reads."""
+
+    def table(self, standing: TableState) -> TableState:
+        """What stood of a table.
+
+        Args:
+            standing: What stands of it.
+        """
+
+    def folder(self, manifest: PartitionManifest) -> Path | None:
+        """Where a partition is that does not stand; None for one that does."""
 
 
 class StateReader:
@@ -163,6 +211,10 @@ class StateReader:
         self.copies: Copies | None = None
         #: Brings files here, if the folder is a working copy of a lake that is elsewhere.
         self.source: Source | None = None
+        #: Shows an earlier state instead of the current one, to who only reads.
+        self.past: Past | None = None
+        #: How many earlier states of a lake on a disk are kept.
+        self.kept_runs = 1
         self._cache: LocalStorage | None = None
         self._entries: dict[str, dict[str, _Entry]] = {}
         self._written: dict[str, set[Stamp]] = {}
@@ -201,10 +253,21 @@ class StateReader:
     def tables(self) -> Iterator[str]:
         """The tables that have a folder, by layer."""
         for layer in LAYERS:
-            for folder in sorted((self.root / layer).glob("[!._]*/")):
-                yield f"{layer}/{folder.name}"
+            for folder in sorted((self.root / layer).glob("*/")):
+                if not is_hidden(folder.name):
+                    yield f"{layer}/{folder.name}"
 
     def table(self, table: str) -> TableState:
+        """What stands of a table; what stood of it, if an earlier state is shown."""
+        standing = self.standing(table)
+        return self.past.table(standing) if self.past else standing
+
+    def folder(self, manifest: PartitionManifest) -> Path:
+        """The folder of a partition that `table` has given."""
+        elsewhere = self.past.folder(manifest) if self.past else None
+        return elsewhere or self.root / manifest.table / manifest.partition
+
+    def standing(self, table: str) -> TableState:
         """What stands of a table."""
         with self._lock:
             folder = stamp_of(f"{self.root}/{table}")
@@ -297,6 +360,21 @@ class StateReader:
 def reader_of(root: Path) -> StateReader:
     """The reader of a lake, which all that read the same lake in this process share."""
     return StateReader(root)
+
+
+def documents_of(root: Path) -> dict[str, bytes]:
+    """The small objects that belong to the state of a lake, by key."""
+    here = LocalStorage(root)
+    found: dict[str, bytes] = {}
+    for beginning in LakeLayout(root).documents:
+        # Listing what begins like a key would go through all that lies beside it.
+        is_key = not beginning.endswith("/")
+        keys = [beginning] if is_key else [entry.key for entry in here.listed(beginning)]
+        for key in keys:
+            content = Document(here, key).content() if key.endswith(".json") else None
+            if content is not None:
+                found[key] = content
+    return found
 
 
 def _partition_folders(folder: str) -> list[str]:

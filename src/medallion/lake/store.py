@@ -9,9 +9,10 @@ from medallion.errors import LakeError
 from medallion.lake.commits import Commit, Commits
 from medallion.lake.copies import sources
 from medallion.lake.disk_commits import DiskCommits
+from medallion.lake.disk_history import DiskHistory
 from medallion.lake.manifest import MANIFEST, Origin, PartitionManifest, describe_files
 from medallion.lake.scans import read_sources
-from medallion.lake.state import reader_of
+from medallion.lake.state import Placed, Publication, reader_of
 from medallion.storage import Document, open_storage
 from medallion.storage.layout import LakeLayout
 
@@ -29,7 +30,9 @@ class Lake:
         self.places = LakeLayout(self.root)
         self.storage = open_storage(self.root)
         self.state = reader_of(self.root.absolute())
-        self._commits: Commits = DiskCommits(self.places, self.state)
+        #: The earlier states, of a lake on a disk.
+        self.history = DiskHistory(self.places, self.state)
+        self._commits: Commits = DiskCommits(self.places, self.state, self.history)
         self._without = frozenset(without)
 
     def document(self, key: str) -> Document:
@@ -86,31 +89,36 @@ class Lake:
         return read_sources(
             read.copies,
             read.files,
-            first.partition.partition("=")[0],
+            first.key,
             columns,
             union_by_name=any(one.columns != first.columns for one in wanted.values()),
         )
 
-    def places_of(self, table: str, values: Collection[str]) -> tuple[list[str], list[str]]:
-        """Where the files of some partitions are: paths of this machine, and URLs.
+    def placed(self, table: str) -> list[Placed]:
+        """The partitions of a table, ascending, and where the files of each are.
 
-        Nothing is brought here: who reads a column or a day of them reads only that.
+        Nothing is brought here: who reads a column or a day of them reads only that. Of a lake in
+        an object store, who only reads is given objects, which never change: a query goes on
+        reading the state it was opened on, whatever becomes current or is shown here later.
 
         Args:
             table: Layer and table, such as `base/orders`.
-            values: The partitions.
+
+        Raises:
+            LakeError: A partition has no readable manifest, or its files are nowhere.
         """
-        here: list[str] = []
-        elsewhere: list[str] = []
-        for value, manifest in self._standing(table).items():
-            if value in values:
-                paths = self._paths_of(manifest)
-                source = self.state.source
-                if source and not all(path.exists() for path in paths):
-                    elsewhere += source.objects(manifest)
-                else:
-                    here += map(str, paths)
-        return here, elsewhere
+        source = self.state.source
+        published = source.standing(table) if source else None
+        if published is not None:
+            return published
+        return [Placed(one, self._nearest(one)) for one in self._standing(table).values()]
+
+    def _nearest(self, manifest: PartitionManifest) -> list[str]:
+        """Where the files of a partition are: on this machine, if all of them are."""
+        paths = self._paths_of(manifest)
+        if not self.state.source or all(path.exists() for path in paths):
+            return [str(path) for path in paths]
+        return self.state.source.objects(manifest)
 
     def _files_of(self, manifests: Collection[PartitionManifest]) -> list[Path]:
         """The files of some partitions, which are on this machine when it returns."""
@@ -119,7 +127,7 @@ class Lake:
         return [path for manifest in manifests for path in self._paths_of(manifest)]
 
     def _paths_of(self, manifest: PartitionManifest) -> list[Path]:
-        folder = self.root / manifest.table / manifest.partition
+        folder = self.state.folder(manifest)
         return [folder / file.path for file in manifest.files]
 
     def verifies(self, table: str, manifest: PartitionManifest) -> bool:
@@ -147,10 +155,27 @@ class Lake:
         """See `Commits.prepare`."""
         return self._commits.prepare(folder, remove, origins or {})
 
-    def remove(self, partitions: Iterable[str]) -> None:
+    def note(self, partitions: Iterable[str]) -> None:
+        """See `Commits.note`."""
+        self._commits.note(partitions)
+
+    def remove(self, partitions: Iterable[str], *, is_damaged: bool = False) -> None:
         """See `Commits.remove`."""
-        self._commits.remove(partitions)
+        self._commits.remove(partitions, is_damaged=is_damaged)
 
     def recover(self, *, only: str | None = None, living: str | None = None) -> list[str]:
         """See `Commits.recover`."""
         return self._commits.recover(only=only, living=living)
+
+    def publish(self, run_id: str, told: Mapping[str, str | int | None]) -> Publication:
+        """Makes what a run has committed the current state: in an object store, for everybody.
+
+        Args:
+            run_id: The run.
+            told: What tells of it: code, spec, parameters.
+
+        Raises:
+            PublishError: Another run has published meanwhile.
+            StorageError: Something cannot be uploaded; nothing has changed then.
+        """
+        return (self.state.source or self.history).publish(run_id, told)

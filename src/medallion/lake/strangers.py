@@ -6,9 +6,10 @@ from collections.abc import Iterable
 
 from medallion.lake.damage import Damage
 from medallion.lake.inventory import LakeInventory
-from medallion.lake.names import is_hidden, printable
+from medallion.lake.names import printable
 from medallion.lake.state import LAYERS
 from medallion.spec import Spec
+from medallion.storage.litter import is_hidden
 
 
 def own_tables(spec: Spec) -> frozenset[str]:

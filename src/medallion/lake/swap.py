@@ -56,6 +56,36 @@ def remove_folder(live: Path, aside: Path) -> None:
         live.rename(live.with_name(f"{_GOING}{live.name}"))
 
 
+def move_folder(source: Path, target: Path) -> None:
+    """Moves a folder to another place, whatever is there; the content is always at one of them.
+
+    On one file system that is a renaming.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    discard_folder(target)
+    try:
+        source.rename(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        _copied_beside(source, target).rename(target)
+        discard_folder(source)
+
+
+def discard_folder(folder: Path) -> None:
+    """Removes a folder; it is there whole or not at all."""
+    clear_beside(folder)
+    if folder.exists():
+        folder.rename(folder.with_name(f"{_GOING}{folder.name}"))
+        clear_beside(folder)
+
+
+def former_contents(new: Path, live: Path) -> list[Path]:
+    """Where the former content of `live` may be, since `replace_folder` was called or cut short."""
+    places = (new, live.with_name(f"{_COMING}{live.name}"))
+    return [found for place in places for found in (place, _old(place))]
+
+
 def clear_beside(live: Path) -> None:
     """Removes what a replacement or a removal has left beside a folder."""
     for prefix in (_COMING, _GOING):
@@ -77,10 +107,14 @@ def _replace(new: Path, live: Path) -> None:
     if not live.exists():
         new.rename(live)
     elif not _exchange(new, live):
-        aside = new.with_name(new.name + ".old")
+        aside = _old(new)
         live.rename(aside)
         new.rename(live)
         aside.rename(new)
+
+
+def _old(new: Path) -> Path:
+    return new.with_name(new.name + ".old")
 
 
 def _exchange(one: Path, other: Path) -> bool:

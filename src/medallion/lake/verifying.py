@@ -88,7 +88,10 @@ def _incomplete(lake: LakeInventory, damaged: set[str]) -> Iterator[str]:
             yield f"base/{table}/ingestion_dt={value}: is not there"
     for name in lake.spec.dimensions:
         if sound.newest_snapshots().get(name) and not sound.is_whole(name):
-            yield f"dims/{name}: the key set or the rows put aside of the newest snapshot are gone"
+            yield (
+                f"dims/{name}: the key set or the rows put aside of the newest snapshot are not "
+                "what they were"
+            )
     for name in lake.spec.transforms:
         gone = sound.seen("enriched", name) - {str(day) for day in sound.enriched_days(name)}
         for value in sorted({*sound.days_without_rows(name), *gone}):

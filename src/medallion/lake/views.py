@@ -140,8 +140,7 @@ def _over_folders(
     """A statement that shows whatever partitions there are when it is asked."""
     first = next(iter(current.values()))
     differ = any(one.columns.keys() != first.columns.keys() for one in current.values())
-    day = first.partition.partition("=")[0]
-    return read_table(lake.root / table, day, columns, only=only or "*", union_by_name=differ)
+    return read_table(lake.root / table, first.key, columns, only=only or "*", union_by_name=differ)
 
 
 def _over_files(

@@ -16,7 +16,9 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
-from medallion.errors import ExistsError, LakeError
+from filelock import FileLock
+
+from medallion.errors import LakeError, PublishError
 from medallion.lake.history import find_state, history
 from medallion.lake.manifest import PartitionManifest, write_manifest
 from medallion.lake.published import (
@@ -29,16 +31,21 @@ from medallion.lake.published import (
     Reference,
     StateManifest,
     encoded,
+    said_of,
 )
-from medallion.lake.state import Publication, StateReader
+from medallion.lake.sharing import Held, Overlay, Share, keep_share, shared_by
+from medallion.lake.state import Placed, Publication, StateReader, TableState, documents_of
 from medallion.storage import Document, LocalStorage, Storage
-from medallion.storage.layout import LakeLayout
 from medallion.storage.parallel import in_parallel
 from medallion.storage.probing import expect_preconditions
 
 logger = logging.getLogger(__name__)
 
+_DOOR = ".shown.lock"
+# What is noted of the folder.
+_RUN, _STATE, _SHARES = "run_id", "state", "shares"
 _Partitions = Mapping[str, PublishedPartition]
+_Note = Mapping[str, Any]
 
 
 @dataclass
@@ -58,11 +65,15 @@ class WorkingCopy:
     state: StateReader
     is_in_use: Callable[[], bool]
     as_of: str | None = None
+    # The run that this process takes part in; without one, it only reads.
+    _run_id: str | None = None
     _is_shown: bool = False
     _began: StateManifest | None = None
     _began_with: Pointer | None = None
     _version: str | None = None
-    _tables: dict[str, _Partitions] = field(default_factory=dict)
+    _published: Mapping[str, _Partitions] = field(default_factory=dict)
+    # The same, and what steps of the run have shared.
+    _held: Held = field(default_factory=Held)
     _lock: RLock = field(default_factory=RLock)
 
     @property
@@ -70,58 +81,153 @@ class WorkingCopy:
         """See `Source.storage`."""
         return self.published.storage
 
-    def begin(self, run_id: str) -> None:
+    def begin(self, run_id: str, *, is_taken_over: bool = False) -> None:
         """See `Source.begin`; no file of data is read.
-
-        A process that joins the run finds what the run has committed on this machine.
 
         Raises:
             LakeError: What is published cannot be read.
+            PublishError: The run goes on, but what it has begun with is current no longer.
+        """
+        with self._lock, self._door():
+            expect_preconditions(self.storage)
+            if is_taken_over:
+                self.published.fence()
+            self._look()
+            self._take_part(run_id)
+            self._run_id = run_id
+
+    def join(self, run_id: str) -> None:
+        """See `Source.join`."""
+        with self._lock, self._door():
+            self._take_part(run_id)
+
+    def _take_part(self, run_id: str) -> None:
+        """Makes the folder say what the run sees: what it began with, and what it has shared."""
+        known = self._noted()
+        if known.get(_RUN) == run_id and self._is_other(run_id, known.get(_STATE)):
+            raise _gone_on(run_id, self._began_with)
+        shares = shared_by(self.published, run_id)
+        if any(self._is_other(run_id, share.overlay.base) for share in shares):
+            raise _gone_on(run_id, self._began_with)
+        self._held.take(share for share in shares if share.overlay.base == self._state)
+        now = self._shown_to(run_id)
+        if any(known.get(name) != now[name] for name in (_RUN, _STATE)):
+            self._show(now)
+        elif known != now:
+            self._show_shares(share for share in shares if share.key not in known.get(_SHARES, ()))
+            self._note.write(now)
+
+    def end(self) -> None:
+        """See `Source.end`."""
+        with self._lock:
+            self._run_id = None
+            self._hold_published()
+
+    def share(self, run_id: str, step: str, tables: Collection[str] | None) -> None:
+        """See `Source.share`.
+
+        Raises:
+            StorageError: Something cannot be uploaded.
         """
         with self._lock:
-            expect_preconditions(self.storage)
-            self._look()
-            known = self._note.read_or(dict[str, str], {})
-            now = {"run_id": run_id, "version": self._version or ""}
-            if known != now:
-                self._note.write({})
-                self._show()
-                self._note.write(now)
+            partitions, _ = self._uploaded(run_id, self._changed(tables))
+            # Of what several processes write here, none may leave an older word behind a newer one.
+            with self._door():
+                documents = self._kept(run_id)
+                if partitions or documents:
+                    overlay = Overlay(
+                        step=step, base=self._state, partitions=partitions, documents=documents
+                    )
+                    self._held.take([keep_share(self.published, run_id, overlay)])
+                    self._note.write(self._shown_to(run_id))
 
     def refresh(self) -> None:
         """See `Source.refresh`."""
         with self._lock:
-            if not self.is_in_use() and (self._look() or not self._is_shown):
-                self._note.write({})
-                self._show()
-                self._is_shown = True
+            if self._run_id is not None:
+                return
+            self._look()
+            with self._door():
+                now = self._shown_to("")
+                if not self.is_in_use() and (self._noted() != now or not self._is_shown):
+                    self._show(now)
+                    self._is_shown = True
 
-    def _look(self) -> bool:
-        """Reads which partitions are published; whether that is another state than before."""
+    def standing(self, table: str) -> list[Placed] | None:
+        """See `Source.standing`."""
+        with self._lock:
+            if self._run_id is not None:
+                return None
+            partitions = self._held.tables.get(table, {}).values()
+            return [Placed(one.manifest, self._urls(one.objects)) for one in partitions]
+
+    def _look(self) -> None:
+        """Reads which partitions are published, if that is another state than before."""
         pointer, version = self._current()
-        if (pointer, version) == (self._began_with, self._version):
-            return False
-        self._began_with, self._version = pointer, version
-        self._began = self.published.manifest(pointer.manifest) if pointer else None
-        references = self._began.tables if self._began else {}
-        pieces = in_parallel(self.published.piece, references.values())
-        self._tables = {piece.table: piece.partitions for piece in pieces}
-        return True
+        if pointer != self._began_with:
+            began = self.published.manifest(pointer.manifest) if pointer else None
+            references = began.tables if began else {}
+            pieces = in_parallel(self.published.piece, references.values())
+            self._published = {piece.table: piece.partitions for piece in pieces}
+            self._began_with, self._began = pointer, began
+            self._hold_published()
+        self._version = version
+
+    def _hold_published(self) -> None:
+        documents = self._began.documents if self._began else {}
+        self._held = Held(dict(self._published), dict(documents))
 
     def _current(self) -> tuple[Pointer | None, str | None]:
         """The state that is shown now, and the version of the pointer."""
         pointer, version = self.published.pointer()
         if self.as_of:
             state = find_state(history(self.published), self.as_of)
-            pointer = Pointer(run_id=state.run_id, manifest=state.key)
+            return Pointer(run_id=state.run_id, manifest=state.key), version
         return pointer, version
 
-    def _show(self) -> None:
-        """Makes the folder say it."""
-        state = self._began
-        for table in sorted({*self.state.tables(), *self._tables}):
-            self._show_table(table, self._tables.get(table, {}))
-        self._show_documents(state.documents if state else {})
+    @property
+    def _state(self) -> str:
+        """The manifest of the state that is current; empty where nothing was published yet."""
+        return self._began_with.manifest if self._began_with else ""
+
+    def _noted(self) -> _Note:
+        """Whose the folder is, which state it began with, and what it has taken in since."""
+        return self._note.read_or(dict[str, Any], {})
+
+    def _shown_to(self, run_id: str) -> _Note:
+        """What is noted when the folder says what is current, to a run or to who only reads."""
+        return {_RUN: run_id, _STATE: self._state, _SHARES: sorted(self._held.shares)}
+
+    def _is_other(self, run_id: str, began: str | None) -> bool:
+        """Whether a run cannot go on: neither what it began with nor its own work is current."""
+        is_own = self._began_with is not None and self._began_with.run_id == run_id
+        return began != self._state and not is_own
+
+    def _door(self) -> FileLock:
+        """Who makes the folder say something does so alone, of all processes of the machine."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        return FileLock(self.root / _DOOR)
+
+    def _show(self, note: _Note) -> None:
+        """Makes the folder say what is held; who dies meanwhile has noted nothing."""
+        self._note.write({})
+        for table in sorted({*self.state.tables(), *self._held.tables}):
+            self._show_table(table, self._held.tables.get(table, {}))
+        self._show_documents(self._held.documents)
+        self._note.write(note)
+
+    def _show_shares(self, shares: Iterable[Share]) -> None:
+        """Makes the folder say what steps on other machines have changed."""
+        for share in shares:
+            for table, partitions in share.overlay.partitions.items():
+                standing = self.state.table(table)
+                for name, partition in partitions.items():
+                    if partition is None:
+                        shutil.rmtree(self.root / table / name, ignore_errors=True)
+                    else:
+                        self._show_partition(standing, name, partition)
+                self.state.forget(table)
+            self._write_documents(share.overlay.documents)
 
     def fetch(self, manifests: Iterable[PartitionManifest]) -> None:
         """Sees to it that the files of some partitions are in the folder.
@@ -146,33 +252,52 @@ class WorkingCopy:
             StorageError: Something cannot be uploaded; nothing has changed then.
         """
         with self._lock:
-            changed = self._changed()
-            documents = self._documents()
-            known = self._began.documents if self._began else {}
-            is_same = {k: hashlib.sha256(d).hexdigest() for k, d in documents.items()} == {
-                key: reference.sha256 for key, reference in known.items()
+            changed = self._changed(None)
+            partitions, uploads = self._uploaded(run_id, changed)
+            documents = self._kept(run_id)
+            self._held.change(partitions, documents)
+            tables = {
+                table: held
+                for table in {*self._held.tables, *self._published}
+                if (held := self._held.tables.get(table, {})) != self._published.get(table, {})
             }
-            if self._began_with and not changed and is_same:
+            known = self._began.documents if self._began else {}
+            if self._began_with and not tables and self._held.documents == known:
                 return Publication(self._began_with.run_id, is_new=False)
-            pieces, tables, uploads = self._staged(run_id, changed)
             state = StateManifest(
                 run_id=run_id,
                 previous=self._began_with.manifest if self._began_with else None,
-                tables=pieces,
-                documents=self._kept(run_id, documents, known),
+                tables=self._pieces(run_id, tables),
+                documents=self._held.documents,
                 told=told,
             )
-            pointer = Pointer(run_id=run_id, manifest=self.published.keep_manifest(state))
-            self._version = self.published.point(pointer, self._version)
+            pointer = self._point(state)
             self._began_with, self._began = pointer, state
-            self._tables |= {table: piece.partitions for table, piece in tables.items()}
+            before, self._published = self._published, dict(self._held.tables)
+            self._note.write(self._shown_to(run_id))
         return Publication(
             run_id,
             is_new=True,
-            partitions=sum(len(names) for names in changed.values()),
+            partitions=sum(_differing(before.get(t, {}), now) for t, now in tables.items()),
             objects=len(uploads),
             bytes=sum(path.stat().st_size for path, _ in uploads),
         )
+
+    def _point(self, state: StateManifest) -> Pointer:
+        key, is_new = self.published.keep_manifest(state)
+        pointer = Pointer(run_id=state.run_id, manifest=key)
+        try:
+            self._version = self.published.point(pointer, self._version)
+        except PublishError:
+            # Whoever deleted meanwhile did not see it, and may have deleted what it names.
+            if is_new and not any(s.is_reachable and s.key == key for s in history(self.published)):
+                self.storage.delete(key)
+            raise
+        return pointer
+
+    def has_published(self, run_id: str) -> bool:
+        """See `Source.has_published`."""
+        return any(one.is_reachable and one.run_id == run_id for one in history(self.published))
 
     def described(self) -> dict[str, Any]:
         """See `Source.described`."""
@@ -185,18 +310,30 @@ class WorkingCopy:
         return {"run_id": pointer.run_id, "manifest": pointer.manifest, "tables": tables}
 
     def objects(self, manifest: PartitionManifest) -> list[str]:
-        """See `Source.objects`."""
-        held = self._held(manifest)
-        return [f"{self.published.storage.root}/{key}" for key in held]
+        """See `Source.objects`.
 
-    def _held(self, manifest: PartitionManifest) -> tuple[str, ...]:
-        """The objects of a partition, if it is published as it is here."""
-        held = self._tables.get(manifest.table, {}).get(manifest.partition)
-        return held.objects if held and held.manifest == manifest else ()
+        Raises:
+            LakeError: Nothing that is published holds the partition, as it is here.
+        """
+        return self._urls(self._objects_of(manifest))
+
+    def _urls(self, keys: Iterable[str]) -> list[str]:
+        return [f"{self.published.storage.root}/{key}" for key in keys]
+
+    def _objects_of(self, manifest: PartitionManifest) -> tuple[str, ...]:
+        """The objects of a partition that is published as it is here."""
+        held = self._held.tables.get(manifest.table, {}).get(manifest.partition)
+        if held and held.manifest == manifest:
+            return held.objects
+        raise LakeError(
+            f"Files of {self.root / manifest.table / manifest.partition} are not there, and nothing"
+            " that is published holds them.",
+            hint="run again: a run begins with what is published.",
+        )
 
     @property
     def _note(self) -> Document:
-        """Which run the folder belongs to, and on which state it began."""
+        """Whose the folder is, and which state it was made to say."""
         return Document(LocalStorage(self.root), "_began.json")
 
     def _show_table(self, table: str, wanted: _Partitions) -> None:
@@ -204,81 +341,96 @@ class WorkingCopy:
         for name in {*standing.folders} - wanted.keys():
             shutil.rmtree(self.root / table / name)
         for name, partition in wanted.items():
-            folder = self.root / table / name
-            if standing.partitions.get(name) != partition.manifest:
-                shutil.rmtree(folder, ignore_errors=True)
-                folder.mkdir(parents=True)
-                write_manifest(folder, partition.manifest)
-            else:
-                _drop_strange(folder, partition.manifest)
+            self._show_partition(standing, name, partition)
         self.state.forget(table)
 
+    def _show_partition(
+        self, standing: TableState, name: str, partition: PublishedPartition
+    ) -> None:
+        folder = self.root / standing.table / name
+        if standing.partitions.get(name) != partition.manifest:
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+            write_manifest(folder, partition.manifest)
+        else:
+            _drop_strange(folder, partition.manifest)
+
     def _show_documents(self, wanted: Mapping[str, Reference]) -> None:
+        gone = dict.fromkeys(self._documents().keys() - wanted.keys())
+        self._write_documents({**gone, **wanted})
+
+    def _write_documents(self, wanted: Mapping[str, Reference | None]) -> None:
         here = LocalStorage(self.root)
-        contents = in_parallel(self.published.document, wanted.values())
-        for key in self._documents().keys() - wanted.keys():
+        there = {key: reference for key, reference in wanted.items() if reference}
+        contents = in_parallel(self.published.document, there.values())
+        for key in wanted.keys() - there.keys():
             here.delete(key)
-        for key, data in zip(wanted, contents, strict=True):
+        for key, data in zip(there, contents, strict=True):
             here.write(key, data)
 
     def _documents(self) -> dict[str, bytes]:
         """The small objects that belong to the state, by key."""
-        here, places = LocalStorage(self.root), LakeLayout(self.root)
-        prefixes = (places.ledgers, places.made_from, places.pointer)
-        keys = [entry.key for prefix in prefixes for entry in here.listed(prefix)]
-        return {key: here.read(key).data for key in keys if key.endswith(".json")}
+        return documents_of(self.root)
 
     def _absent(self, manifests: Iterable[PartitionManifest]) -> Iterator[tuple[str, Path, str]]:
         """The objects of files that are not in the folder, their paths and checksums."""
         for manifest in manifests:
             folder = self.root / manifest.table / manifest.partition
-            objects = self._held(manifest)
             for number, file in enumerate(manifest.files):
                 path = folder / file.path
                 if not path.exists():
-                    if not objects:
-                        raise LakeError(
-                            f"{path} is not there, and nothing that is published holds it.",
-                            hint="run again: a run begins with what is published.",
-                        )
-                    yield objects[number], path, file.sha256
+                    yield self._objects_of(manifest)[number], path, file.sha256
 
-    def _changed(self) -> dict[str, Collection[str]]:
-        """The partitions that were written or removed since the run began, by table."""
+    def _changed(self, tables: Collection[str] | None) -> dict[str, Collection[str]]:
+        """The partitions of some tables, or of all, that the store does not hold as they are."""
         changed: dict[str, Collection[str]] = {}
-        for table in sorted({*self.state.tables(), *self._tables}):
-            before = self._tables.get(table, {})
+        for table in sorted({*self.state.tables(), *self._held.tables}):
+            if tables is not None and table not in tables:
+                continue
+            before = self._held.tables.get(table, {})
             now = self.state.table(table).partitions
             written = {n for n, one in now.items() if n not in before or before[n].manifest != one}
             if names := sorted(written | (before.keys() - now.keys())):
                 changed[table] = names
         return changed
 
-    def _staged(
+    def _uploaded(
         self, run_id: str, changed: Mapping[str, Collection[str]]
-    ) -> tuple[dict[str, PieceReference], dict[str, Piece], list[tuple[Path, str]]]:
-        """Where all pieces are, those of tables that have changed, and what was uploaded."""
-        uploads: list[tuple[Path, str]] = []
+    ) -> tuple[dict[str, dict[str, PublishedPartition | None]], list[tuple[Path, str]]]:
+        """Uploads partitions; where they are now, and which files were uploaded."""
+        standing = {table: self.state.table(table).partitions for table in changed}
+        uploads = [
+            (self.root / table / name / path, key)
+            for table, names in changed.items()
+            for name in names
+            if name in standing[table]
+            for path, key in _objects(run_id, standing[table][name])
+        ]
+        keys = in_parallel(lambda one: self.published.keep_file(*one), uploads)
+        stands = dict(zip((path for path, _ in uploads), keys, strict=True))
+
+        def placed(table: str, name: str) -> PublishedPartition | None:
+            if name not in standing[table]:
+                return None
+            manifest = standing[table][name]
+            paths = (self.root / table / name / file.path for file in manifest.files)
+            return PublishedPartition(manifest=manifest, objects=tuple(stands[p] for p in paths))
+
+        partitions = {
+            table: {name: placed(table, name) for name in names} for table, names in changed.items()
+        }
+        return partitions, uploads
+
+    def _pieces(self, run_id: str, tables: Mapping[str, _Partitions]) -> dict[str, PieceReference]:
+        """Where the pieces of all tables are, once those of some tables have changed."""
         pieces = dict(self._began.tables) if self._began else {}
-        tables: dict[str, Piece] = {}
-        for table, names in changed.items():
-            now = self.state.table(table).partitions
-            partitions = {n: one for n, one in self._tables.get(table, {}).items() if n in now}
-            for name in names:
-                if name in now:
-                    files = list(_objects(run_id, now[name]))
-                    folder = self.root / table / name
-                    uploads += [(folder / path, key) for path, key in files]
-                    objects = tuple(key for _, key in files)
-                    partitions[name] = PublishedPartition(manifest=now[name], objects=objects)
-            tables[table] = Piece(table=table, partitions=dict(sorted(partitions.items())))
-        in_parallel(self._upload, uploads)
-        for table, piece in tables.items():
-            if piece.partitions:
+        for table, partitions in tables.items():
+            if partitions:
+                piece = Piece(table=table, partitions=dict(sorted(partitions.items())))
                 pieces[table] = self._kept_piece(run_id, piece)
             else:
                 pieces.pop(table, None)
-        return dict(sorted(pieces.items())), tables, uploads
+        return dict(sorted(pieces.items()))
 
     def _kept_piece(self, run_id: str, piece: Piece) -> PieceReference:
         data = encoded(piece)
@@ -293,27 +445,35 @@ class WorkingCopy:
             bytes=sum(manifest.bytes for manifest in manifests),
         )
 
-    def _kept(
-        self, run_id: str, documents: Mapping[str, bytes], known: Mapping[str, Reference]
-    ) -> dict[str, Reference]:
-        """The small objects of the state; those that are as before stay where they are."""
+    def _kept(self, run_id: str) -> dict[str, Reference | None]:
+        """The small objects that the store does not hold as they are, once it does."""
+        known, now = self._held.documents, self._documents()
+        changed = {
+            key: data
+            for key, data in now.items()
+            if key not in known or known[key].sha256 != hashlib.sha256(data).hexdigest()
+        }
 
         def kept(item: tuple[str, bytes]) -> Reference:
             key, data = item
-            digest = hashlib.sha256(data).hexdigest()
-            if key in known and known[key].sha256 == digest:
-                return known[key]
-            name = f"{key.removesuffix('.json')}-{digest[:16]}.json"
+            name = f"{key.removesuffix('.json')}-{hashlib.sha256(data).hexdigest()[:16]}.json"
             return self.published.keep(f"{STAGING}/{run_id}/_documents/{name}", data)
 
-        return dict(zip(documents, in_parallel(kept, documents.items()), strict=True))
+        gone = dict.fromkeys(known.keys() - now.keys())
+        return {**gone, **dict(zip(changed, in_parallel(kept, changed.items()), strict=True))}
 
-    def _upload(self, item: tuple[Path, str]) -> None:
-        path, key = item
-        try:
-            self.published.storage.upload(path, key)
-        except ExistsError:
-            """A former try of the same run has uploaded the same bytes: the name follows them."""
+
+def _differing(before: _Partitions, now: _Partitions) -> int:
+    """How many partitions were written or removed."""
+    return sum(before.get(name) != now.get(name) for name in {*before, *now})
+
+
+def _gone_on(run_id: str, current: Pointer | None) -> PublishError:
+    return PublishError(
+        f"Run {run_id} cannot go on: what it has begun with is current no longer, and"
+        f" {said_of(current)}.",
+        hint=f"end it with `kedro runs close {run_id}`, and begin a new run.",
+    )
 
 
 def _objects(run_id: str, manifest: PartitionManifest) -> Iterator[tuple[str, str]]:

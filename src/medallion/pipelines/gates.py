@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medallion.gates.batch import Batch
@@ -20,6 +21,7 @@ from medallion.gates.result import (
     GateResult,
     Json,
     Shares,
+    by_severity,
     finding,
     plain_row,
     result_of,
@@ -128,8 +130,24 @@ def changed_reports(lake: LakeInventory) -> list[str]:
     return [
         f"{folder.name}/{line}"
         for layer in LAYERS
-        for line in ledger_of(layer, lake).changed_reports(folder)
+        for line in changed_of(layer, ledger_of(layer, lake), folder)
     ]
+
+
+def changed_of(layer: str, ledger: Ledger, folder: Path) -> list[str]:
+    """Reports of a gate that are not, or not known to be, what it wrote, a line each.
+
+    Args:
+        layer: The layer.
+        ledger: The ledger of its gate, as it was written.
+        folder: The folder of reports.
+    """
+    names = (report_name(layer), quality_name(layer))
+    unknown = [one for one in names if one not in ledger.reports and (folder / one).exists()]
+    lost = [
+        f"{name} is there, and what it was when it was written is not known" for name in unknown
+    ]
+    return [*ledger.changed_reports(folder), *lost]
 
 
 def validate_due(gate: LayerGate, house: Gatehouse, due: Sequence[Due], ledger: Ledger) -> Checked:
@@ -146,7 +164,7 @@ def validate_due(gate: LayerGate, house: Gatehouse, due: Sequence[Due], ledger: 
     findings, earlier = list(gate.findings()), ledger.kept(due)
     if not due:
         result = replace(result_of(layer, mode, [], [], earlier, findings), history=history)
-        return _checked(with_earlier(result, house), "", ledger)
+        return _checked(with_same_run(with_earlier(result, house), house), "", ledger)
     from medallion.gates.gx.validating import validate
     from medallion.gates.relations import gate_connection
 
@@ -162,7 +180,8 @@ def validate_due(gate: LayerGate, house: Gatehouse, due: Sequence[Due], ledger: 
         measures=measures,
         history=(*history, *_shares(run_id, measures))[-_REMEMBERED:],
     )
-    return _checked(with_earlier(result, house), markdown(result), ledger)
+    told = markdown(with_same_run(result, house))
+    return _checked(with_same_run(with_earlier(result, house), house), told, ledger)
 
 
 def _checked(result: GateResult, report: str, ledger: Ledger) -> Checked:
@@ -183,6 +202,48 @@ def with_earlier(result: GateResult, house: Gatehouse) -> GateResult:
     ]
     suites = sorted([*result.suites, *kept], key=lambda suite: suite.name)
     return replace(result, suites=tuple(suites))
+
+
+def with_same_run(result: GateResult, house: Gatehouse) -> GateResult:
+    """The result with what a former try of the step has found in the same run.
+
+    A step that is repeated does not look again at what a verdict stands on; what the run has
+    found there stays what the run has found.
+    """
+    before, run_id = house.before, house.request.run_id
+    own = [
+        suite
+        for suite in (before.suites if before else ())
+        if suite.run_id == run_id and suite.table not in result.tables
+    ]
+    if before is None or not own:
+        return result
+    tables = {suite.table for suite in own}
+    standing = {id(one): replace(one, partitions=None) for one in result.earlier_failures}
+    told = [
+        one
+        for one in before.failures
+        if one.table in tables and (not one.matters or one in standing.values())
+    ]
+    return replace(
+        result,
+        evaluated=result.evaluated + sum(suite.evaluated for suite in own),
+        tables=tuple(sorted({*result.tables, *tables})),
+        failures=by_severity((*result.failures, *told)),
+        earlier_failures=tuple(
+            one for one in result.earlier_failures if standing[id(one)] not in told
+        ),
+        measures={**_of_tables(before, tables), **(result.measures or {})},
+    )
+
+
+def _of_tables(before: GateResult, tables: Collection[str]) -> dict[str, Sequence[Json]]:
+    """The measured relations of some tables."""
+    return {
+        relation: rows
+        for relation, rows in (before.measures or {}).items()
+        if relation.rpartition("__")[0] in tables
+    }
 
 
 def gate(request: RunRequest, quality: Mapping[str, object], lake: LakeInventory) -> GateDecision:

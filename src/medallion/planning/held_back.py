@@ -61,7 +61,8 @@ def _rows_by_day(spec: Spec, bronze: BronzeInventory) -> dict[date, int]:
     for table in spec.events:
         for listed in bronze.tables.get(table, ()):
             if listed.day and not listed.problem:
-                rows[listed.day] = rows.get(listed.day, 0) + listed.total_rows
+                known = max(listed.total_rows, listed.hides_rows)
+                rows[listed.day] = rows.get(listed.day, 0) + known
     return rows
 
 

@@ -152,6 +152,29 @@ def plan_run(
     return replace(plan, findings=findings, recoded=recoded(spec, lake))
 
 
+def found_here(plan: RunPlan, bronze: BronzeInventory) -> RunPlan:
+    """A plan that was made before, its partitions where this machine finds them now.
+
+    Args:
+        plan: The plan, which another machine may have made.
+        bronze: What this machine sees of Bronze; what is gone of it stays as it was planned.
+    """
+    here = {(one.table, one.partition): one for found in bronze.tables.values() for one in found}
+
+    def found(listed: Listed) -> Listed:
+        return here.get((listed.table, listed.partition), listed)
+
+    return replace(
+        plan,
+        partitions=tuple(
+            replace(one, listed=one.listed and found(one.listed)) for one in plan.partitions
+        ),
+        dimensions=tuple(
+            replace(one, partitions=tuple(map(found, one.partitions))) for one in plan.dimensions
+        ),
+    )
+
+
 def _plan_days(
     request: RunRequest, spec: Spec, bronze: BronzeInventory, lake: LakeInventory
 ) -> RunPlan:
@@ -228,14 +251,15 @@ def _ahead(
     for name in spec.dimensions:
         reached = max([plan.horizon, *usual, newest.get(name, plan.horizon)])
         for listed in bronze.tables.get(name, ()):
-            if listed.day and listed.day > reached and listed.total_rows:
+            if listed.day and listed.day > reached and not (listed.is_empty or listed.problem):
                 ahead = (listed.day - reached).days
+                rows = f"{listed.total_rows:,} rows" if listed.total_rows else "rows"
                 yield Finding(
                     "partition_ahead",
                     name,
                     listed.partition,
                     f"lies {ahead:,} {'day' if ahead == 1 else 'days'} after {reached}, the last "
-                    f"day that there is a snapshot for: its {listed.total_rows:,} rows count when "
+                    f"day that there is a snapshot for: its {rows} count when "
                     "a run reaches its day, its keys are known already. If the date is wrong, "
                     "take it out of Bronze",
                     critical=ahead > spec.max_day_gap,
@@ -445,7 +469,7 @@ def _reasons(
         processed = lake.processed(table)
         for listed in bronze.tables.get(table, ()):
             day = listed.day
-            if day is None or day in held or _is_empty_and_unknown(listed, processed):
+            if day is None or day in held or (listed.is_empty and day not in processed):
                 continue
             if processed.get(day) != listed.fingerprint:
                 reasons.setdefault(day, {})[table] = _reason(processed.get(day))
@@ -457,10 +481,6 @@ def _reason(made_from: str | None) -> str:
     if made_from is None:
         return "new"
     return "delivered again" if made_from else "incomplete in the lake"
-
-
-def _is_empty_and_unknown(listed: Listed, processed: dict[date, str]) -> bool:
-    return not listed.problem and listed.total_rows == 0 and listed.day not in processed
 
 
 def _planned(
@@ -539,7 +559,7 @@ def _lost(spec: Spec, bronze: BronzeInventory, lake: LakeInventory) -> Iterable[
 
 
 def _lost_snapshots(spec: Spec, lake: LakeInventory) -> Iterable[Finding]:
-    """Older snapshots that were deleted; Bronze says how it is now, not how it was then."""
+    """Older snapshots that were deleted, and keys; Bronze says how it is now, not how it was."""
     for name in spec.dimensions:
         for path in lost_snapshots(lake, name):
             layer, _, partition = path.split("/")
@@ -549,6 +569,19 @@ def _lost_snapshots(spec: Spec, lake: LakeInventory) -> Iterable[Finding]:
                 " longer says what stood there; put the folder back from a copy if you need it"
             )
             yield Finding("snapshot_lost", name, partition, message)
+        if left := _keys_at_risk(name, lake):
+            message = (
+                f"the known keys (keys/{name}) are not those of the last run: {left:,} of them had "
+                "left Bronze, which no longer says them; put the folder back from a newer copy if "
+                "rows that refer to them go to quarantine"
+            )
+            yield Finding("snapshot_lost", name, "", message)
+
+
+def _keys_at_risk(name: str, lake: LakeInventory) -> int:
+    """Keys that only the key set knew, if it is not there or not what it was."""
+    newest = lake.newest_snapshot(name)
+    return newest.counts.get("keys_left", 0) if newest and not lake.has_its_keys(name) else 0
 
 
 def _dimension(
@@ -581,5 +614,8 @@ def _freshness(
     if not lake.lake.verifies(f"dims/{name}", newest):
         return True, f"the snapshot of {newest.value} is damaged"
     if not lake.is_whole(name):
-        return True, f"the key set or rows beside the snapshot of {newest.value} are gone"
+        return (
+            True,
+            f"the key set or rows beside the snapshot of {newest.value} are not what they were",
+        )
     return False, f"fresh: the snapshot of {newest.value} still stands"

@@ -83,7 +83,7 @@ class RunRequest(_Model):
         quality: How gates answer.
         engine: What DuckDB may use.
         transforms: Parameters of transforms that differ from the spec for this run.
-        as_of: The run whose published state is read; for notebooks, not for runs.
+        as_of: The run whose state of the lake is read; for notebooks, not for runs.
     """
 
     run_id: str = "none"

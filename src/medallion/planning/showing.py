@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from medallion.planning.plan import RunPlan
+from medallion.terminal import styled
 
 
 def show_plan(plan: RunPlan, console: Console) -> None:
@@ -15,7 +16,7 @@ def show_plan(plan: RunPlan, console: Console) -> None:
     else:
         console.print(_table(plan))
     for finding in plan.findings:
-        console.print(f"[yellow]note[/yellow] {finding}")
+        console.print(styled("[yellow]note[/] {}", finding))
 
 
 def _table(plan: RunPlan) -> Table:

@@ -24,11 +24,12 @@ from pydantic import TypeAdapter
 from medallion.errors import AbsentError, LockedError
 from medallion.lake.names import as_run_id, is_run_id
 from medallion.storage import Storage
+from medallion.storage.process import this_process
 
 LEASE = "_LEASE.json"
 _DOOR = "_LOCK"
 _DOOR_SECONDS = 30.0
-# A living process: `<run_id>~<host>-<pid>.lock`; no run id holds a tilde.
+# A living process: `<run_id>~<process>.lock`; no run id holds a tilde.
 _OF, _LOCK = "~", ".lock"
 
 
@@ -79,11 +80,11 @@ class Lease:
         self._now = now
         self._mine: FileLock | None = None
 
-    def acquire(self) -> LeaseNote | None:
+    def acquire(self) -> str | None:
         """Takes the lake, or joins the processes of the same run.
 
         Returns:
-            The lease of another run that has died, if its place was taken.
+            The run that has died and left the lake to this one; None if there is none.
 
         Raises:
             LockedError: Another run holds the lake.
@@ -99,7 +100,7 @@ class Lease:
             self._mine = self._mine or show_life(self._locks, self._run_id)
             since = note.since if note and not other else self._now().isoformat(timespec="seconds")
             self._write(since)
-        return other
+        return other.run_id if other else None
 
     def renew(self) -> None:
         """Lets the lease hold for its whole time again, from now."""
@@ -136,6 +137,13 @@ class Lease:
             if others:
                 self._let_go(ended=False, hold=hold)
         return bool(others)
+
+    def close(self) -> bool:
+        """Whether this process, which is the run's last one, may end it.
+
+        Who wants to join waits for whoever ends the run: the caller holds the door to that.
+        """
+        return True
 
     def _let_go(self, *, ended: bool, hold: bool) -> None:
         if self._mine is None:
@@ -190,7 +198,7 @@ def read_lease(storage: Storage) -> LeaseNote | None:
 def show_life(locks: Path, run_id: str) -> FileLock:
     """Shows that this process takes part in a run, for as long as it lives."""
     locks.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(locks / f"{run_id}{_OF}{socket.gethostname()}-{os.getpid()}{_LOCK}")
+    lock = FileLock(locks / f"{run_id}{_OF}{this_process()}{_LOCK}")
     lock.acquire(timeout=0)
     return lock
 

@@ -17,6 +17,7 @@ from medallion.events import (
     PlanMade,
     RunEnded,
     RunStarted,
+    StatePublished,
     StepFinished,
     StepStarted,
     TableWritten,
@@ -75,9 +76,11 @@ class RunRecord:
     Attributes:
         run_id: The run.
         started: What its first process began with; None before it did.
+        processes: What each of its processes began with, by process.
         plan: What it does; None before it knows.
         steps: Its steps by name, in the order in which they began.
         written: What was put in place, in order.
+        is_published: Whether that became what everybody reads; of no meaning on a disk.
         receipts: What each layer counted, by layer.
         gates: What each gate found, by layer.
         warnings: What warned, and how often.
@@ -86,9 +89,11 @@ class RunRecord:
 
     run_id: str
     started: RunStarted | None = None
+    processes: dict[str, RunStarted] = field(default_factory=dict)
     plan: PlanMade | None = None
     steps: dict[str, StepRecord] = field(default_factory=dict)
     written: list[TableWritten] = field(default_factory=list)
+    is_published: bool = False
     receipts: dict[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
     gates: dict[str, GateResult] = field(default_factory=dict)
     warnings: dict[str, int] = field(default_factory=dict)
@@ -98,6 +103,11 @@ class RunRecord:
     def environment(self) -> str:
         """The configuration environment."""
         return self.started.environment if self.started else ""
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """The versions of the code that its processes ran, the first one's first."""
+        return tuple(dict.fromkeys(one.code_version for one in self.processes.values()))
 
     @property
     def error(self) -> str | None:
@@ -144,14 +154,17 @@ class RunRecord:
     @property
     def enriched(self) -> dict[str, dict[str, Any]]:
         """Days, rows and seconds of the enriched tables that were made, by table."""
+        made: dict[str, dict[str, int]] = {}
+        seconds: dict[str, float] = {}
+        for table in self.written:
+            if table.layer == "enriched":
+                # A step that was done again may have had fewer days left to make.
+                days = made.setdefault(table.table, {})
+                days |= {one.value: one.rows for one in table.partitions}
+                seconds[table.table] = round(self._seconds_of(table.step), 3)
         return {
-            table.table: {
-                "days": len(table.partitions),
-                "rows": sum(one.rows for one in table.partitions),
-                "seconds": round(self._seconds_of(table.step), 3),
-            }
-            for table in self.written
-            if table.layer == "enriched"
+            name: {"days": len(days), "rows": sum(days.values()), "seconds": seconds[name]}
+            for name, days in made.items()
         }
 
     def gate_seconds(self, layer: str) -> float:
@@ -202,20 +215,17 @@ class RunRecord:
     def note(self, event: Event) -> None:
         """Adds what an event tells."""
         match event:
-            case RunStarted() if self.started is None:
-                self.started = event
+            case RunStarted():
+                self.started = self.started or event
+                self.processes[event.process] = event
             case PlanMade():
                 self.plan = event
-            case StepStarted():
-                step = self.steps.setdefault(event.step, StepRecord(event.step, event.layer))
-                step.process, step.started_at, step.error = event.process, event.at, None
-                step.tries += 1
-            case StepFinished():
-                step = self.steps.setdefault(event.step, StepRecord(event.step, event.layer))
-                step.ended_at, step.error = event.at, event.error
-                step.seconds, step.cpu_seconds = event.seconds, event.cpu_seconds
+            case StepStarted() | StepFinished():
+                self._note_step(event)
             case TableWritten():
                 self.written.append(event)
+            case StatePublished():
+                self.is_published = True
             case LayerCounted():
                 self.receipts[event.layer] = event.receipt
             case GateDecided():
@@ -223,7 +233,18 @@ class RunRecord:
             case Warned():
                 self.warnings[event.message] = self.warnings.get(event.message, 0) + 1
             case RunEnded():
-                self.ended = event
+                # Whoever ends its record later knows less of how it ended.
+                self.ended = self.ended or event
+
+    def _note_step(self, event: StepStarted | StepFinished) -> None:
+        step = self.steps.setdefault(event.step, StepRecord(event.step, event.layer))
+        if isinstance(event, StepStarted):
+            step.process, step.started_at, step.error = event.process, event.at, None
+            step.tries += 1
+            step.ended_at = self.ended = None
+        else:
+            step.ended_at, step.error = event.at, event.error
+            step.seconds, step.cpu_seconds = event.seconds, event.cpu_seconds
 
 
 def compiled(run_id: str, events: Iterable[Event]) -> RunRecord:

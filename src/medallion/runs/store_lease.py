@@ -9,8 +9,6 @@ refused when it is published, because the pointer is no longer the one that it b
 from __future__ import annotations
 
 import logging
-import os
-import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -24,6 +22,7 @@ from medallion.errors import AbsentError, ChangedError, ExistsError, LockedError
 from medallion.lake.names import as_run_id
 from medallion.runs.lease import LEASE, end_life, show_life
 from medallion.storage import Storage
+from medallion.storage.process import is_dead, this_process
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +33,8 @@ _RENEWALS = 4
 # Between two steps no process lives; somebody will come.
 _NOBODY = "nobody yet"
 _TRIES = 50
+# So long a process waits to be told by another that ends the run.
+_CLOSING_SECONDS = 60.0
 
 
 class StoreNote(BaseModel):
@@ -42,7 +43,9 @@ class StoreNote(BaseModel):
     Attributes:
         run_id: The run that holds the lake.
         since: When it took the lake.
-        processes: Until when each of its processes counts, by host and process id.
+        processes: Until when each of its processes counts, by what it is called; none of a run
+            that was interrupted.
+        closing: The process that ends the run: others wait for it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -50,6 +53,11 @@ class StoreNote(BaseModel):
     run_id: str
     since: AwareDatetime
     processes: Mapping[str, AwareDatetime]
+    closing: str | None = None
+
+
+class _ClosingError(LockedError):
+    """Another process ends the run just now."""
 
 
 @dataclass
@@ -71,31 +79,53 @@ class StoreLease:
     run_id: str
     between: float = 0
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    process: str = field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}")
+    process: str = field(default_factory=this_process)
     _stopped: Event = field(default_factory=Event)
     _life: FileLock | None = None
 
-    def acquire(self) -> None:
+    def acquire(self) -> str | None:
         """Takes the lake, or joins the processes of the same run.
 
+        Returns:
+            The run that has died and left the lake to this one; None if there is none.
+
         Raises:
-            LockedError: Another run holds the lake.
+            LockedError: Another run holds the lake, or this one is ended by another process.
         """
+        from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
         as_run_id(self.run_id)
+        waiting = Retrying(
+            retry=retry_if_exception_type(_ClosingError),
+            wait=wait_fixed(1),
+            stop=stop_after_delay(_CLOSING_SECONDS),
+            reraise=True,
+        )
+        dead = waiting(self._take)
+        self._life = self._life or show_life(self.locks, self.run_id)
+        self._stopped.clear()
+        Thread(target=self._go_on_renewing, daemon=True).start()
+        return dead
+
+    def _take(self) -> str | None:
+        """See `acquire`."""
+        dead: str | None = None
 
         def taken(note: StoreNote | None) -> StoreNote:
+            nonlocal dead
+            dead = None
             if note and note.run_id != self.run_id:
                 if living(note, self.now()):
                     raise _locked(note, self.storage.root, self.now())
-                note = None
+                dead, note = note.run_id, None
+            if note and note.closing in living(note, self.now()):
+                raise _closing(note)
             since = note.since if note else self.now()
             others = living(note, self.now()) if note else {}
             return self._note(since, {**others, self.process: self._until(MINUTES)})
 
         self._change(taken)
-        self._life = self._life or show_life(self.locks, self.run_id)
-        self._stopped.clear()
-        Thread(target=self._go_on_renewing, daemon=True).start()
+        return dead
 
     def renew(self) -> None:
         """Lets this process count for its whole time again, if the run holds the lake still."""
@@ -104,9 +134,25 @@ class StoreLease:
             if note is None or note.run_id != self.run_id:
                 return note
             until = {**note.processes, self.process: self._until(MINUTES)}
-            return self._note(note.since, until)
+            return note.model_copy(update={"processes": until})
 
         self._change(renewed)
+
+    def expect_held(self) -> None:
+        """Makes sure that nobody took the lake since this process looked at what is published.
+
+        Whoever takes it from now on changes the pointer's version first.
+
+        Raises:
+            LockedError: Somebody has.
+        """
+        note, _ = read_note(self.storage)
+        if note is None or note.run_id != self.run_id:
+            raise LockedError(
+                f"Run {self.run_id} has lost the lake at {self.storage.root} before it began:"
+                " nobody had heard of it for too long.",
+                hint="run again.",
+            )
 
     def leave(self, *, hold: bool = True) -> bool:
         """Lets this process go unless it is the run's last one; see `Lease.leave`."""
@@ -125,8 +171,30 @@ class StoreLease:
             self._let_go()
         return lives_on
 
+    def close(self) -> bool:
+        """Keeps others from joining while this process ends the run; see `Lease.close`."""
+        is_last = True
+
+        def closed(note: StoreNote | None) -> StoreNote | None:
+            nonlocal is_last
+            is_last = not self._others(note).keys() - {_NOBODY}
+            if note is None or note.run_id != self.run_id or not is_last:
+                return note
+            return note.model_copy(update={"closing": self.process})
+
+        self._change(closed)
+        return is_last
+
+    def lives(self, process: str) -> bool:
+        """Whether a process of the run counts."""
+        note, _ = read_note(self.storage)
+        return bool(note and note.run_id == self.run_id and process in living(note, self.now()))
+
     def release(self, *, ended: bool, hold: bool = True) -> None:
-        """Lets this process go; safe to call again. See `Lease.release`."""
+        """Lets this process go; safe to call again. See `Lease.release`.
+
+        Of a run that was interrupted the lease still tells, so that the next run puts it in order.
+        """
         if self._life is None:
             return
 
@@ -134,7 +202,7 @@ class StoreLease:
             if note is None or note.run_id != self.run_id:
                 return note
             left = {**self._others(note), **self._waiting(hold=hold)}
-            return None if ended or not left else self._note(note.since, left)
+            return None if ended else self._note(note.since, left)
 
         self._change(released)
         self._let_go()
@@ -212,20 +280,19 @@ def living(note: StoreNote, now: datetime) -> dict[str, datetime]:
 
     One of this machine that is no longer there does not count, whatever its time.
     """
-    return {p: until for p, until in note.processes.items() if until > now and not _is_dead(p)}
+    return {p: until for p, until in note.processes.items() if until > now and not is_dead(p)}
 
 
-def _is_dead(process: str) -> bool:
-    host, _, pid = process.rpartition("-")
-    if host != socket.gethostname() or not pid.isdecimal():
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False
+def working(note: StoreNote, now: datetime) -> set[str]:
+    """The processes of a run that are at work."""
+    return living(note, now).keys() - {_NOBODY}
+
+
+def _closing(note: StoreNote) -> _ClosingError:
+    return _ClosingError(
+        f"Run {note.run_id} is being ended by {note.closing}: no process can join it any more.",
+        hint="give another run id, or none.",
+    )
 
 
 def _locked(note: StoreNote, root: str, now: datetime) -> LockedError:

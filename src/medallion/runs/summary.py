@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from medallion.runs.record import RunRecord
 from medallion.runs.sinks.sink import Surroundings
+from medallion.terminal import styled
 
 _SHOWN_WARNINGS = 20
 
@@ -39,10 +41,12 @@ def print_warnings(warnings: Mapping[str, int], console: Console) -> None:
     if not warnings:
         return
     total = sum(warnings.values())
-    console.print(f"[yellow]{total} warning{'s' if total > 1 else ''} of this run:[/yellow]")
+    console.print(
+        styled("[yellow]{} of this run:[/]", f"{total} warning{'s' if total > 1 else ''}")
+    )
     for message, count in list(warnings.items())[:_SHOWN_WARNINGS]:
         times = f" ({count} times)" if count > 1 else ""
-        console.print(f"  - {escape(message)}{times}", soft_wrap=True)
+        console.print(f"  - {message}{times}", soft_wrap=True)
     if len(warnings) > _SHOWN_WARNINGS:
         console.print(f"  ... and {len(warnings) - _SHOWN_WARNINGS} more in the log file")
 
@@ -72,21 +76,30 @@ def _print_whole(record: RunRecord, around: Surroundings, console: Console) -> N
 
 
 def _table(record: RunRecord) -> Table:
-    table = Table(title=_title(record), title_justify="left")
-    table.add_column("table")
+    """A line for each table, below the name of its layer: so a name is never cut short."""
+    table = Table(title=_title(record), title_justify="left", box=SIMPLE_HEAD, padding=0)
+    table.add_column("", overflow="fold")
     for column in ("rows in", "accepted", "quarantined", "nullified", "seconds"):
         table.add_column(column, justify="right")
-    for layer in ("dims", "base_silver"):
-        for row in record.receipts.get(layer, ()):
-            table.add_row(f"{layer}.{row['table']}", *_counts(row))
-    for name, made in record.enriched.items():
-        if made["days"]:
-            cells = ("", f"{made['rows']:,}", "", "", f"{made['seconds']:.1f}")
-            table.add_row(f"enriched.{name}", *cells)
-    for row in record.receipts.get("gold", ()):
-        cells = ("", f"{row['accepted']:,}", "", "", f"{row['seconds']:.1f}")
-        table.add_row(f"gold.{row['table']}", *cells)
+    for layer, lines in _lines(record):
+        if lines:
+            table.add_row(Text(layer, style="bold"))
+            for name, cells in lines.items():
+                table.add_row(f" {name}", *cells)
     return table
+
+
+def _lines(record: RunRecord) -> Iterable[tuple[str, Mapping[str, Iterable[str]]]]:
+    for layer in ("dims", "base_silver"):
+        yield layer, {row["table"]: _counts(row) for row in record.receipts.get(layer, ())}
+    enriched = {name: made for name, made in record.enriched.items() if made["days"]}
+    yield "enriched", {name: _made(made["rows"], made) for name, made in enriched.items()}
+    marts = record.receipts.get("gold", ())
+    yield "gold", {row["table"]: _made(row["accepted"], row) for row in marts}
+
+
+def _made(rows: int, made: Mapping[str, Any]) -> Iterable[str]:
+    return "", f"{rows:,}", "", "", f"{made['seconds']:.1f}"
 
 
 def _counts(row: Mapping[str, Any]) -> Iterable[str]:
@@ -100,7 +113,9 @@ def _counts(row: Mapping[str, Any]) -> Iterable[str]:
 
 
 def _title(record: RunRecord) -> str:
-    days = record.plan.days if record.plan else ()
+    if record.plan is None:
+        return f"Run {record.run_id}"
+    days = record.plan.days
     if not days:
         return "No Bronze day was due"
     span = f"{days[0]}" if len(days) == 1 else f"{days[0]} to {days[-1]}"

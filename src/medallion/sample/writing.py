@@ -19,7 +19,8 @@ from medallion.sql import literal
 
 _ROW_GROUP = 1_000_000
 DROPPED = "dropped"
-# The files that were generated, one a line: `make clean` removes these and no other.
+# The files that were generated, one a line after its SHA-256: `make clean` removes these while
+# they are what they were, and no other.
 LISTED = "_SAMPLE"
 _MANIFEST, _SUCCESS = "_MANIFEST.json", "_SUCCESS"
 _SCHEMA_VERSION = "0.1.0"
@@ -82,14 +83,17 @@ class BronzeWriter:
             f" (format parquet, compression snappy, row_group_size {_ROW_GROUP})"
         ).fetchall()
         rows = int(copied[0][0])
-        self._list(file, folder / _MANIFEST, folder / _SUCCESS)
         self._write_manifest(folder, table, partition, rows, event_day)
+        self._list(file, folder / _MANIFEST, folder / _SUCCESS)
         self.rows[table] = self.rows.get(table, 0) + rows
         return rows
 
     def _list(self, *files: Path) -> None:
         with (self.request.output / LISTED).open("a", encoding="utf-8") as listed:
-            listed.writelines(f"{file.relative_to(self.request.output)}\n" for file in files)
+            for file in files:
+                with file.open("rb") as content:
+                    checksum = hashlib.file_digest(content, "sha256").hexdigest()
+                listed.write(f"{checksum}  {file.relative_to(self.request.output)}\n")
 
     def _delivered(self, table: str, query: str, source: str, types: Mapping[str, str]) -> str:
         contract = self.spec.tables[table]

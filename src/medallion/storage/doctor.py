@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from medallion.errors import MedallionError
 from medallion.storage.document import open_storage
+from medallion.storage.google import BRONZE_CREDENTIALS, default_client, reading_client
+from medallion.storage.layout import is_in_store
 from medallion.storage.probing import expect_preconditions
 
 if TYPE_CHECKING:
@@ -27,6 +30,9 @@ _WRITING = (
 )
 _READING = ("storage.objects.get", "storage.objects.list")
 _MANY_SECONDS = 60
+_ADC = "GOOGLE_APPLICATION_CREDENTIALS"
+# Seconds: to connect, and to wait for an answer.
+_PATIENCE = (10, 60)
 _FREE_BYTES = 5 * 2**30
 
 
@@ -65,45 +71,26 @@ class Doctor:
 
     def diagnoses(self) -> Iterator[Diagnosis]:
         """What was found, in the order in which it matters."""
-        yield self._credentials()
-        try:
-            client = _client()
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is what was found
-            yield Diagnosis("client", "failed", type(error).__name__, "look at the credentials.")
+        lake, found = _client_of("lake", default_client)
+        yield found
+        if lake is None:
             return
-        for about, url, rights in (
-            ("Bronze", self.bronze, _READING),
-            ("lake", self.lake, _WRITING),
-        ):
-            if url.startswith("gs://"):
-                yield from self._bucket(client, about, url, rights)
+        if is_in_store(self.bronze):
+            bronze, found = _client_of("Bronze", reading_client)
+            yield found
+            if bronze:
+                yield from self._bucket(bronze, "Bronze", self.bronze, _READING)
+        yield from self._bucket(lake, "lake", self.lake, _WRITING)
         yield _told("preconditions", "kept", lambda: expect_preconditions(open_storage(self.lake)))
-        yield self._clock(client)
+        yield self._clock(lake)
         yield self._disk()
-
-    def _credentials(self) -> Diagnosis:
-        import google.auth
-        from google.auth.exceptions import GoogleAuthError
-
-        try:
-            found, project = google.auth.default()
-        except (GoogleAuthError, OSError, ValueError) as error:
-            return Diagnosis(
-                "credentials",
-                "failed",
-                type(error).__name__,
-                "run `gcloud auth application-default login`, or let"
-                " GOOGLE_APPLICATION_CREDENTIALS name a service account's file.",
-            )
-        who = getattr(found, "service_account_email", "") or type(found).__module__
-        return Diagnosis("credentials", "ok", f"{who}, project {project or 'not named'}")
 
     def _bucket(
         self, client: Client, about: str, url: str, rights: Iterable[str]
     ) -> Iterator[Diagnosis]:
-        name = url.removeprefix("gs://").partition("/")[0]
+        name = _bucket_of(url)
         try:
-            bucket = client.get_bucket(name, timeout=(10, 60))
+            bucket = client.get_bucket(name, timeout=_PATIENCE)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is what was found
             yield Diagnosis(
                 f"{about} bucket",
@@ -119,6 +106,7 @@ class Doctor:
         if about == "lake":
             yield _retention(bucket)
             yield _soft_delete(bucket)
+            yield _versions(bucket)
 
     def _place(self, bucket: Bucket, about: str) -> Diagnosis:
         where = str(bucket.location or "unknown")
@@ -165,15 +153,40 @@ class Doctor:
         )
 
 
-def _client() -> Client:
-    from google.cloud.storage import Client as GoogleClient
+def _client_of(about: str, make: Callable[[], Client]) -> tuple[Client | None, Diagnosis]:
+    """A client, and whose credentials it has."""
+    name = f"{about} credentials"
+    try:
+        made = make()
+    except MedallionError as error:
+        return None, Diagnosis(name, "failed", error.message, error.hint)
+    return made, Diagnosis(name, "ok", _described(about, made))
 
-    return GoogleClient()
+
+def _described(about: str, client: Client) -> str:
+    """Whose credentials a client has, where they come from, and whether they can only read."""
+    from google.auth.credentials import AnonymousCredentials, Scoped
+
+    held = client._credentials  # noqa: SLF001 - the client does not give them away otherwise
+    if isinstance(held, AnonymousCredentials):
+        return "none: a stand-in of Google's servers asks for no credentials"
+    kind = type(held).__module__
+    if about == "Bronze" and os.environ.get(BRONZE_CREDENTIALS):
+        source = f"named by {BRONZE_CREDENTIALS}"
+    elif "compute_engine" in kind:
+        source = "given by this machine"
+    elif os.environ.get(_ADC):
+        source = f"named by {_ADC}"
+    else:
+        source = "of the login with gcloud"
+    who = getattr(held, "service_account_email", None) or f"a person ({kind})"
+    reads = ", for reading only" if about == "Bronze" and isinstance(held, Scoped) else ""
+    return f"{who}, {source}, project {client.project or 'not named'}{reads}"
 
 
 def _rights(bucket: Bucket, about: str, rights: tuple[str, ...]) -> Diagnosis:
     try:
-        held = bucket.test_iam_permissions(list(rights), timeout=(10, 60))
+        held = bucket.test_iam_permissions(list(rights), timeout=_PATIENCE)
     except Exception as error:  # noqa: BLE001 - stand-ins do not know the call
         return Diagnosis(f"{about} rights", "unknown", f"not told ({type(error).__name__})")
     if lacking := sorted({*rights} - {*held}):
@@ -201,16 +214,78 @@ def _retention(bucket: Bucket) -> Diagnosis:
 
 
 def _soft_delete(bucket: Bucket) -> Diagnosis:
-    policy: Any = getattr(bucket, "soft_delete_policy", None)
-    seconds = int(getattr(policy, "retention_duration_seconds", None) or 0)
+    seconds = _kept_seconds(bucket)
+    if seconds is None:
+        return Diagnosis(
+            "lake soft delete",
+            "unknown",
+            "the bucket does not say for how long it keeps what was deleted",
+            "Google's default is 7 days, in which it is paid for; 0 saves that.",
+        )
     if not seconds:
-        return Diagnosis("lake soft delete", "ok", "off, or not told")
+        return Diagnosis("lake soft delete", "ok", "off: what is deleted is free at once")
     return Diagnosis(
         "lake soft delete",
         "warning",
-        f"deleted bytes are paid for {seconds / 86_400:.0f} days",
+        f"what is deleted is kept and paid for, for {_days(seconds)}",
         "states can be gone back to without it: set it to 0 to save the bytes.",
     )
+
+
+def _versions(bucket: Bucket) -> Diagnosis:
+    if not bucket.versioning_enabled:
+        return Diagnosis("lake versions", "ok", "old versions are not kept")
+    return Diagnosis(
+        "lake versions",
+        "warning",
+        "old versions of objects are kept and paid for, without end",
+        "states can be gone back to without it: turn Object Versioning off, or add a lifecycle"
+        " rule that deletes noncurrent versions.",
+    )
+
+
+def _kept_seconds(bucket: Bucket) -> int | None:
+    """How long a bucket keeps what was deleted; None if it does not say so."""
+    seconds = bucket.soft_delete_policy.retention_duration_seconds
+    return None if seconds is None else int(seconds)
+
+
+def _days(seconds: int) -> str:
+    days = seconds / 86_400
+    return f"{days:g} {'day' if days == 1 else 'days'}"
+
+
+def when_freed(lake: str, today: date) -> str:
+    """Until when what is deleted from a lake's bucket today is paid for, for people."""
+    try:
+        bucket = default_client().get_bucket(_bucket_of(lake), timeout=_PATIENCE)
+    except Exception as error:  # noqa: BLE001 - it was deleted, whatever can be said of it
+        return (
+            "The bucket may keep what was deleted for some days, in which it is paid for: that"
+            f" cannot be looked up ({type(error).__name__})."
+        )
+    if bucket.versioning_enabled:
+        return (
+            "The bucket keeps old versions of objects: what was deleted is paid for until a"
+            " lifecycle rule of the bucket deletes it."
+        )
+    seconds = _kept_seconds(bucket)
+    if seconds is None:
+        return (
+            "The bucket does not say for how long it keeps what was deleted (soft delete);"
+            " Google's default is 7 days, in which it is paid for."
+        )
+    if not seconds:
+        return "The bucket has no soft delete: the space is free now."
+    until = today + timedelta(seconds=seconds)
+    return (
+        f"The bucket keeps what was deleted for {_days(seconds)} (soft delete): it is paid for"
+        f" until {until}."
+    )
+
+
+def _bucket_of(url: str) -> str:
+    return url.removeprefix("gs://").partition("/")[0]
 
 
 def _told(about: str, good: str, look: Callable[[], None]) -> Diagnosis:

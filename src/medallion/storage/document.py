@@ -12,16 +12,22 @@ from pydantic import TypeAdapter, ValidationError
 
 from medallion.errors import AbsentError, DocumentError
 from medallion.storage.filesystem import LocalStorage, Storage
+from medallion.storage.layout import is_in_store
 
 _T = TypeVar("_T")
 
 
-def open_storage(root: str | Path) -> Storage:
-    """The storage that a root names; the one place that chooses its implementation."""
-    if str(root).startswith("gs://"):
-        from medallion.storage.google import GoogleStorage
+def open_storage(root: str | Path, *, read_only: bool = False) -> Storage:
+    """The storage that a root names; the one place that chooses its implementation.
 
-        return GoogleStorage(str(root))
+    Args:
+        root: A folder, or a URL such as `gs://bucket/lake`.
+        read_only: Whether nothing is to be written: an object store is asked for no right to it.
+    """
+    if is_in_store(root):
+        from medallion.storage.google import GoogleStorage, reading_client
+
+        return GoogleStorage(str(root), reading_client() if read_only else None)
     return LocalStorage(root)
 
 

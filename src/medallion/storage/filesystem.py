@@ -18,7 +18,7 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -26,6 +26,7 @@ from typing import Protocol
 from filelock import FileLock
 
 from medallion.errors import AbsentError, ChangedError, ExistsError, StorageError
+from medallion.storage.process import is_gone, numbering
 
 _LOCK = ".lock"
 _DRAFT = ".draft"
@@ -118,8 +119,12 @@ class Storage(Protocol):
     def listed(self, prefix: str = "") -> Iterator[Entry]:
         """The objects whose keys begin with `prefix`, in the order of their keys."""
 
-    def folders(self) -> list[str]:
-        """What keys below others begin with, up to their first `/`; each once, in order."""
+    def folders(self, within: str = "") -> list[str]:
+        """What the keys below a folder begin with, up to their next `/`; each once, in order.
+
+        Args:
+            within: The folder, such as `_staging/`; by default the root.
+        """
 
     def delete(self, key: str, version: str | None = None) -> None:
         """Removes an object; one that is gone already is no matter.
@@ -129,16 +134,20 @@ class Storage(Protocol):
         """
 
 
+def is_key(key: str) -> bool:
+    """Whether an object can have this key: it cannot leave the root, nor hide in it."""
+    return all(_PART.fullmatch(part) and part not in (".", "..") for part in key.split("/"))
+
+
 def check_key(key: str) -> list[str]:
     """The parts of a key.
 
     Raises:
         StorageError: It could leave the root, or hide in it.
     """
-    parts = key.split("/")
-    if not all(_PART.fullmatch(part) and part not in (".", "..") for part in parts):
+    if not is_key(key):
         raise StorageError(f"{key!r} cannot be the key of an object.")
-    return parts
+    return key.split("/")
 
 
 class LocalStorage:
@@ -216,14 +225,16 @@ class LocalStorage:
             if path.is_file() and not path.name.startswith(_LOCK[0])
         )
         for key in sorted(key for key in found if key.startswith(prefix)):
-            stat = self._path(key).stat()
-            yield Entry(key, stat.st_size, _version(stat), stat.st_mtime_ns)
+            with suppress(FileNotFoundError):  # Somebody has deleted it meanwhile.
+                stat = self._path(key).stat()
+                yield Entry(key, stat.st_size, _version(stat), stat.st_mtime_ns)
 
-    def folders(self) -> list[str]:
+    def folders(self, within: str = "") -> list[str]:
         """See `Storage.folders`."""
-        if not self._folder.is_dir():
+        folder = self._path(within.rstrip("/")) if within else self._folder
+        if not folder.is_dir():
             return []
-        with os.scandir(self._folder) as entries:
+        with os.scandir(folder) as entries:
             return sorted(entry.name for entry in entries if entry.is_dir())
 
     def delete(self, key: str, version: str | None = None) -> None:
@@ -274,25 +285,15 @@ class LocalStorage:
 
 def clear_drafts(folder: Path) -> None:
     """Removes what processes of this machine have left in a folder that died while they wrote."""
-    own = f".{socket.gethostname()}~"
+    own = f".{socket.gethostname()}~{numbering()}~"
     for draft in folder.glob(f"{own}*{_DRAFT}"):
         pid = draft.name.removeprefix(own).partition("~")[0]
-        if pid.isdecimal() and not _is_alive(int(pid)):
+        if pid.isdecimal() and is_gone(int(pid)):
             draft.unlink(missing_ok=True)
 
 
 def _draft_prefix() -> str:
-    return f".{socket.gethostname()}~{os.getpid()}~"
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    return f".{socket.gethostname()}~{numbering()}~{os.getpid()}~"
 
 
 @contextmanager

@@ -13,6 +13,7 @@ What was seen with google-cloud-storage 3.1.1, and what is done about it:
 from __future__ import annotations
 
 import base64
+import os
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from medallion.errors import AbsentError, ChangedError, ExistsError, StorageError
+from medallion.errors import AbsentError, ChangedError, ExistsError, StorageError, shown
 from medallion.storage.filesystem import Entry, Stored, check_key, drafted
 from medallion.storage.patience import patience, tell
 
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 _CONNECT, _ANSWER = 10.0, 60.0
 _CHUNK = 1 << 20
 _WRITER = "medallion-writer"
+#: Names the file of a service account that reads Bronze, if that is not the run's own.
+BRONZE_CREDENTIALS = "MEDALLION_BRONZE_CREDENTIALS"
+_READ_ONLY = "https://www.googleapis.com/auth/devstorage.read_only"
 _LISTED = "items(name,size,generation,updated),prefixes,nextPageToken"
 
 
@@ -46,7 +50,7 @@ class GoogleStorage:
         bucket, _, prefix = root.removeprefix("gs://").partition("/")
         self.root = root.rstrip("/")
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
-        self._client = client or _client()
+        self._client = client or default_client()
         self._bucket = self._client.bucket(bucket)
         self._is_known = False
 
@@ -111,17 +115,16 @@ class GoogleStorage:
                     changed_ns=int(blob.updated.timestamp() * 1_000_000) * 1_000,
                 )
 
-    def folders(self) -> list[str]:
+    def folders(self, within: str = "") -> list[str]:
         """See `Storage.folders`."""
-        with self._explained(""):
+        prefix = f"{self._prefix}{within}"
+        with self._explained(within):
             found = self._client.list_blobs(
-                self._bucket, prefix=self._prefix, delimiter="/", fields=_LISTED, **_patience()
+                self._bucket, prefix=prefix, delimiter="/", fields=_LISTED, **_patience()
             )
             for _ in found:
                 """The folders are known when the last page was read."""
-            return sorted(
-                folder.removeprefix(self._prefix).rstrip("/") for folder in found.prefixes
-            )
+            return sorted(folder.removeprefix(prefix).rstrip("/") for folder in found.prefixes)
 
     def delete(self, key: str, version: str | None = None) -> None:
         """See `Storage.delete`."""
@@ -263,18 +266,66 @@ def _crc32c(chunks: Iterable[bytes]) -> str:
     return base64.b64encode(checksum.digest()).decode()
 
 
-def _client() -> Client:
+def default_client() -> Client:
+    """The client of Application Default Credentials.
+
+    Raises:
+        StorageError: Google's clients are not installed, or there are no credentials.
+    """
+    with _with_credentials():
+        from google.cloud.storage import Client
+
+        return Client()
+
+
+def reading_client() -> Client:
+    """A client that can do nothing but read, whatever its account is allowed to.
+
+    The account is that of the file which MEDALLION_BRONZE_CREDENTIALS names, or that of Application
+    Default Credentials. What a person has logged in with keeps the scopes of the login.
+
+    Raises:
+        StorageError: Google's clients are not installed, or there are no such credentials.
+    """
+    with _with_credentials():
+        from google.auth.credentials import Scoped
+        from google.cloud.storage import Client
+        from google.oauth2.service_account import Credentials
+
+        if named := os.environ.get(BRONZE_CREDENTIALS):
+            try:
+                account = Credentials.from_service_account_file(  # type: ignore[no-untyped-call]
+                    named, scopes=[_READ_ONLY]
+                )
+            except (OSError, ValueError) as error:
+                raise StorageError(
+                    f"{BRONZE_CREDENTIALS} names {shown(named)}, which is no file of a service"
+                    f" account that can be read ({type(error).__name__}).",
+                    hint="name the JSON file of a service account that may read Bronze, or leave"
+                    " the variable out: the run's own credentials read Bronze then.",
+                ) from error
+            return Client(project=account.project_id, credentials=account)
+        own = Client()
+        held = own._credentials  # noqa: SLF001 - the client does not give them away otherwise
+        if not isinstance(held, Scoped):
+            return own
+        narrow = held.with_scopes([_READ_ONLY])  # type: ignore[no-untyped-call]
+        return Client(project=own.project, credentials=narrow)
+
+
+@contextmanager
+def _with_credentials() -> Iterator[None]:
+    """Says what is missing where a client cannot be made."""
     try:
         from google.auth.exceptions import GoogleAuthError
-        from google.cloud.storage import Client
+
+        yield
     except ImportError as error:
         raise StorageError(
             "Google's clients are not installed.",
             hint="install the extra gcp: `uv sync --extra gcp`, or `pip install '.[gcp]'` in the"
             " project's folder.",
         ) from error
-    try:
-        return Client()
     except (GoogleAuthError, OSError) as error:
         raise StorageError(
             f"There are no credentials for Google Cloud ({type(error).__name__}).",

@@ -15,13 +15,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from medallion.errors import ConfigurationError
+from medallion.errors import ConfigurationError, shown
 from medallion.project import WORK
 
 #: What is written, each below a root of its own.
 ROOTS = ("silver", "warehouse", "metrics", "reports", "logs", "runs", "cache", "dbt")
 #: Of these, what can be in an object store.
 IN_A_STORE = ("silver", "metrics", "reports", "logs", "runs")
+#: In `globals.yml`, where the documents of runs are, which all processes of a run share.
+RUN_DOCUMENTS = "run_documents"
 _GOOGLE, _STORE = "gs://", "_store"
 #: The report of each gate, for people.
 REPORTS = {
@@ -33,7 +35,44 @@ REPORTS = {
 }
 _DATA = "data"
 _BRONZE = "bronze"
+# Of a name with dots each part may be so long, and the whole name thrice as long.
+_LONGEST = 63
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
+_FOLDER = re.compile(r"[A-Za-z0-9._=+-]{1,200}")
+_LIKE_A_STORE = re.compile(r"(.*/)?gs:", re.IGNORECASE)
 _FILE_URL = re.compile(r"file:(?://(?:localhost)?)?(/.*)", re.IGNORECASE)
+
+
+def is_in_store(root: object) -> bool:
+    """Whether a root, or a file, is in an object store, by its URL.
+
+    >>> is_in_store("gs://bucket/silver"), is_in_store("/data/silver")
+    (True, False)
+    """
+    return str(root).startswith(_GOOGLE)
+
+
+def store_problem(url: str) -> str:
+    """What is wrong with the URL of a folder in an object store, with what is allowed.
+
+    >>> store_problem("gs://shop-lake/silver")
+    ''
+    >>> store_problem("gs://Shop")
+    'a bucket has 3 to 63 lower-case letters, digits and - _ . with a letter or digit at both ends'
+    """
+    bucket, _, folders = url.removeprefix(_GOOGLE).partition("/")
+    if not is_in_store(url):
+        return f"it begins with {_GOOGLE}"
+    parts_of_bucket = map(len, bucket.split("."))
+    if not _BUCKET.fullmatch(bucket) or not all(0 < n <= _LONGEST for n in parts_of_bucket):
+        return (
+            "a bucket has 3 to 63 lower-case letters, digits and - _ . with a letter or digit at"
+            " both ends"
+        )
+    parts = folders.split("/") if folders else []
+    if not all(_FOLDER.fullmatch(part) and part not in (".", "..") for part in parts):
+        return "a folder in a bucket has letters, digits and . _ = + - , and is not empty"
+    return ""
 
 
 def variable_of(root: str) -> str:
@@ -54,7 +93,7 @@ def root_path(root: str, project: Path) -> str:
         decoded = unquote(url[1])
         return decoded if Path(decoded).exists() or not Path(url[1]).exists() else url[1]
     if "://" in root:
-        return root
+        return root.rstrip("/")
     try:
         return str(project / Path(root).expanduser())
     except RuntimeError as error:
@@ -83,10 +122,11 @@ def with_roots(places: Mapping[str, Any]) -> dict[str, Any]:
         f"{name}_root": root_path(str(places.get(f"{name}_root") or f"{data}/{name}"), WORK)
         for name in ROOTS
     }
+    _check_stores({f"{_BRONZE}_root": bronze, **roots})
     stores = {f"{name}{_STORE}": places.get(f"{name}{_STORE}") for name in IN_A_STORE}
     for name in IN_A_STORE:
-        if roots[f"{name}_root"].startswith(_GOOGLE) and "://" not in roots["cache_root"]:
-            stores[f"{name}{_STORE}"] = url = roots[f"{name}_root"].rstrip("/")
+        if is_in_store(roots[f"{name}_root"]) and "://" not in roots["cache_root"]:
+            stores[f"{name}{_STORE}"] = url = roots[f"{name}_root"]
             copy = f"{roots['cache_root']}/stores/{sha256(url.encode()).hexdigest()[:16]}"
             roots[f"{name}_root"] = f"{copy}/{name}"
     found = {f"{_BRONZE}_root": bronze, f"{_DATA}_root": data, **roots}
@@ -96,6 +136,7 @@ def with_roots(places: Mapping[str, Any]) -> dict[str, Any]:
                 f"{key} is {root}: Kedro's catalog takes what stands in braces for a pattern.",
                 hint="point it at a folder without braces above it; a symbolic link will do.",
             )
+    found[RUN_DOCUMENTS] = str(stores[f"runs{_STORE}"] or roots["runs_root"])
     return {**places, **found, **{key: url for key, url in stores.items() if url}}
 
 
@@ -140,6 +181,11 @@ class Layout:
         for name in ROOTS:
             if "://" in complete[f"{name}_root"]:
                 raise _not_here(name, complete)
+        bronze = complete[f"{_BRONZE}_root"]
+        for name in IN_A_STORE:
+            url = complete.get(f"{name}{_STORE}")
+            if url and f"{url}/".startswith(f"{bronze}/"):
+                raise _within_bronze(name, {f"{name}_root": url})
         written = {name: Path(complete[f"{name}_root"]) for name in ROOTS}
         for name, root in written.items():
             if root.is_relative_to(complete[f"{_BRONZE}_root"]):
@@ -176,8 +222,16 @@ class Layout:
 
     @property
     def processes(self) -> Path:
-        """The locks of living processes and of steps at work."""
-        return self.runs / "_processes"
+        """The locks of living processes and of steps at work: they lie with what they guard.
+
+        Whoever works on the lake sees them, wherever its runs are recorded.
+        """
+        return self.silver / "_processes"
+
+    @property
+    def run_documents(self) -> str:
+        """Where the documents of runs are, which all processes of a run share."""
+        return self.stores.get("runs", str(self.runs))
 
     @property
     def bronze_cache(self) -> Path:
@@ -213,6 +267,13 @@ class Layout:
         """The result of a layer's gate."""
         return self.quality_results / f"{layer}.json"
 
+    def written_results(self) -> list[Path]:
+        """The results that gates have written, in the order of the layers; others' files are not.
+
+        Systems and people leave files of their own beside them.
+        """
+        return [path for layer in REPORTS if (path := self.quality_result(layer)).exists()]
+
     def kept_reports(self, layer: str) -> Path:
         """What the reports of a layer's gate were when they were written."""
         return self.quality_results / "_kept" / f"{layer}.json"
@@ -230,6 +291,11 @@ class Layout:
     def run_report(self) -> Path:
         """The record of the last run."""
         return self.reports / "run.json"
+
+    @property
+    def run_summary(self) -> Path:
+        """The report of the last run, for people."""
+        return self.reports / "RUN.md"
 
     def is_taken(self, run: str) -> bool:
         """Whether the page of a run of this id would lie where other reports are."""
@@ -282,12 +348,39 @@ class LakeLayout:
     made_from = "enriched/_state/"
     #: What gates have validated, an object for each layer.
     ledgers = "_validated/"
+    #: Which earlier states of a lake on a disk can be gone back to.
+    states = "_history/states.json"
+    _kept_documents = "_history/documents/"
+
+    @property
+    def documents(self) -> tuple[str, ...]:
+        """What the keys of small objects begin with that belong to the state of the lake."""
+        return self.ledgers, self.made_from, self.pointer
 
     @property
     def state_folders(self) -> tuple[Path, ...]:
         """The folders that hold the small objects."""
-        held = ("", self.ledgers, self.made_from, self.pointer.rpartition("/")[0])
-        return tuple(self.root / folder for folder in held)
+        held = ("", *self.documents, self.states, self._kept_documents)
+        return tuple(self.root / key.rpartition("/")[0] for key in held)
+
+    @property
+    def history(self) -> Path:
+        """What is kept of earlier states; nothing reads it as data."""
+        return self.root / "_history"
+
+    @property
+    def kept_partitions(self) -> Path:
+        """Partitions of earlier states, a folder for each version of one."""
+        return self.history / "partitions"
+
+    def kept_partition(self, partition: str, version: str) -> Path:
+        """A version of a partition such as `base/orders/ingestion_dt=2025-10-15`."""
+        table, _, name = partition.rpartition("/")
+        return self.kept_partitions / table / version / name
+
+    def kept_document(self, digest: str) -> str:
+        """The key of what a small object was in an earlier state."""
+        return f"{self._kept_documents}{digest}.json"
 
     def made_from_key(self, transform: str) -> str:
         """What the days of an enriched table were made from."""
@@ -318,6 +411,14 @@ class LakeLayout:
     def removed(self) -> Path:
         """Where partitions go before they are deleted, so that each goes in one step."""
         return self.staging / "_removed"
+
+
+def _check_stores(roots: Mapping[str, str]) -> None:
+    for key, root in roots.items():
+        if _LIKE_A_STORE.match(root) and (problem := store_problem(root)):
+            raise ConfigurationError(
+                f"{key} is {shown(root)}: {problem}.", hint="write it as in gs://shop-lake/silver."
+            )
 
 
 def _within_bronze(name: str, places: Mapping[str, Any]) -> ConfigurationError:

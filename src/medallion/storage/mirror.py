@@ -24,11 +24,13 @@ class Mirror:
         storage: The folder in the store.
         folder: The folder of this machine.
         known: A folder for what is known of both.
+        without: How files end that stay on this machine.
     """
 
     storage: Storage
     folder: Path
     known: Path
+    without: tuple[str, ...] = ()
 
     def pull(self) -> None:
         """Copies here what others have written; what has not changed stays.
@@ -37,7 +39,7 @@ class Mirror:
             StorageError: The store cannot be read.
         """
         known = self._known()
-        listed = {entry.key: entry for entry in self.storage.listed() if _is_ours(entry.key)}
+        listed = {entry.key: entry for entry in self.storage.listed() if self._is_ours(entry.key)}
         wanted = [
             key
             for key, entry in listed.items()
@@ -46,8 +48,10 @@ class Mirror:
         for key in known.keys() - listed.keys():
             (self.folder / key).unlink(missing_ok=True)
         in_parallel(lambda key: self.storage.download(key, self.folder / key), wanted)
-        versions = {key: entry.version for key, entry in listed.items()}
-        self._index.write({key: [v, self._stamp(key)] for key, v in versions.items()})
+        fresh = {key: (listed[key].version, self._stamp(key)) for key in wanted}
+        # What was written here since it was copied last is still to be copied.
+        kept = {key: known[key] for key in listed.keys() - fresh.keys()}
+        self._index.write({**kept, **fresh})
 
     def push(self) -> None:
         """Copies to the store what has been written here since it was copied last.
@@ -66,11 +70,13 @@ class Mirror:
         try:
             in_parallel(send, changed)
         finally:
-            self._index.write({**known, **{k: [v, stamps[k]] for k, v in written.items()}})
+            self._index.write({**known, **{k: (v, stamps[k]) for k, v in written.items()}})
 
     def _files(self) -> list[str]:
         found = (path for path in sorted(self.folder.rglob("*")) if path.is_file())
-        return [key for path in found if _is_ours(key := path.relative_to(self.folder).as_posix())]
+        return [
+            key for path in found if self._is_ours(key := path.relative_to(self.folder).as_posix())
+        ]
 
     def _stamp(self, key: str) -> list[int]:
         return list(stamp_of(str(self.folder / key)))
@@ -83,7 +89,6 @@ class Mirror:
     def _index(self) -> Index:
         return Index(LocalStorage(self.known), _KNOWN, ("mirror", self.storage.root))
 
-
-def _is_ours(key: str) -> bool:
-    """Whether a file is no draft and no lock."""
-    return not key.rpartition("/")[2].startswith(".")
+    def _is_ours(self, key: str) -> bool:
+        """Whether a file is no draft and no lock, and is for others."""
+        return not key.rpartition("/")[2].startswith(".") and not key.endswith(self.without)

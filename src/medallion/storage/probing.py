@@ -7,7 +7,8 @@ import uuid
 from medallion.errors import ChangedError, ExistsError, StorageError
 from medallion.storage.filesystem import Storage
 
-_FOLDER = "_probe"
+#: Where it is tried, below the root; what is there was left by a process that died.
+PROBES = "_probe"
 
 
 def expect_preconditions(storage: Storage) -> None:
@@ -19,7 +20,7 @@ def expect_preconditions(storage: Storage) -> None:
     Raises:
         StorageError: It ignores preconditions, or what is needed to publish is not allowed.
     """
-    key = f"{_FOLDER}/{uuid.uuid4().hex}"
+    key = f"{PROBES}/{uuid.uuid4().hex}"
     version = storage.create(key, b"1")
     try:
         _expect_refusal(storage, key, version)

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import pairwise
+from math import isclose
 from typing import TYPE_CHECKING
 
 from medallion.gates.declared import Types
@@ -48,7 +50,18 @@ _NEEDED = {
 }
 _MAPPINGS = ("quantile_ranges", "partition_object", "row_condition")
 _COLUMN = re.compile(r"""col\(\s*["'](.*?)["']\s*\)""")
+# All that Great Expectations reads of a condition: one comparison. What follows it is ignored.
+_WORD = "[ -!#-&(-~\\t\\xc0-\\xd6\\xd8-\\xf6\\xf8-\\xff]+"
+_QUOTED = f"(?:\"{_WORD}\"|'{_WORD}')"
+_CONDITION = re.compile(
+    r'\s*col\("[^"]+"\)\s*(?:\.(?i:notnull)\(\)|(?:>=|<=|==|!=|>|<)\s*'
+    rf"(?:[+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|{_QUOTED}|date\(\s*{_QUOTED}\s*\)))\s*"
+)
+# What SQLAlchemy takes for a parameter of a query.
+_PARAMETER = re.compile(r"(?<![:\w\\]):\w+(?!:)")
+_SEVERAL = ("compound_columns", "unique_within_record", "multicolumn")
 _BOUNDS = ("min_value", "max_value")
+_PAIR = 2
 _TOO_LARGE = 10**38
 _SAYS = {
     "number": "a number", "text": "text, in quotes", "bool": "true or false",
@@ -68,6 +81,7 @@ def unusable(kind: str, arguments: Arguments, types: Types) -> Iterable[str]:
         yield f"{kind} cannot be used here: {_INSTEAD[kind]}"
         return
     yield from (f"{kind}: {problem}" for problem in _of_arguments(kind, arguments))
+    yield from (f"{kind}: {problem}" for problem in _of_sizes(kind, arguments))
     classes = {name: class_of(kind_) for name, kind_ in types.items()}
     yield from (f"{kind}: {problem}" for problem in _of_types(kind, arguments, classes))
     yield from (f"{kind}: {problem}" for problem in _of_values(kind, arguments, classes))
@@ -99,6 +113,71 @@ def _of_arguments(kind: str, arguments: Arguments) -> Iterable[str]:
         yield 'row_condition: give condition_parser: great_expectations, and `col("name") > 0`'
 
 
+def _of_sizes(kind: str, arguments: Arguments) -> Iterable[str]:
+    """Whether lists are long enough, and bounds are bounds."""
+    yield from _of_ranges(arguments)
+    if any(word in kind for word in _SEVERAL) and len(arguments.get("column_list") or ()) < _PAIR:
+        yield "column_list: it compares columns with one another, so name at least two"
+    if arguments.get("value_pairs_set") == []:
+        yield "value_pairs_set: it is empty; write pairs such as [[a, b], [c, d]]"
+    if "kl_divergence" in kind and isinstance(arguments.get("partition_object"), Mapping):
+        for problem in _of_partition(arguments["partition_object"], arguments):
+            yield f"partition_object: {problem}"
+
+
+def _of_ranges(arguments: Arguments) -> Iterable[str]:
+    low, high = (arguments.get(name) for name in _BOUNDS)
+    strict = arguments.get("strict_min") or arguments.get("strict_max")
+    if _is_above(low, high) or (strict and low is not None and low == high):
+        yield f"min_value: {low!r} and max_value: {high!r} leave nothing between them"
+    ranges = arguments.get("quantile_ranges")
+    if isinstance(ranges, Mapping):
+        quantiles, bounds = ranges.get("quantiles") or (), ranges.get("value_ranges") or ()
+        for one in quantiles:
+            if not (_is("number", one) and 0 <= one <= 1):
+                yield f"quantile_ranges.quantiles: {one!r}: a quantile lies between 0 and 1"
+        if len(quantiles) != len(bounds):
+            yield "quantile_ranges: give each of quantiles its range in value_ranges"
+        for one in bounds:
+            if len(one) != _PAIR or _is_above(*one):
+                yield f"quantile_ranges.value_ranges: {one!r}: write [least, greatest]"
+
+
+def _of_partition(partition: Arguments, arguments: Arguments) -> Iterable[str]:
+    values, bins = partition.get("values"), partition.get("bins")
+    weights, tails = partition.get("weights") or [], partition.get("tail_weights") or []
+    if not weights or (values is None) == (bins is None):
+        yield "give weights, and either values or bins"
+        return
+    parts = len(values or ()) if bins is None else len(bins) - 1
+    if len(weights) != parts:
+        yield f"there are {len(weights)} weights for {parts} {'values' if bins is None else 'bins'}"
+    if bins and any(not below < above for below, above in pairwise(bins)):
+        yield "bins: write their edges from the least to the greatest"
+    if tails and (bins is None or len(tails) != _PAIR):
+        yield "tail_weights: give two, below and above the bins"
+    shares = [*weights, *tails]
+    if any(not _is("number", one) or one < 0 for one in shares) or not isclose(
+        sum(shares), 1, rel_tol=1e-5
+    ):
+        yield "weights: they are shares, so none is negative and their sum is 1"
+    if bins is None and arguments.get("internal_weight_holdout"):
+        yield "values have no internal_weight_holdout, only bins have: leave it out"
+
+
+def _is_above(low: object, high: object) -> bool:
+    """Whether a lower bound is above the upper one, of values that can be compared."""
+    if isinstance(low, str) and isinstance(high, str) and _is_time(low) and _is_time(high):
+        return _moment(low) > _moment(high)
+    both = _is("number", low) and _is("number", high)
+    return both and low > high  # type: ignore[operator]
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
 def _of_types(kind: str, arguments: Arguments, classes: Types) -> Iterable[str]:
     """Whether the columns hold what the expectation is about."""
     condition = arguments.get("row_condition")
@@ -127,6 +206,12 @@ def _of_condition(condition: str, classes: Types) -> Iterable[str]:
     named = _COLUMN.findall(condition)
     if not named:
         yield f'row_condition: {condition!r} names no column; write `col("name") > 0`'
+    elif not _CONDITION.fullmatch(condition):
+        yield (
+            f"row_condition: {condition!r} is not one comparison with a number, a text in quotes"
+            ' without quotes in it, or a date such as date("2025-10-31"); of a boolean, and of'
+            f" several conditions, {_QUERY}"
+        )
     for name in named:
         if name not in classes:
             yield f"row_condition: there is no column '{name}'; known are {', '.join(classes)}"
@@ -182,7 +267,29 @@ def _problem(query: str, *parameters: str) -> str:
         reason = str(error).partition(": ")[2].splitlines()[0]
         return reason if parameters else f"the query is no SQL of DuckDB ({reason})"
     selects = [str(statement.type) for statement in statements] == ["StatementType.SELECT"]
-    return "" if selects else "give one query that selects the rows that should not be there"
+    if not selects:
+        return "give one query that selects the rows that should not be there"
+    return _unfit(query)
+
+
+def _unfit(query: str) -> str:
+    """What Great Expectations and SQLAlchemy make of a query; empty if nothing else."""
+    import duckdb
+
+    if found := _PARAMETER.search(query):
+        return (
+            f"unexpected_rows_query: {found[0]} is taken for a parameter; write a blank or chr(58)"
+            " in place of the colon, and ( in place of (?: in a pattern"
+        )
+    inside = on_batch(query).rstrip(" ;\n")
+    try:
+        _database().extract_statements(f"select * from ({inside})")
+    except duckdb.Error:
+        return (
+            "unexpected_rows_query: it is put into brackets, and its last line is a comment after"
+            " --; write it as /* ... */, or above"
+        )
+    return ""
 
 
 @lru_cache(maxsize=1)

@@ -10,8 +10,9 @@ from pydantic import JsonValue
 
 from medallion.foreign import disclosed_text
 from medallion.gates.batch import Batch, Row
-from medallion.gates.expectation import Expectation
+from medallion.gates.expectation import Arguments, Expectation
 from medallion.gates.gx import vocabulary
+from medallion.gates.queries import shows_by_name
 
 Json = dict[str, JsonValue]
 
@@ -163,11 +164,20 @@ def examples(batch: Batch, expectation: Expectation, found: Found) -> Iterable[R
         or found.get("partial_unexpected_index_list")
         or [{column: value} for value in found.get("partial_unexpected_list") or ()]
     )
+    hides_all = _hides_all(batch, expectation.arguments)
     for row in listed[:EXAMPLES]:
         yield {
-            name: "(hidden)" if name in batch.hidden and value is not None else value
+            name: "(hidden)"
+            if (hides_all or name.lower() in batch.hidden) and value is not None
+            else value
             for name, value in row.items()
         }
+
+
+def _hides_all(batch: Batch, arguments: Arguments) -> bool:
+    """Whether a query may return personal data under other names."""
+    query = arguments.get("unexpected_rows_query")
+    return isinstance(query, str) and not shows_by_name(query, batch.hidden)
 
 
 def disclosable(result: Result, batch: Batch) -> Json:
@@ -178,7 +188,8 @@ def disclosable(result: Result, batch: Batch) -> Json:
     columns = set(vocabulary.columns_named(arguments)) & batch.hidden
     details = (result.get("result") or {}).get("details") or {}
     rows = details.get("unexpected_rows") or ()
-    if columns or any(batch.hidden & set(row) for row in rows):
+    named = {name.lower() for row in rows for name in row}
+    if columns or batch.hidden & named or (rows and _hides_all(batch, arguments)):
         for name in _WITH_VALUES:
             found.pop(name, None)
     if rows and "details" in found:

@@ -15,7 +15,7 @@ from medallion.gates.layers.shape import LayerGate
 from medallion.gates.measured_table import MeasuredTable
 from medallion.gates.result import Due, Failure, Partitions, finding
 from medallion.lake.inventory import LakeInventory
-from medallion.lake.manifest import PartitionManifest, fingerprint
+from medallion.lake.manifest import PartitionManifest
 from medallion.spec import SNAPSHOT_DAY
 
 TITLE = "Dimension snapshots"
@@ -91,15 +91,10 @@ class DimsGate(LayerGate):
 
     def current(self) -> Partitions:
         """The newest snapshots; the absence of one is something to be looked at, too."""
-        return {name: self._snapshot(name) for name in self.declared.spec.dimensions}
-
-    def _snapshot(self, name: str) -> dict[str, str]:
-        newest = self.lake.newest_snapshot(name)
-        if newest is None:
-            return {"": ""}
-        put_aside = self.lake.lake.partitions(f"quarantine/{name}").get(newest.value)
-        aside = put_aside.content_hash if put_aside else ""
-        return {newest.value: fingerprint([newest.content_hash, newest.counts, aside])}
+        return {
+            name: self.lake.snapshot_stamp(name) or {"": ""}
+            for name in self.declared.spec.dimensions
+        }
 
     def findings(self) -> Iterable[Failure]:
         """Keys that are known and have left Bronze: no failure, but something to be told."""

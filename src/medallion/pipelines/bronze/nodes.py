@@ -16,7 +16,7 @@ from medallion.lake.bronze import BronzeInventory, BronzePartition, Finding, Lis
 from medallion.lake.inventory import LakeInventory
 from medallion.pipelines import gates
 from medallion.pipelines.gates import Gatehouse, validate_due
-from medallion.planning.plan import RunPlan, calendar, plan_run
+from medallion.planning.plan import RunPlan, calendar, found_here, plan_run
 from medallion.planning.request import RunRequest
 from medallion.spec import Spec
 
@@ -37,10 +37,18 @@ class OpenedBronze:
 
 
 def plan(
-    request: RunRequest, spec: Spec, inventory: BronzeInventory, lake: LakeInventory
+    request: RunRequest,
+    spec: Spec,
+    inventory: BronzeInventory,
+    lake: LakeInventory,
+    before: RunPlan | None,
 ) -> RunPlan:
-    """Decides which partitions the run processes, and says why."""
-    return plan_run(request, spec, inventory, lake)
+    """Decides which partitions the run processes, and says why.
+
+    A run has one plan: a step that is repeated, or a process that joins, goes on with the one that
+    the run has, whatever has been delivered or made since.
+    """
+    return found_here(before, inventory) if before else plan_run(request, spec, inventory, lake)
 
 
 def open_partitions(run_plan: RunPlan, inventory: BronzeInventory) -> OpenedBronze:
@@ -79,7 +87,7 @@ def validate(
 def _known_reports(lake: LakeInventory) -> Mapping[str, KeptFile]:
     """The reports as they were written; what was done to them is told, and mended when read."""
     ledger = gates.ledger_of("bronze", lake)
-    changed = ledger.changed_reports(lake.layout.reports)
+    changed = gates.changed_of("bronze", ledger, lake.layout.reports)
     if changed:
         logger.warning(
             "Reports of the bronze gate are not what it wrote: %s. They are written again by a "

@@ -13,7 +13,7 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 nodes.plan,
-                ["params:run", "spec", "inventory", "lake"],
+                ["params:run", "spec", "inventory", "lake", "run_plan_before"],
                 "run_plan",
                 name="plan_run",
             ),
@@ -46,7 +46,7 @@ def create_pipeline() -> Pipeline:
         ],
         namespace="bronze",
         tags="bronze",
-        inputs={"spec", "suites", "lake"},
+        inputs={"spec", "suites", "lake", "run_plan_before"},
         outputs={"run_plan"},
         parameters={"params:run"},
         prefix_datasets_with_namespace=True,

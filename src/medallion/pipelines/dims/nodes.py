@@ -113,4 +113,5 @@ def validate(
     house = Gatehouse(request, suites, lake, before)
     checked = validate_layer(DimsGate(suites.declared, lake, nullified), house)
     known = {name: known_snapshots(lake, name) for name in checked.ledger.tables}
-    return replace(checked, ledger=checked.ledger.with_snapshots(known)).as_outputs()
+    keys = {name: lake.keys_stamp(name) for name in checked.ledger.tables}
+    return replace(checked, ledger=checked.ledger.with_snapshots(known, keys)).as_outputs()

@@ -19,6 +19,7 @@ from medallion.lake.inventory import LakeInventory
 from medallion.lake.manifest import fingerprint
 from medallion.lake.writes import FrameWrite
 from medallion.pipelines.gates import Gatehouse, validate_layer
+from medallion.planning.code import CODE, code_of
 from medallion.planning.incremental import (
     EnrichedPlan,
     EnrichedRequest,
@@ -80,12 +81,14 @@ def run_transform(
     """Asks one transform for the days that are due, in batches that fit in memory.
 
     Raises:
-        StepError: It reads another transform that this run has planned and not made yet.
+        StepError: It reads another transform that this run has planned and not made yet, or its
+            code is not what its days were planned for.
     """
     table = f"enriched/{name}"
     planned = enriched_plan.transforms[name]
     if not planned.days:
         return FrameWrite(table, request.run_id, ())
+    _check_code(planned, request)
     _check_made(name, request, enriched_plan, lake, inputs)
     from medallion.transforms import TRANSFORMS
 
@@ -116,6 +119,17 @@ def _check_made(
             f"enriched.{reader} reads tables that run {request.run_id} has planned and not made:",
             details=[f"enriched.{name}: {days} days" for name, days in missing.items()],
             hint=f"run `kedro run --nodes {steps} --params run_id={request.run_id}` first.",
+        )
+
+
+def _check_code(planned: PlannedTransform, request: RunRequest) -> None:
+    """What a day is recorded to be made from names the code that makes it."""
+    if {made_from[CODE] for made_from in planned.made_from.values()} - {code_of(planned.name)}:
+        again = f"kedro run --nodes enriched.plan --params run_id={request.run_id}"
+        raise StepError(
+            f"The code of enriched.{planned.name} has changed since run {request.run_id} planned"
+            " its days.",
+            hint=f"plan them for the code that there is now (`{again}`), then do this step again.",
         )
 
 

@@ -40,7 +40,7 @@ def build(
     from medallion.dbt_project import gold_marts
 
     inputs = _inputs(spec, lake)
-    stamp = fingerprint({name: origin.fingerprint for name, origin in inputs.items()})
+    stamp = _stamp(inputs)
     made, marts = MartsBuild(stamp), {}
     if warehouse.made_from("gold") != stamp:
         settings = engine_settings(request, lake)
@@ -61,6 +61,22 @@ def build(
     }
     current = {model: BuiltTable("gold", model, reads=reads) for model in models}
     return {"build": made, **current, **tables, "receipt": made.result.receipt("gold")}
+
+
+def are_stale(spec: Spec, lake: LakeInventory, made_from: str) -> bool:
+    """Whether marts that stand are made from something else than the lake says now.
+
+    Args:
+        spec: The tables.
+        lake: The lake.
+        made_from: The stamp of the marts; empty if none stand.
+    """
+    return bool(made_from) and made_from != _stamp(_inputs(spec, lake))
+
+
+def _stamp(inputs: Mapping[str, Origin]) -> str:
+    """What the marts that are made of these inputs are told by."""
+    return fingerprint({name: origin.fingerprint for name, origin in inputs.items()})
 
 
 def _inputs(spec: Spec, lake: LakeInventory) -> dict[str, Origin]:

@@ -16,4 +16,9 @@ def register_views(
     trail: AuditTrail,
 ) -> Publication:
     """The lake and the audit trail as they are, for the warehouse to show."""
+    return shown(spec, lake, trail)
+
+
+def shown(spec: Spec, lake: LakeInventory, trail: AuditTrail) -> Publication:
+    """What the warehouse is to show of the lake and of the audit trail."""
     return Publication(spec, lake, {"audit.runs": trail.view()})

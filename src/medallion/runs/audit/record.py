@@ -7,6 +7,8 @@ from typing import Any
 
 from medallion.spec.types import DATE, FLOAT, INSTANT, INT, TEXT
 
+#: The status of a partition that nobody could ever read.
+UNPUBLISHED = "unpublished"
 # As they are written; the names give the columns their types.
 Day = str
 Instant = str
@@ -45,8 +47,9 @@ class AuditRecord:
         git_sha: The commit of the code.
         code_version: The version of the package, with a fingerprint of its sources.
         config_hash: A fingerprint of spec, suites, parameters and catalog.
-        status: `written`, `unchanged` (made again, byte for byte) or `removed`; of a run
-            `succeeded`, `failed`, `interrupted` or `killed`.
+        status: `written`, `unchanged` (made again, byte for byte) or `removed`; `unpublished` if
+            it was written or removed in vain: the lake is in an object store, and the run published
+            nothing. Of a run `succeeded`, `failed`, `interrupted` or `killed`.
         error: Why it failed.
     """
 

@@ -10,7 +10,7 @@ from typing import Any
 from medallion.events import TableWritten
 from medallion.gates.result import GateResult
 from medallion.lake.manifest import PartitionManifest
-from medallion.runs.audit.record import AuditRecord
+from medallion.runs.audit.record import UNPUBLISHED, AuditRecord
 from medallion.runs.record import StepRecord
 from medallion.spec import INGESTION_DAY
 
@@ -83,14 +83,13 @@ def of_partition(
         status: What became of the partition.
     """
     layer, table = path.split("/")
-    key, _, value = manifest.partition.partition("=")
     return replace(
         node,
         layer=_LAYERS.get(layer, layer),
         table_name=table,
-        partition_key=key,
-        partition_value=value,
-        ingest_dt=value if key == INGESTION_DAY else None,
+        partition_key=manifest.key,
+        partition_value=manifest.value,
+        ingest_dt=manifest.value if manifest.key == INGESTION_DAY else None,
         input_rows=manifest.counts.get("bronze_rows"),
         output_rows=manifest.rows,
         bytes_written=manifest.bytes,
@@ -149,6 +148,12 @@ def _silver(
             str(record.partition_value)
         )
         yield replace(record, quarantine_rows=manifest.rows if manifest else 0)
+
+
+def unread(record: AuditRecord) -> AuditRecord:
+    """The record of a partition that nobody could ever read; a mart is read where it is built."""
+    changed = record.status in ("written", "removed") and record.layer != "gold"
+    return replace(record, status=UNPUBLISHED) if changed else record
 
 
 def _accepted_beside(aside: AuditRecord, manifests_of: ManifestsOf) -> AuditRecord:

@@ -1,14 +1,16 @@
 """The trail on disk: a file of records for each run, never changed once the run has ended.
 
-`<run_id>.json` holds the records of a run, one a line, and `runs/<run_id>.json` the run itself.
+`<run_id>.json` holds the records of a run, one a line, and `runs/<run_id>.json` the run itself,
+with what is needed to see whether either is still what was written.
 While it is at work, `<run_id>.steps.jsonl` gathers its records; of a run that was killed they
 are what is left, and the next run makes its records of them.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NotRequired, cast
 
@@ -16,19 +18,24 @@ from pydantic import ConfigDict
 from typing_extensions import TypedDict
 
 from medallion.errors import LakeError, UsageError
-from medallion.lake.names import as_run_id
+from medallion.lake.manifest import fingerprint
+from medallion.lake.names import as_run_id, is_run_id
 from medallion.lake.scans import literal_path
 from medallion.runs.audit.record import TYPES, AuditRecord, kinds
 from medallion.spec.types import TEXT
 from medallion.sql import literal, no_rows
 from medallion.storage import Document, open_storage
+from medallion.storage.litter import is_hidden
 
 STARTED = "started"
 KILLED = "killed"
+#: How the files end in which runs at work gather their records.
+STEPS = ".steps.jsonl"
 _MAP = f"map({TEXT.duckdb}, {TEXT.duckdb})"
 
 
 _RUNS = "runs/"
+_RECORDS, _SEAL = "records", "seal"
 
 
 class _Run(TypedDict):
@@ -72,9 +79,45 @@ class AuditTrail:
 
     def end(self, run: dict[str, Any], records: Iterable[AuditRecord]) -> None:
         """Writes down the records of a run; the last thing is that it is no longer at work."""
-        self._write_records(run["run_id"], records)
-        self._header(run["run_id"]).write(run, sort_keys=False)
+        text = self._write_records(run["run_id"], records).encode()
+        told = {**run, _RECORDS: [len(text), hashlib.sha256(text).hexdigest()]}
+        self._header(run["run_id"]).write({**told, _SEAL: fingerprint(told)}, sort_keys=False)
         self.storage.delete(self._steps(run["run_id"]))
+
+    def changed(self, ended: Iterable[str], *, thorough: bool = False) -> list[str]:
+        """Files that are not what was written when their runs ended, a line each.
+
+        Args:
+            ended: Runs that are known to have ended.
+            thorough: Read the records and compare their checksums; else their sizes are.
+        """
+        there = {entry.key: entry.size for entry in self.storage.listed()}
+        runs = {_run_of(key): key for key in there if _is_own(key.removeprefix(_RUNS), key, _RUNS)}
+        records = [key for key in there if _is_own(key, key)]
+        told = {**dict.fromkeys(map(_run_of, records)), **dict.fromkeys(ended)}
+        absent = [f"{_RUNS}{run}.json is not there" for run in sorted(told.keys() - runs.keys())]
+        found = [self._difference(run, key, there, thorough) for run, key in sorted(runs.items())]
+        return [*absent, *filter(None, found)]
+
+    def _difference(self, run: str, key: str, there: Mapping[str, int], thorough: bool) -> str:
+        """What is wrong with the files of a run; nothing if they are what was written."""
+        told = Document(self.storage, key).read_or(dict[str, Any], {})
+        if str(told.get("run_id")).replace(":", ".") != run:
+            return f"{key} does not tell of its run any more"
+        seal, records = told.pop(_SEAL, None), told.get(_RECORDS)
+        if told.get("status") == STARTED or seal is None:
+            return ""  # it is at work, or was written by an earlier version
+        if seal != fingerprint(told) or not isinstance(records, list):
+            return f"{key} was changed"
+        size, checksum = records
+        name = f"{run}.json"
+        if name not in there:
+            return f"{name} is not there"
+        if there[name] != size:
+            return f"{name} has {there[name]:,} bytes, not {size:,}"
+        content = self.storage.read(name).data if thorough else None
+        is_same = content is None or hashlib.sha256(content).hexdigest() == checksum
+        return "" if is_same else f"{name} has another checksum"
 
     def unfinished(self) -> list[dict[str, Any]]:
         """Runs that have not ended: the one at work, and those that were killed."""
@@ -112,20 +155,15 @@ class AuditTrail:
         """The records of a run; of one that has not ended, those of its steps."""
         return [json.loads(line) for line in self._lines(run_id)]
 
-    def writers(
-        self, layer: str, table: str, value: str | None, only: Collection[str] | None = None
-    ) -> Iterator[dict[str, Any]]:
-        """Records of the runs that wrote or removed a partition, the newest first.
+    def writers(self, layer: str, table: str, value: str | None) -> Iterator[dict[str, Any]]:
+        """Records of the runs that wrote or removed a partition for people, the newest first.
 
         Args:
             layer: The layer.
             table: The table.
             value: The partition; None for a table without any.
-            only: Runs whose work became current; all if None.
         """
         for run in self.runs():
-            if only is not None and run["run_id"] not in only:
-                continue
             for line in self._lines(str(run["run_id"])):
                 if f'"{table}"' not in line or (value and f'"{value}"' not in line):
                     continue  # parsing millions of lines to find two would take long
@@ -135,19 +173,24 @@ class AuditTrail:
                     yield record
 
     def view(self) -> str:
-        """SQL that shows the records of all runs that have ended; without any, no row."""
+        """SQL that shows the records of all runs that have ended; without any, no row.
+
+        Runs that published nothing are among them: their partitions have the status `unpublished`.
+        """
         types = {
             name: TYPES[kind].duckdb if kind in TYPES else _MAP for name, kind in kinds().items()
         }
-        if not any(self.folder.glob("*.json")):
+        if all(is_hidden(path.name) for path in self.folder.glob("*.json")):
             return no_rows(types)
         declared = ", ".join(f"{name}: {literal(kind)}" for name, kind in types.items())
         pattern = literal(f"{literal_path(self.folder)}/[!._]*.json")
         return f"select * from read_json({pattern}, format = 'array', columns = {{{declared}}})"
 
-    def _write_records(self, run_id: str, records: Iterable[AuditRecord]) -> None:
+    def _write_records(self, run_id: str, records: Iterable[AuditRecord]) -> str:
         lines = ",\n".join(json.dumps(record.as_json()) for record in records)
-        self._records(run_id).write_text(f"[\n{lines}\n]\n" if lines else "[]\n")
+        text = f"[\n{lines}\n]\n" if lines else "[]\n"
+        self._records(run_id).write_text(text)
+        return text
 
     def _lines(self, run_id: str) -> Iterator[str]:
         """The records of a run as text; a step cut short by a kill is left out."""
@@ -164,7 +207,7 @@ class AuditTrail:
         return Document(self.storage, f"{as_run_id(run_id)}.json")
 
     def _steps(self, run_id: str) -> str:
-        return f"{as_run_id(run_id)}.steps.jsonl"
+        return f"{as_run_id(run_id)}{STEPS}"
 
     def _header(self, run_id: str) -> Document:
         return Document(self.storage, f"{_RUNS}{as_run_id(run_id)}.json")
@@ -187,4 +230,14 @@ def _is_record(line: str) -> bool:
 
 def _read_run(header: Document) -> dict[str, Any] | None:
     """A run as it was written down; None if a power cut or a hand has left something else."""
-    return cast("dict[str, Any] | None", header.read_or(_Run, None))
+    found = cast("dict[str, Any] | None", header.read_or(_Run, None))
+    return found and {name: told for name, told in found.items() if name not in (_RECORDS, _SEAL)}
+
+
+def _run_of(key: str) -> str:
+    return key.removeprefix(_RUNS).removesuffix(".json")
+
+
+def _is_own(name: str, key: str, folder: str = "") -> bool:
+    """Whether a key is that of a file of a run in a folder of the trail."""
+    return key == f"{folder}{name}" and name.endswith(".json") and is_run_id(_run_of(name))

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from medallion.errors import RequestError
+from medallion.errors import MedallionError, RequestError
 from medallion.events import Event, PlanMade, RunStarted, TableWritten
 from medallion.gates.result import GateResult
 from medallion.runs.audit.record import AuditRecord
-from medallion.runs.audit.recording import completed, of_table, table_counts
+from medallion.runs.audit.recording import completed, of_table, table_counts, unread
 from medallion.runs.folder import RunFolder
+from medallion.runs.kept import changed_trail
 from medallion.runs.record import RunRecord, compiled
 from medallion.runs.sinks.sink import Sink, Surroundings
 from medallion.storage import open_storage
 
+logger = logging.getLogger(__name__)
+
 
 class AuditSink(Sink):
     """Leaves word that a run is at work, and its records when it has ended."""
+
+    is_record = True
 
     def check(self, around: Surroundings) -> None:
         """Refuses the id of an earlier run, whose records would go: its folder may be gone.
@@ -27,11 +33,13 @@ class AuditSink(Sink):
         Raises:
             RequestError: The trail knows it.
         """
-        folder = RunFolder(open_storage(around.layout.runs), around.run_id)
+        folder = RunFolder(open_storage(around.layout.run_documents), around.run_id)
         if around.trail.knows(around.run_id) and not folder.has_begun():
             raise RequestError(
                 f"There was a run {around.run_id}; the audit trail holds its records.",
-                hint="give another run id, or none; `kedro runs list` shows the runs.",
+                hint="give another run id, or none; `kedro runs list` shows the runs. If that one"
+                f" has not ended, what it was asked for is gone: `kedro runs close {around.run_id}`"
+                " ends it.",
             )
 
     def begin(self, around: Surroundings) -> None:
@@ -41,15 +49,24 @@ class AuditSink(Sink):
     def on(self, event: Event) -> None:
         """Leaves word that the run is at work, which days it deals with, and what it has made."""
         around = self._around
+        if isinstance(event, RunStarted):
+            self._started = event
         if isinstance(event, (RunStarted, PlanMade)):
             record = compiled(around.run_id, around.journal.read())
             self._common = _common(around, record)
             if record.started == event:
+                if changed := changed_trail(around.layout):
+                    logger.warning(
+                        "The audit trail is not what was written: %s. Put it back from a copy; "
+                        "`kedro lake verify` tells of it as long as it is so.",
+                        "; ".join(changed),
+                    )
                 around.trail.begin(_header(record))
             else:
                 around.trail.note(_header(record))
         if isinstance(event, TableWritten):
-            around.trail.step(around.run_id, list(of_table(self._common, event, None)))
+            common = _of_process(self._common, self._started)
+            around.trail.step(around.run_id, list(of_table(common, event, None)))
 
     def end(self, record: RunRecord) -> None:
         """Ends the trail of the run."""
@@ -62,16 +79,17 @@ class AuditSink(Sink):
 
     def _close(self, around: Surroundings, record: RunRecord) -> None:
         common = _common(around, record)
-        records = list(
-            completed(
-                common,
-                list(_made(common, record)),
-                around.lake.partitions,
-                record.receipts,
-                record.gates,
-            )
+        made = list(_made(common, record))
+        told = completed(
+            common,
+            [*made, *_kept(around, record, made)],
+            around.lake.partitions,
+            record.receipts,
+            record.gates,
         )
-        header = _header(record)
+        is_read = _is_read(around, record)
+        records = [one if is_read else unread(one) for one in told]
+        header = {**_header(record), "published": is_read}
         whole = replace(
             common,
             execution_time_seconds=header.get("seconds"),
@@ -83,15 +101,62 @@ class AuditSink(Sink):
         around.trail.end({**header, "tables": table_counts(records)}, [whole, *records])
 
 
+def _is_read(around: Surroundings, record: RunRecord) -> bool:
+    """Whether people have come to read what a run has put in place.
+
+    On a disk they read it at once. In an object store they do when it was published: the run itself
+    says so, or the lake does of a run that died, or lost its word, right after it.
+    """
+    source = around.lake.state.source
+    if source is None or record.is_published:
+        return True
+    try:
+        return source.has_published(record.run_id)
+    except MedallionError as error:
+        logger.warning(
+            "Run %s is recorded as one that has published nothing: %s",
+            record.run_id,
+            error.message,
+        )
+        return False
+
+
 def _made(common: AuditRecord, record: RunRecord) -> Iterator[AuditRecord]:
     """The records of what was put in place; of a step that was done again, the last."""
     last: dict[tuple[str | None, ...], AuditRecord] = {}
     for table in record.written:
-        for made in of_table(common, table, record.steps.get(table.step or "")):
+        of_process = _of_process(common, record.processes.get(table.process or ""))
+        for made in of_table(of_process, table, record.steps.get(table.step or "")):
             place = (made.layer, made.table_name, made.partition_value)
             is_repeated = made.status == "unchanged" and place in last
             last[place] = last[place] if is_repeated else made
     yield from last.values()
+
+
+def _of_process(common: AuditRecord, started: RunStarted | None) -> AuditRecord:
+    """What all records of a process have in common: a run may go on with other code."""
+    if started is None:
+        return common
+    return replace(
+        common,
+        git_sha=started.git_sha,
+        code_version=started.code_version,
+        config_hash=started.config_hash,
+    )
+
+
+def _kept(
+    around: Surroundings, record: RunRecord, made: Iterable[AuditRecord]
+) -> Iterator[AuditRecord]:
+    """What the run has recorded when it wrote it, and its events no longer tell."""
+    told = {(one.layer, one.table_name, one.partition_value) for one in made}
+    known = {one.name for one in fields(AuditRecord)}
+    for kept in around.trail.records(record.run_id):
+        one = AuditRecord(**{name: value for name, value in kept.items() if name in known})
+        place = (one.layer, one.table_name, one.partition_value)
+        if one.table_name and place not in told:
+            told.add(place)
+            yield one
 
 
 def _common(around: Surroundings, record: RunRecord) -> AuditRecord:
@@ -119,6 +184,7 @@ def _header(record: RunRecord) -> dict[str, Any]:
         "started_at": _text(started.at) if started else None,
         "git_sha": started.git_sha if started else None,
         "code_version": started.code_version if started else None,
+        **({"codes": list(record.codes)} if len(record.codes) > 1 else {}),
         "config_hash": started.config_hash if started else None,
         "parameters": dict(started.parameters) if started else {},
         "plan": record.plan.summary if record.plan else None,

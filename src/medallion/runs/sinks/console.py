@@ -26,7 +26,7 @@ class ConsoleSink(Sink):
         if isinstance(event, StepStarted):
             layer, step = event.layer, event.step.rpartition(".")[2]
             position = f"{LAYERS.index(layer) + 1}/{len(LAYERS)}" if layer in LAYERS else ""
-            terminal.update_status(f"[bold]{layer}[/bold] {position} {step}")
+            terminal.update_status(terminal.styled("[bold]{}[/] {} {}", layer, position, step))
         elif isinstance(event, Progress):
             _show(event)
 
@@ -40,11 +40,11 @@ class ConsoleSink(Sink):
 
 
 def _show(progress: Progress) -> None:
-    named = f"[bold]{progress.layer}[/bold] {progress.item}"
+    named = terminal.styled("[bold]{}[/] {}", progress.layer, progress.item)
     if not terminal.update_status(named) or not progress.done:
         return
     rows = "" if progress.rows is None else f"{progress.rows:,} rows "
     seconds = "" if progress.seconds is None else f"{progress.seconds:.1f} s"
     terminal.err().print(
-        f"  [dim]{progress.layer}[/dim] {progress.item} [dim]{rows}{seconds}[/dim]"
+        terminal.styled("  [dim]{}[/] {} [dim]{}[/]", progress.layer, progress.item, rows + seconds)
     )

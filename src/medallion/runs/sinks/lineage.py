@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from importlib.metadata import version
@@ -21,6 +22,7 @@ from medallion.events import (
     TableWritten,
 )
 from medallion.gates.result import GateResult
+from medallion.lake.names import as_run_id
 from medallion.runs.record import RunRecord
 from medallion.runs.retention import keep_newest
 from medallion.runs.sinks.sink import CUT_SHORT, Sink, Surroundings
@@ -89,19 +91,19 @@ class LineageSink(Sink):
         if self._around.settings.lineage.transport == "off":
             return
         began = [e.at for e in self._around.journal.read() if isinstance(e, RunStarted)]
-        self._events = self._run_events(min(began))
+        self._events = self._run_events(self._around.run_id, min(began))
         self._open()
         if len(began) == 1:
             self._tell(self._events.of_run(_state("START")))
 
-    def _run_events(self, started: datetime) -> RunEvents:
+    def _run_events(self, run_id: str, started: datetime) -> RunEvents:
         from medallion.runs.lineage.events import RunEvents, source_of
 
         around = self._around
         return RunEvents(
             namespace=around.settings.lineage.namespace,
             job=around.settings.lineage.job,
-            run_id=around.run_id,
+            run_id=run_id,
             started=started,
             versions=("Kedro", version("kedro"), version("medallion")),
             environment=around.environment,
@@ -114,7 +116,7 @@ class LineageSink(Sink):
         settings = self._around.settings.lineage
         self._folder.mkdir(parents=True, exist_ok=True)
         keep_newest(self._folder, "*.jsonl", settings.keep - 1)
-        self._file = EventFile(self._folder / f"{self._around.file_name}.jsonl")
+        self._file = EventFile(self._path(self._around.run_id))
         if settings.transport == "http" and settings.url:
             url, key = settings.url, os.environ.get(settings.api_key_variable)
             timeout = settings.timeout_seconds
@@ -132,9 +134,25 @@ class LineageSink(Sink):
         """Tells that the run is complete, has failed or was cut short."""
         if self._events is None:
             return
-        state = {"succeeded": "COMPLETE", "closed": "COMPLETE", "failed": "FAIL"}
-        error = record.error if record.status == "failed" else None
-        self._tell(self._events.of_run(_state(state.get(record.status, "ABORT")), error))
+        for event in _last_words(self._events, record, self._path(record.run_id)):
+            self._tell(event)
+
+    def bury(self, around: Surroundings, record: RunRecord) -> None:
+        """Tells that a run was cut short, and which of its nodes."""
+        if around.settings.lineage.transport == "off" or record.started is None:
+            return
+        from medallion.runs.lineage.sending import EventFile
+
+        events = self._run_events(record.run_id, record.started.at)
+        file = EventFile(self._path(record.run_id))
+        for event in _last_words(events, record, file.path):
+            file.write(event)
+            if self._sender:
+                self._sender.send(event)
+        file.close()
+
+    def _path(self, run_id: str) -> Path:
+        return self._folder / f"{as_run_id(run_id)}.jsonl"
 
     def leave(self, record: RunRecord) -> None:  # noqa: ARG002
         """Closes the file, and gives the backend a moment to take what waits."""
@@ -241,6 +259,32 @@ class LineageSink(Sink):
                 touched = replace(touched, assertions=of_table(found, name.partition(".")[2]))
             if touched:
                 yield touched
+
+
+def _last_words(events: RunEvents, record: RunRecord, told: Path) -> Iterator[RunEvent]:
+    """What is told when a run has ended, once: how it did, and which nodes a kill has cut short."""
+    for step in record.steps.values():
+        if step.started_at and not step.ended_at:
+            yield events.of_node(_state("ABORT"), step.step)
+    ends = {"succeeded": "COMPLETE", "closed": "COMPLETE", "failed": "FAIL"}
+    error = record.error if record.status == "failed" else None
+    last = events.of_run(_state(ends.get(record.status, "ABORT")), error)
+    if not _is_told(last, told):
+        yield last
+
+
+def _is_told(event: RunEvent, told: Path) -> bool:
+    """Whether a file holds the end of this very run already: who told it was killed right after."""
+    if not told.is_file() or event.eventType is None:
+        return False
+    last = event.run.runId, event.job.name, event.eventType.value
+    return any(
+        (one["run"]["runId"], one["job"]["name"], one["eventType"]) == last
+        for line in told.read_text(encoding="utf-8").splitlines()
+        # A kill may have cut the last one short; nodes name the run as their parent.
+        if event.run.runId in line and line.endswith("}")
+        for one in [json.loads(line)]
+    )
 
 
 def _dataset(table: TableWritten) -> str:

@@ -27,6 +27,7 @@ from medallion.masking import Mask
 from medallion.runs.record import RunRecord
 from medallion.runs.retention import keep_newest
 from medallion.runs.sinks.sink import Sink, Surroundings
+from medallion.storage.process import this_process
 
 # What goes to the file alone: people see progress and the summary instead.
 _journal = logging.getLogger("medallion.journal")
@@ -67,7 +68,10 @@ class LogSink(Sink):
         _journal.info("The run starts.")
 
     def _open_file(self, around: Surroundings) -> None:
-        folder, path = around.layout.logs, around.layout.log(around.file_name)
+        # Machines that share a folder of logs cannot write into one file of it.
+        has_its_own = around.is_shared and "logs" in around.layout.stores
+        name = f"{around.file_name}~{this_process()}" if has_its_own else around.file_name
+        folder, path = around.layout.logs, around.layout.log(name)
         folder.mkdir(parents=True, exist_ok=True)
         keep_newest(folder, "*.jsonl", around.settings.logs.keep - 1)
         file = logging.FileHandler(path, encoding="utf-8")

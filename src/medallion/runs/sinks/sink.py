@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from kedro.io import DataCatalog
 
@@ -83,11 +83,17 @@ class Surroundings:
     @cached_property
     def journal(self) -> Journal:
         """The events of the run."""
-        return Journal(self.layout.runs, self.run_id)
+        return Journal.of(self.layout, self.run_id)
 
 
 class Sink:
-    """Takes what happens in a run somewhere; a sink overrides what concerns it."""
+    """Takes what happens in a run somewhere; a sink overrides what concerns it.
+
+    Attributes:
+        is_record: Whether a run has ended only when this sink has been told so.
+    """
+
+    is_record: ClassVar[bool] = False
 
     def check(self, around: Surroundings) -> None:
         """Refuses a configuration that cannot work, before the run takes anything.
@@ -112,12 +118,15 @@ class Sink:
         """This process ends; the record is of the whole run if it has ended, too."""
 
 
-def harmless(what: str, call: Callable[[], None]) -> None:
+def harmless(what: str, call: Callable[[], None]) -> bool:
     """Calls what tells of a run, and must not be what fails it.
 
     Args:
         what: Who is called, for the warning.
         call: The call.
+
+    Returns:
+        Whether it has worked.
     """
     try:
         call()
@@ -126,6 +135,8 @@ def harmless(what: str, call: Callable[[], None]) -> None:
         told = f"{what} could not record the run: {_reason(error)}"
         logger.warning("%s", told)
         logger.debug("%s", told, exc_info=error)
+        return False
+    return True
 
 
 def _reason(error: Exception) -> str:
