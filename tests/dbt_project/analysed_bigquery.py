@@ -23,6 +23,8 @@ from typing import Any
 from unittest import mock
 
 from medallion.dbt_project import EngineSettings, run_gold
+from medallion.dbt_project.running import Target, manifest
+from medallion.dbt_project.spec_vars import spec_vars
 from medallion.lake.views import silver_columns
 from medallion.spec import INGESTION_DAY, Spec, load_spec
 from medallion.spec.types import SILVER
@@ -37,7 +39,6 @@ def listed(read: tuple[str, ...], *tables: str) -> PlannedMart:
 
 
 SHOP = "shop"
-_RUNS = ("whole", "listed")
 # Days of the marts that are built by day, of which one came out empty, and what they are made from.
 DAYS = ("2025-10-06", "2025-10-08")
 _WEEK = tuple(f"2025-{day}" for day in (
@@ -269,24 +270,23 @@ def main(target: Path) -> None:
     with tempfile.TemporaryDirectory() as folder, bigquery.behind_dbt():
         for root in ("BRONZE", "DATA"):
             os.environ[f"MEDALLION_{root}_ROOT"] = f"{folder}/{root.lower()}"
-        on_bigquery = _invoked(Path(folder), "build", "bigquery")
-        whole = len(bigquery.said)
         limits = EngineSettings("1GB", 1, Path(folder) / "spill", Path(folder) / "dbt")
+        engines = {n: Target(limits.dbt_folder, spec_vars(spec), n) for n in ("bigquery", "duckdb")}
+        on_bigquery = _invoked(engines["bigquery"], "build")
+        results = [_result(run) for run in on_bigquery]
+        # dbt writes into the nodes that it has parsed, so each is read before it goes on.
+        compiled = {"whole": {"bigquery": _compiled(on_bigquery)}, "listed": {}}
+        whole = len(bigquery.said)
         run_gold(spec, {name: mart.as_var() for name, mart in LISTED.items()}, limits, "bigquery")
-        on_duckdb = {
-            days: _invoked(Path(folder), "compile", "duckdb", *_vars(days)) for days in _RUNS
-        }
-        listed = _invoked(Path(folder), "compile", "bigquery", *_vars("listed"))
+        for days, engine in (("whole", "duckdb"), ("listed", "duckdb"), ("listed", "bigquery")):
+            compiled[days][engine] = _compiled(_invoked(engines[engine], "compile", *_vars(days)))
     written = {
         "said": [asdict(said) for said in bigquery.said[:whole]],
         "said_of_days": [asdict(said) for said in bigquery.said[whole:]],
-        "results": [_result(run) for run in on_bigquery],
+        "results": results,
         "tables": {name: bigquery.sql.columns(name) for name in bigquery.sql.tables()},
         "descriptions": bigquery.descriptions,
-        "compiled": {
-            "whole": {"bigquery": _compiled(on_bigquery), "duckdb": _compiled(on_duckdb["whole"])},
-            "listed": {"bigquery": _compiled(listed), "duckdb": _compiled(on_duckdb["listed"])},
-        },
+        "compiled": compiled,
     }
     target.write_text(json.dumps(written), encoding="utf-8")
 
@@ -296,13 +296,12 @@ def _vars(days: str) -> list[str]:
     return ["--vars", json.dumps({"marts": marts})] if days == "listed" else []
 
 
-def _invoked(folder: Path, command: str, target: str, *options: str) -> list[Any]:
+def _invoked(target: Target, command: str, *options: str) -> list[Any]:
     from dbt.cli.main import dbtRunner
 
-    where = ["--project-dir", str(PROJECT / "dbt"), "--profiles-dir", str(PROJECT / "dbt")]
-    folders = ["--target-path", str(folder / target), "--log-path", str(folder / "logs")]
     gold = ["--select", "path:models/gold", "path:tests/gold"]
-    outcome = dbtRunner().invoke([command, "--target", target, *where, *folders, *gold, *options])
+    runner = dbtRunner(manifest=manifest(target))
+    outcome = runner.invoke([command, "--no-write-json", *target.given, *gold, *options])
     if outcome.exception:
         raise outcome.exception
     return list(outcome.result)

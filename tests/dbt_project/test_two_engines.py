@@ -24,7 +24,7 @@ from tests.dbt_project.analysed_bigquery import DAYS, LISTED, SHOP, silver
 from tests.dbt_project.googlesql import GoogleSql, inline, quoted
 
 LAW = settings(
-    max_examples=3,
+    max_examples=2,
     deadline=None,
     derandomize=True,
     phases=[Phase.generate],
@@ -73,7 +73,7 @@ def values(name: str, kind: str) -> st.SearchStrategy[object]:
 def rows(table: str) -> st.SearchStrategy[list[dict[str, object]]]:
     """Some rows of a table."""
     columns = {name: values(name, kind) for name, kind in TABLES[table].items()}
-    return st.lists(st.fixed_dictionaries(columns), max_size=6)
+    return st.lists(st.fixed_dictionaries(columns), min_size=2, max_size=6)
 
 
 class Marts:

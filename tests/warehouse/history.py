@@ -19,7 +19,7 @@ from medallion.lake.store import Lake
 from medallion.pipelines.gold.nodes import _inputs
 from medallion.spec import Spec
 from medallion.spec.types import SILVER
-from medallion.warehouse import MartsPlan, plan_marts
+from medallion.warehouse import MartsBuild, MartsPlan, plan_marts
 from medallion.warehouse.duckdb import DuckDBWarehouse
 
 FIRST = date(2025, 9, 29)
@@ -128,20 +128,23 @@ class Gold:
         self._history = history
         self._settings = EngineSettings("1GB", 2, folder / "spill")
 
-    def plan(self) -> MartsPlan:
-        """What is not what the lake says."""
+    def plan(self, code: str = "") -> MartsPlan:
+        """What is not what the lake says; `code` stands for other models than those there are."""
         spec, lake = self._history.spec, self._history.inventory
         inputs = {name: origin.fingerprint for name, origin in _inputs(spec, lake).items()}
         marts = gold_marts(spec, self._settings)
         before = self.warehouse.marts_state()
-        return plan_marts(marts, lake, fingerprint(inputs), inputs["code"], before)
+        return plan_marts(marts, lake, fingerprint(inputs), code or inputs["code"], before)
+
+    def draft(self, plan: MartsPlan) -> MartsBuild:
+        """Builds marts that do not stand yet."""
+        return self.warehouse.build(self._history.inventory, plan, self._settings)
 
     def build(self) -> MartsPlan:
         """Builds what the plan says, and gives it."""
         plan = self.plan()
         if plan.marts:
-            lake = self._history.inventory
-            self.warehouse.accept(self.warehouse.build(lake, plan, self._settings))
+            self.warehouse.accept(self.draft(plan))
         return plan
 
     def rows(self) -> dict[str, list[str]]:
