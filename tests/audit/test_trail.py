@@ -107,6 +107,17 @@ def test_sql_sees_the_same_rows(trail: AuditTrail) -> None:
         assert connection.execute(query).fetchall() == [("r1", 7, "f1")]
 
 
+def test_sql_sees_the_whole_records_of_a_file_that_was_cut_short(trail: AuditTrail) -> None:
+    trail.end(run("r1"), [RECORD, RECORD])
+    trail.end(run("r2"), [replace(RECORD, run_id="r2")] * 2)
+    cut = trail.folder / "r1.json"
+    cut.write_bytes(cut.read_bytes()[:-20])
+    (trail.folder / "empty.json").touch()
+    with duckdb.connect() as connection:
+        found = connection.execute(f"select run_id, count(*) from ({trail.view()}) group by all")
+        assert sorted(found.fetchall()) == [("r1", 1), ("r2", 2)]
+
+
 class TestTheCommit:
     def repository(self, folder: Path, head: str) -> Path:
         git = folder / ".git"

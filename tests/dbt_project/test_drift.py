@@ -239,10 +239,15 @@ def marked_as_text(values: list[bytes | None], kind: str) -> pa.Array:
     """A column that says it holds text, whatever it holds."""
     held = pa.array(values, pa.binary())
     text = pa.StringArray.from_buffers(len(held), *held.buffers()[1:], held.buffers()[0])
-    return text.dictionary_encode() if kind == "dictionary" else text
+    if kind == "text":
+        return text
+    encoded = text.dictionary_encode()
+    if kind == "dictionary":
+        return encoded
+    return pa.DictionaryArray.from_arrays(encoded.indices.cast(pa.int64()), encoded.dictionary)
 
 
-@pytest.mark.parametrize("kind", ["bytes", "text", "dictionary"])
+@pytest.mark.parametrize("kind", ["bytes", "text", "dictionary", "dictionary of many"])
 def test_a_value_that_is_not_utf8_costs_its_row_or_its_column_only(
     tmp_path: Path, spec: Spec, kind: str
 ) -> None:

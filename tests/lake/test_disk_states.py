@@ -55,6 +55,15 @@ def test_the_first_run_keeps_nothing(lake: SmallLake) -> None:
         lake.go_to()
 
 
+def test_what_a_first_run_has_begun_is_dated_by_it(root: Path) -> None:
+    began = datetime.now(UTC)
+    lake = SmallLake(root)
+    lake.lake.history.note({f"{ORDERS}/{folder(1)}": "a version"}, "r1")
+    states = lake.lake.history.read()
+    assert states is not None
+    assert all(one.written >= began for one in (states.current, *states.others))
+
+
 def test_what_a_run_replaces_and_removes_is_kept_and_nothing_else(lake: SmallLake) -> None:
     lake.run("r2", TWO)
     assert lake.runs() == ["r2", "r1"]

@@ -128,3 +128,13 @@ def test_a_damaged_record_fails_no_run_and_is_named(
     (folder / "broken.json").write_text("{", encoding="utf-8")
     finished(tmp_path, "next", 1.0)
     assert "broken.json cannot be read: it is no JSON" in caplog.text
+
+
+def test_what_a_system_leaves_among_the_records_is_not_read(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "metrics" / "runs"
+    folder.mkdir(parents=True)
+    (folder / "desktop.ini").write_bytes(b"\0")
+    finished(tmp_path, "next", 1.0)
+    assert not caplog.messages

@@ -87,3 +87,13 @@ def test_a_configuration_that_is_no_archive_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "conf.zip"
     file.write_text("junk", encoding="utf-8")
     assert "no folder and no archive" in refused("--conf-source", str(file)).output
+
+
+def test_an_option_that_a_file_names_and_nobody_knows_is_refused_with_the_nearest(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "options.yml"
+    file.write_text("run: {tagz: silver}", encoding="utf-8")
+    output = refused("--config", str(file)).output
+    assert "Key `tagz`" in output
+    assert "tags" in output

@@ -22,7 +22,7 @@ def test_code_that_changed_after_its_days_were_planned_does_not_make_them(
     spec: Spec, tmp_path: object
 ) -> None:
     made_from = {str(DAY): {CODE: "the code of the process that has planned"}}
-    planned = PlannedTransform("sales_velocity", (DAY,), made_from, {}, {}, {"short_days": 7})
+    planned = PlannedTransform("sales_velocity", (DAY,), made_from, {}, {}, {}, {"short_days": 7})
     plan = EnrichedPlan(DAY, DAY, {"sales_velocity": planned}, {})
     lake = LakeInventory(Lake(str(tmp_path)), spec)
     with pytest.raises(StepError, match=r"enriched\.sales_velocity has changed") as refused:

@@ -155,7 +155,7 @@ def test_if_bronze_was_put_right_the_next_run_only_builds_the_marts(
     assert "The marts of Gold" not in kedro(shop, "lake", "verify").stdout
 
 
-def test_a_killed_rollback_is_completed_by_the_next_command_and_recorded(
+def test_a_killed_rollback_is_completed_when_it_is_repeated_and_goes_no_further(
     story: Story, tmp_path: Path
 ) -> None:
     shop, (first, second) = story.again(tmp_path / "data", story.before.bronze), story.runs
@@ -169,9 +169,11 @@ def test_a_killed_rollback_is_completed_by_the_next_command_and_recorded(
     )
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert "unfinished" in kedro(shop, "lake", "history").stdout
-    completed = kedro(shop, "lake", "verify")
+    completed = kedro(shop, "lake", "rollback")
     assert completed.returncode == 0, completed.stderr
     assert "was cut short" in completed.stdout + completed.stderr
+    assert f"was completed first: run {first} is current now" in completed.stdout
+    assert kedro(shop, "lake", "verify").returncode == 0
     assert shop.fingerprints("silver") == story.before.fingerprints("silver")
     shown = kedro(shop, "lake", "history").stdout
     assert f"*  {first}" in shown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from medallion.lake.inventory import LakeInventory, write_state
 from medallion.lake.sealing import seal
 from medallion.lake.store import Lake
-from medallion.planning.incremental import EnrichedPlan, EnrichedRequest, plan_enriched
+from medallion.planning.incremental import EnrichedPlan, EnrichedRequest, moved, plan_enriched
 from medallion.spec import Spec
 
 MONDAY = date(2025, 10, 6)
@@ -193,3 +194,38 @@ def test_a_day_reads_only_the_partitions_it_needs(
     plan = week.plan(6, asked=(6,))
     reads = {(d - MONDAY).days for d in plan.transforms[transform].reads[read]}
     assert reads == expected
+
+
+def test_days_that_went_after_they_were_planned_for_are_named(history: History) -> None:
+    for n in WEEK:
+        history.put_day(n)
+    planned = history.plan(6).transforms
+    assert not any(moved(one, history.inventory) for one in planned.values())
+    shutil.rmtree(history.inventory.lake.root / f"base/orders/ingestion_dt={day(3)}")
+    gone = {name: moved(one, history.inventory) for name, one in planned.items()}
+    assert "orders" in planned["shipping_economics"].basis
+    assert all(
+        found == ({"orders": [day(3)]} if "orders" in planned[name].basis else {})
+        for name, found in gone.items()
+    )
+
+
+def test_days_that_others_replaced_after_they_were_planned_for_are_noticed(
+    history: History,
+) -> None:
+    for n in WEEK:
+        history.put_day(n)
+    planned = history.plan(6).transforms
+    history.put("orders", 3, "another content")
+    found = {name: moved(one, history.inventory) for name, one in planned.items()}
+    assert {name for name, tables in found.items() if tables == {"orders": []}} == {
+        name for name, one in planned.items() if "orders" in one.basis
+    }
+
+
+def test_what_a_day_does_not_read_may_come_after_it_was_planned_for(history: History) -> None:
+    for n in WEEK:
+        history.put_day(n)
+    planned = history.plan(6).transforms
+    history.put_day(9)
+    assert not any(moved(one, history.inventory) for one in planned.values())

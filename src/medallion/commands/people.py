@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 from kedro.config import MissingConfigException
+from kedro.framework.cli.utils import KedroCliError
 from omegaconf.errors import OmegaConfBaseException
 from yaml.error import MarkedYAMLError
 
@@ -38,6 +39,8 @@ class ForPeople(click.Command):
         """Reads the options, and the file of `--config`, which Kedro does as it meets it."""
         try:
             return super().make_context(info_name, args, parent, **extra)
+        except KedroCliError as error:  # it would show its class, and point to a trace
+            raise click.UsageError(" ".join(error.message.split())) from error
         except (click.ClickException, click.exceptions.Exit, click.Abort, MedallionError):
             raise
         except Exception as error:

@@ -21,6 +21,8 @@ from medallion.errors import RequestError, UsageError
 from medallion.lake.names import as_run_id
 
 if TYPE_CHECKING:
+    from medallion.commands.lake_states import LakeWithStates
+    from medallion.lake.published import Pointer
     from medallion.storage.doctor import Diagnosis
     from medallion.storage.layout import Layout
 
@@ -81,8 +83,10 @@ def rollback(run_id: str | None, env: str | None) -> None:
     from medallion.lake import history as lake_history
 
     wanted = as_run_id(run_id) if run_id else None
-    with open_lake(env) as lake, lake.alone("rollback"):
-        before, _ = lake.states.pointer()
+    with open_lake(env) as lake, _alone_to_go_back(lake) as (seen, before):
+        if wanted is None and seen != before:
+            _say_what_was_completed(before)
+            return
         state = lake_history.find_state(lake_history.history(lake.states), wanted)
         if state.is_current:
             _console().print(f"Run {state.run_id} is current already.")
@@ -99,6 +103,23 @@ def rollback(run_id: str | None, env: str | None) -> None:
             " To go forward:"
         )
         _say_command(f"rollback --to {before.run_id}", env)
+
+
+@contextmanager
+def _alone_to_go_back(lake: LakeWithStates) -> Iterator[tuple[Pointer | None, Pointer | None]]:
+    """What was current before, and is current after, what others left undone was completed."""
+    seen, _ = lake.states.pointer()
+    with lake.alone("rollback"):
+        yield seen, lake.states.pointer()[0]
+
+
+def _say_what_was_completed(current: Pointer | None) -> None:
+    """Whoever repeats a command that was cut short would go back twice."""
+    stands = f"run {current.run_id} is current now." if current else "no state is current."
+    _console().print(
+        f"What a command or a run had left undone was completed first: {stands}"
+        " Nothing else was done; to go back from here, call it again."
+    )
 
 
 @click.command("diff", cls=ForPeople)

@@ -122,7 +122,8 @@ def _copied(file: BronzeFile, folder: Path, places: tuple[int, ...]) -> BronzeFi
     copy.parent.mkdir(parents=True, exist_ok=True)
     fs, path = url_to_fs(file.path)
     with fs.open(path, "rb") as source:
-        parquet = pq.ParquetFile(source)
+        # Without a type of ours, pyarrow takes the writer's: it checks all text of a dictionary.
+        parquet = pq.ParquetFile(source, binary_type=pa.large_binary())
         schema = _readable(parquet.schema_arrow.empty_table(), places).schema
         with pq.ParquetWriter(copy, schema, compression="zstd") as writer:
             for batch in parquet.iter_batches():

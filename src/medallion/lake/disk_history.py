@@ -236,10 +236,11 @@ class DiskHistory:
         }
 
     def changed_at(self) -> datetime:
-        """When partitions were last put in place or taken away."""
-        folders = (self.places.table(table) for table in self._state.tables())
-        newest = max((folder.stat().st_mtime for folder in folders), default=0.0)
-        return datetime.fromtimestamp(newest, UTC)
+        """When partitions were last put in place or taken away; now, if none ever were."""
+        folders = [self.places.table(table) for table in self._state.tables()]
+        if not folders:
+            return now()
+        return datetime.fromtimestamp(max(folder.stat().st_mtime for folder in folders), UTC)
 
     def _first(self) -> KeptStates:
         """What can be said of a lake whose history has not begun: it stands."""

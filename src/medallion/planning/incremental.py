@@ -18,7 +18,7 @@ from functools import cache, cached_property
 from typing import Literal
 
 from medallion.lake.inventory import LakeInventory
-from medallion.lake.manifest import Origin, fingerprint
+from medallion.lake.manifest import Origin, PartitionManifest, fingerprint
 from medallion.planning.code import CODE, code_of
 from medallion.planning.history import ContentChain, TableHistory
 from medallion.planning.plan import calendar
@@ -51,6 +51,7 @@ class PlannedTransform:
         made_from: Fingerprints of each day, by ISO day, to be recorded with it.
         origins: What each day is made from by input, by ISO day, for the audit trail.
         reads: Per event or enriched input, the partitions that these days are computed from.
+        basis: Per event table or dimension, the fingerprint of what these days were planned for.
         parameters: Its parameters for this run.
     """
 
@@ -59,6 +60,7 @@ class PlannedTransform:
     made_from: Mapping[str, Mapping[str, str]] = field(repr=False)
     origins: Mapping[str, Mapping[str, Origin]] = field(repr=False)
     reads: Mapping[str, frozenset[date]] = field(repr=False)
+    basis: Mapping[str, str] = field(repr=False)
     parameters: Mapping[str, int | float] = field(repr=False)
 
 
@@ -121,6 +123,38 @@ def unmade(plan: EnrichedPlan, lake: LakeInventory, names: Collection[str]) -> d
         if missing:
             found[name] = len(missing)
     return found
+
+
+def moved(planned: PlannedTransform, lake: LakeInventory) -> dict[str, list[date]]:
+    """The inputs of a transform that are not what its days were planned for.
+
+    Args:
+        planned: The days of the transform.
+        lake: What stands now.
+
+    Returns:
+        By event table or dimension, its planned days that are gone; none if others came in
+        their place.
+    """
+    found: dict[str, list[date]] = {}
+    for read, basis in planned.basis.items():
+        if read in lake.spec.dimensions:
+            if _described(lake.newest_snapshot(read)) != basis:
+                found[read] = []
+            continue
+        wanted, there = planned.reads[read], lake.base(read)
+        if _contents({day: there[day] for day in wanted & there.keys()}) != basis:
+            found[read] = sorted(wanted - there.keys())
+    return found
+
+
+def _contents(partitions: Mapping[date, PartitionManifest]) -> str:
+    chain = ContentChain({day: manifest.content_hash for day, manifest in partitions.items()})
+    return chain.fingerprint([(date.min, date.max)])
+
+
+def _described(snapshot: PartitionManifest | None) -> str:
+    return snapshot.content_hash if snapshot else ""
 
 
 def plan_enriched(
@@ -304,8 +338,23 @@ class _Planner:
             for read, spans in reached.items()
         }
         return PlannedTransform(
-            self._name, tuple(days), made_from, origins, reads, self._parameters
+            self._name, tuple(days), made_from, origins, reads, self._basis(reads), self._parameters
         )
+
+    def _basis(self, reads: Mapping[str, Collection[date]]) -> dict[str, str]:
+        """What the planned days stand on; other transforms are asked for by `unmade`."""
+        base = self._base
+        contents = {
+            read: self._inputs[read].chain.fingerprint([(day, day) for day in days])
+            for read, days in reads.items()
+            if read in base.tables
+        }
+        snapshots = {
+            read: _described(base.snapshots[read])
+            for read in self._transform.reads
+            if read in base.snapshots
+        }
+        return {**contents, **snapshots}
 
     def _candidates(self) -> list[date]:
         base, request = self._base, self._base.request

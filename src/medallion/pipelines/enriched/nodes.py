@@ -24,6 +24,7 @@ from medallion.planning.incremental import (
     EnrichedPlan,
     EnrichedRequest,
     PlannedTransform,
+    moved,
     plan_enriched,
     unmade,
 )
@@ -82,7 +83,7 @@ def run_transform(
 
     Raises:
         StepError: It reads another transform that this run has planned and not made yet, or its
-            code is not what its days were planned for.
+            code or what it reads is not what its days were planned for.
     """
     table = f"enriched/{name}"
     planned = enriched_plan.transforms[name]
@@ -90,6 +91,7 @@ def run_transform(
         return FrameWrite(table, request.run_id, ())
     _check_code(planned, request)
     _check_made(name, request, enriched_plan, lake, inputs)
+    _check_basis(planned, request, lake)
     from medallion.transforms import TRANSFORMS
 
     transform = TRANSFORMS[name]
@@ -125,12 +127,32 @@ def _check_made(
 def _check_code(planned: PlannedTransform, request: RunRequest) -> None:
     """What a day is recorded to be made from names the code that makes it."""
     if {made_from[CODE] for made_from in planned.made_from.values()} - {code_of(planned.name)}:
-        again = f"kedro run --nodes enriched.plan --params run_id={request.run_id}"
         raise StepError(
             f"The code of enriched.{planned.name} has changed since run {request.run_id} planned"
             " its days.",
-            hint=f"plan them for the code that there is now (`{again}`), then do this step again.",
+            hint=f"plan them for the code that there is now ({_plan_again(request)}), then do"
+            " this step again.",
         )
+
+
+def _check_basis(planned: PlannedTransform, request: RunRequest, lake: LakeInventory) -> None:
+    """What a day is recorded to be made from is what it is made from."""
+    if found := moved(planned, lake):
+        raise StepError(
+            f"What enriched.{planned.name} reads is not what run {request.run_id} planned its"
+            " days for:",
+            details=[
+                f"{table}: "
+                + (f"{len(gone)} days are gone, {gone[0]} first" if gone else "changed")
+                for table, gone in found.items()
+            ],
+            hint="if somebody took them away, `kedro run` makes them again; if they are to be as"
+            f" they are, plan for them ({_plan_again(request)}). Then do this step again.",
+        )
+
+
+def _plan_again(request: RunRequest) -> str:
+    return f"`kedro run --nodes enriched.plan --params run_id={request.run_id}`"
 
 
 def _pruned(

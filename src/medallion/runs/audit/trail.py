@@ -176,15 +176,21 @@ class AuditTrail:
         """SQL that shows the records of all runs that have ended; without any, no row.
 
         Runs that published nothing are among them: their partitions have the status `unpublished`.
+        Of a file that was cut short it shows the records that are whole, as `records` does.
         """
         types = {
             name: TYPES[kind].duckdb if kind in TYPES else _MAP for name, kind in kinds().items()
         }
         if all(is_hidden(path.name) for path in self.folder.glob("*.json")):
             return no_rows(types)
-        declared = ", ".join(f"{name}: {literal(kind)}" for name, kind in types.items())
+        shape = literal(json.dumps(types))
         pattern = literal(f"{literal_path(self.folder)}/[!._]*.json")
-        return f"select * from read_json({pattern}, format = 'array', columns = {{{declared}}})"
+        return (
+            f"select unnest(from_json(rtrim(line, ','), {shape}))"
+            " from (select unnest(string_split(try(decode(content)), chr(10))) as line"
+            f" from read_blob({pattern}))"
+            " where starts_with(line, '{\"') and json_valid(rtrim(line, ','))"
+        )
 
     def _write_records(self, run_id: str, records: Iterable[AuditRecord]) -> str:
         lines = ",\n".join(json.dumps(record.as_json()) for record in records)

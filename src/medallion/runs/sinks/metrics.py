@@ -141,8 +141,8 @@ def freshness(lake: LakeInventory, horizon: date) -> dict[str, dict[str, Any]]:
 
 def _earlier(storage: Storage, count: int) -> Iterable[Mapping[str, Any]]:
     """The newest records of runs that succeeded and did something."""
-    found = sorted(storage.listed(), key=lambda entry: entry.changed_ns, reverse=True)
-    for entry in found:
+    found = [entry for entry in storage.listed() if entry.key.endswith(".json")]
+    for entry in sorted(found, key=lambda entry: entry.changed_ns, reverse=True):
         record = _read_record(Document(storage, entry.key))
         if record["status"] == _SUCCEEDED and not record["did_nothing"]:
             yield record
