@@ -22,13 +22,44 @@ from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
+from medallion.dbt_project import EngineSettings, run_gold
+from medallion.dbt_project.running import Target, manifest
+from medallion.dbt_project.spec_vars import spec_vars
 from medallion.lake.views import silver_columns
 from medallion.spec import INGESTION_DAY, Spec, load_spec
 from medallion.spec.types import SILVER
+from medallion.warehouse.marts import PlannedMart
 from tests.conftest import PROJECT
 from tests.dbt_project.googlesql import Analysed, Columns, GoogleSql, RefusedError
 
+
+def listed(read: tuple[str, ...], *tables: str) -> PlannedMart:
+    """A mart of which `DAYS` are built."""
+    return PlannedMart(DAYS, {f"enriched.{table}": read for table in tables})
+
+
 SHOP = "shop"
+# Days of the marts that are built by day, of which one came out empty, and what they are made from.
+DAYS = ("2025-10-06", "2025-10-08")
+_WEEK = tuple(f"2025-{day}" for day in (
+    "09-29", "09-30", "10-01", "10-02", "10-03", "10-04", "10-05", "10-06", "10-07", "10-08",
+))  # fmt: skip
+LISTED = {
+    "fct_cart_abandonment": listed(DAYS, "cart_attribution"),
+    "fct_customer_segments": listed(DAYS, "customer_lifetime_value"),
+    "fct_daily_dashboard": listed(_WEEK, "daily_business_metrics"),
+    "fct_finance_revenue": listed(DAYS, "regional_financials"),
+    "fct_marketing_attribution": listed(DAYS, "attributed_purchases"),
+    "fct_sales_operations": listed(DAYS, "product_performance", "sales_velocity", "inventory_risk"),
+    "fct_shipping_analysis": listed(DAYS, "shipping_economics"),
+    "fct_customers": PlannedMart(
+        None,
+        {
+            "enriched.customer_lifetime_value": DAYS[-1:],
+            "enriched.customer_retention_signals": DAYS[:1],
+        },
+    ),
+}
 # What the API calls types, where GoogleSQL has another name.
 _API = {"INT64": "INTEGER", "FLOAT64": "FLOAT", "BOOL": "BOOLEAN"}
 _STATEMENTS = {
@@ -37,6 +68,7 @@ _STATEMENTS = {
     "Merge": "MERGE",
     "Drop": "DROP_TABLE",
     "CreateSchema": "CREATE_SCHEMA",
+    "Script": "SCRIPT",
 }
 _CREATED = re.compile(r"create or replace table `(\w+)`\.`(\w+)`\.`(\w+)`")
 
@@ -238,12 +270,20 @@ def main(target: Path) -> None:
     with tempfile.TemporaryDirectory() as folder, bigquery.behind_dbt():
         for root in ("BRONZE", "DATA"):
             os.environ[f"MEDALLION_{root}_ROOT"] = f"{folder}/{root.lower()}"
-        on_bigquery = _invoked(Path(folder), "build", "bigquery")
-        on_duckdb = _invoked(Path(folder), "compile", "duckdb")
-    compiled = {"bigquery": _compiled(on_bigquery), "duckdb": _compiled(on_duckdb)}
+        limits = EngineSettings("1GB", 1, Path(folder) / "spill", Path(folder) / "dbt")
+        engines = {n: Target(limits.dbt_folder, spec_vars(spec), n) for n in ("bigquery", "duckdb")}
+        on_bigquery = _invoked(engines["bigquery"], "build")
+        results = [_result(run) for run in on_bigquery]
+        # dbt writes into the nodes that it has parsed, so each is read before it goes on.
+        compiled = {"whole": {"bigquery": _compiled(on_bigquery)}, "listed": {}}
+        whole = len(bigquery.said)
+        run_gold(spec, {name: mart.as_var() for name, mart in LISTED.items()}, limits, "bigquery")
+        for days, engine in (("whole", "duckdb"), ("listed", "duckdb"), ("listed", "bigquery")):
+            compiled[days][engine] = _compiled(_invoked(engines[engine], "compile", *_vars(days)))
     written = {
-        "said": [asdict(said) for said in bigquery.said],
-        "results": [_result(run) for run in on_bigquery],
+        "said": [asdict(said) for said in bigquery.said[:whole]],
+        "said_of_days": [asdict(said) for said in bigquery.said[whole:]],
+        "results": results,
         "tables": {name: bigquery.sql.columns(name) for name in bigquery.sql.tables()},
         "descriptions": bigquery.descriptions,
         "compiled": compiled,
@@ -251,13 +291,17 @@ def main(target: Path) -> None:
     target.write_text(json.dumps(written), encoding="utf-8")
 
 
-def _invoked(folder: Path, command: str, target: str) -> list[Any]:
+def _vars(days: str) -> list[str]:
+    marts = {name: mart.as_var() for name, mart in LISTED.items()}
+    return ["--vars", json.dumps({"marts": marts})] if days == "listed" else []
+
+
+def _invoked(target: Target, command: str, *options: str) -> list[Any]:
     from dbt.cli.main import dbtRunner
 
-    where = ["--project-dir", str(PROJECT / "dbt"), "--profiles-dir", str(PROJECT / "dbt")]
-    folders = ["--target-path", str(folder / target), "--log-path", str(folder / "logs")]
     gold = ["--select", "path:models/gold", "path:tests/gold"]
-    outcome = dbtRunner().invoke([command, "--target", target, *where, *folders, *gold])
+    runner = dbtRunner(manifest=manifest(target))
+    outcome = runner.invoke([command, "--no-write-json", *target.given, *gold, *options])
     if outcome.exception:
         raise outcome.exception
     return list(outcome.result)

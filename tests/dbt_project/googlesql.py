@@ -23,6 +23,7 @@ from zetasql.types import (
     AnalyzerOptions,
     LanguageFeature,
     LanguageOptions,
+    ParseResumeLocation,
     ProductMode,
     SimpleCatalog,
     TypeKind,
@@ -63,7 +64,7 @@ class Analysed:
     """A statement that is GoogleSQL.
 
     Attributes:
-        kind: Of statement, such as `Query` or `CreateTableAsSelect`.
+        kind: Of statement, such as `Query` or `CreateTableAsSelect`; of several, `Script`.
         columns: Its columns, name to type.
     """
 
@@ -98,18 +99,24 @@ class GoogleSql:
         return self._tables.get(table)
 
     def analyse(self, sql: str) -> Analysed:
-        """What a statement is.
+        """What a statement is, or several with semicolons between them.
 
         Raises:
             RefusedError: It is no GoogleSQL, or names what is not there.
         """
         with _one_at_a_time:
             try:
-                found = Analyzer(_options(), self._catalog(sql)).analyze_statement(sql)
+                analyzer = Analyzer(_options(), self._catalog(sql))
+                place = ParseResumeLocation(input=sql, byte_position=0)
+                found = [analyzer.analyze_next_statement(place)]
+                while place.byte_position < len(sql.encode()):
+                    found.append(analyzer.analyze_next_statement(place))
             except Exception as error:
                 raise RefusedError(str(error)) from error
-        kind = type(found).__name__.removeprefix("Resolved").removesuffix("Stmt")
-        columns = getattr(found, "output_column_list", ())
+        if len(found) > 1:
+            return Analysed("Script", {})
+        kind = type(found[0]).__name__.removeprefix("Resolved").removesuffix("Stmt")
+        columns = getattr(found[0], "output_column_list", ())
         return Analysed(kind, {c.name: _NAMES[int(c.column.type.type_kind)] for c in columns})
 
     def rows(self, sql: str) -> list[dict[str, object]]:

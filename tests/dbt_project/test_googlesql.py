@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -14,27 +10,11 @@ import pytest
 from medallion.gates.declared import load_gold_models
 from medallion.spec.types import SILVER
 from tests.conftest import PROJECT
+from tests.dbt_project.analysed_bigquery import DAYS, LISTED
 from tests.dbt_project.googlesql import GoogleSql, RefusedError
 
 MODELS = PROJECT / "dbt" / "models" / "gold"
 MARTS = sorted(path.stem for path in MODELS.glob("*.sql"))
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Gold with its tests, built on a BigQuery that is nothing but the analyzer."""
-    file = tmp_path_factory.mktemp("bigquery") / "said.json"
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.dbt_project.analysed_bigquery", str(file)],
-        cwd=PROJECT,
-        env={**os.environ, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    said: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    return said
 
 
 @pytest.mark.parametrize("mart", [*MARTS, ""], ids=lambda mart: mart or "several marts")
@@ -50,6 +30,38 @@ def test_a_mart_its_contract_and_its_tests_are_googlesql(built: dict[str, Any], 
 def test_no_other_statement_is_refused(built: dict[str, Any]) -> None:
     assert [one for one in built["said"] if one["refusal"]] == []
     assert len(built["said"]) > len(built["results"]) > len(MARTS)
+
+
+def test_days_are_replaced_by_their_literal_dates(built: dict[str, Any]) -> None:
+    dates = ", ".join(f"date '{day}'" for day in DAYS)
+    assert [one for one in built["said_of_days"] if one["refusal"]] == []
+    merges = {
+        one["node"]: one["sql"] for one in built["said_of_days"] if "merge into" in one["sql"]
+    }
+    assert merges.keys() == {name for name, mart in LISTED.items() if mart.days}
+    for sql in merges.values():
+        replaced = re.search(
+            r"when not matched by source\s+and (.*?)\s+then delete", sql, re.DOTALL
+        )
+        assert replaced
+        assert f"in ( {dates} )" in " ".join(replaced[1].split())
+        # Days that are found out only while it runs would not clear one that came out empty.
+        assert "declare" not in sql.lower()
+
+
+def test_a_mart_reads_only_the_days_of_the_plan(built: dict[str, Any]) -> None:
+    for name, planned in LISTED.items():
+        sql = built["compiled"]["listed"]["bigquery"][name]
+        for days in planned.reads.values():
+            assert ", ".join(f"date '{day}'" for day in days) in sql
+        assert "is not null)" not in sql
+
+
+def test_tables_and_columns_are_described(built: dict[str, Any]) -> None:
+    described = built["descriptions"]
+    assert {name.rpartition(".")[2] for name in described} == set(MARTS)
+    assert all(told[""] for told in described.values())
+    assert described["shop.gold.dim_dates"]["day_of_week"] == "1 is Monday."
 
 
 @pytest.mark.parametrize("mart", MARTS)

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 import duckdb
 import pytest
 
-from medallion.dbt_project.overflow import Mart, overflow_error
+from medallion.dbt_project.declared import Mart
+from medallion.dbt_project.overflow import overflow_error
 
 Ask = Callable[[str], list[tuple[object, ...]]]
 COLUMNS = {"order_id": "varchar", "email": "varchar", "cogs": "decimal(18, 2)", "units": "bigint"}
@@ -34,8 +35,8 @@ def lines(ask: Ask, *rows: tuple[str, int, int]) -> None:
         ask(f"insert into lines values ('{order}', 'ada@example.org', {quantity}, {price})")
 
 
-def mart(*grain: str, sql: str = SQL) -> Mart:
-    return Mart("fct_orders", sql, COLUMNS, grain)
+def mart(*grain: str, sql: str = SQL) -> tuple[Mart, str]:
+    return Mart("fct_orders", COLUMNS, grain, reads=()), sql
 
 
 def test_mart_column_and_rows_are_named_the_largest_first(ask: Ask) -> None:

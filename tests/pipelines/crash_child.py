@@ -27,6 +27,7 @@ POINTS: dict[str, tuple[Any, str, str]] = {
     "after a state is noted": (disk_history.DiskHistory, "publish", "after"),
     "before the pointer moves": (lake_table, "move_pointer", "before"),
     "before Enriched is recorded": (lake_table, "write_state", "before"),
+    "before the warehouse is replaced": (warehouse.DuckDBWarehouse, "_replace", "before"),
     "before the warehouse is recorded": (warehouse.DuckDBWarehouse, "_describe_file", "before"),
 }
 

@@ -34,6 +34,7 @@ COUNTS = {
     "after a state is noted": (1,),
     "before the pointer moves": (2,),
     "before Enriched is recorded": (4,),
+    "before the warehouse is replaced": (2,),
     "before the warehouse is recorded": (2,),
 }
 

@@ -109,6 +109,21 @@ def test_going_back_and_forward_gives_the_bytes_of_each_run(story: Story, tmp_pa
     assert "is current already" in kedro(shop, "lake", "rollback", "--to", second).stdout
 
 
+def test_gold_of_a_day_after_the_other_is_gold_made_from_nothing(
+    story: Story, tmp_path: Path
+) -> None:
+    fresh = Shop(story.after.bronze, tmp_path / "data")
+    fresh.run()
+    tables = "select table_name from duckdb_tables() where schema_name = 'gold' order by all"
+    made = [name for (name,) in fresh.sql(tables)]
+    assert len(made) > len(MARTS)
+    for mart in made:
+        # Segments stand for the last day of each run, and this one has one last day.
+        days = f"where ingestion_dt = '{SECOND}'" if mart == "fct_customer_segments" else ""
+        rows = f"select * from gold.{mart} {days} order by all"
+        assert (mart, story.after.sql(rows)) == (mart, fresh.sql(rows))
+
+
 def test_the_next_run_does_again_what_was_taken_back(story: Story, tmp_path: Path) -> None:
     shop = story.again(tmp_path / "data")
     assert kedro(shop, "lake", "rollback").returncode == 0

@@ -105,6 +105,7 @@ class Places:
         warehouse.path.touch()
         warehouse.damage(thorough=True)
         warehouse.made_from("views")
+        warehouse.marts_state()
 
     def join(self) -> None:
         list(unfinished(self.runs))
@@ -179,6 +180,7 @@ FILES: dict[str, list[Callable[[Places], None]]] = {
     "metrics/audit/r.steps.jsonl": [Places.read_records],
     "metrics/audit/deliveries/copy.json": [Places.deliver],
     f"warehouse/{MANIFEST}": [Places.read_warehouse],
+    "warehouse/_MARTS.json": [Places.read_warehouse],
     "runs/r/request.json": [Places.join],
     "runs/r/ended.json": [Places.read_end],
     "runs/r/steps/bronze.plan_run.json": [Places.read_steps],

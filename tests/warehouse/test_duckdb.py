@@ -15,8 +15,9 @@ from medallion.errors import DbtError, UsageError
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.store import Lake
 from medallion.spec import Spec
-from medallion.warehouse import Publication, open_warehouse
+from medallion.warehouse import MartsPlan, MartsState, Publication, open_warehouse
 from medallion.warehouse.duckdb import DuckDBWarehouse
+from medallion.warehouse.marts import WHOLE, PlannedMart
 from medallion.warehouse.protocol import GOLD, VIEWS
 
 # The spec has no tables here, so the warehouse shows only this.
@@ -36,14 +37,19 @@ class House:
     def publish(self) -> tuple[str, ...]:
         return self.warehouse.publish(Publication(self.spec, self.lake, AUDIT))
 
-    def build(self, stamp: str = "gold 1") -> None:
-        self.warehouse.accept(self.warehouse.build(self.lake, stamp, self.settings))
+    def plan(self, stamp: str, *, is_whole: bool) -> MartsPlan:
+        state = MartsState("code", {"t": {WHOLE: stamp}})
+        return MartsPlan(stamp, is_whole, {"t": PlannedMart()}, {}, state)
+
+    def build(self, stamp: str = "gold 1", *, is_whole: bool = True) -> None:
+        plan = self.plan(stamp, is_whole=is_whole)
+        self.warehouse.accept(self.warehouse.build(self.lake, plan, self.settings))
 
     def values(self, *queries: str) -> list[object]:
         return [self.warehouse.query(query)[0][0] for query in queries]
 
 
-def build_one_mart(_: Spec, file: Path, __: EngineSettings) -> BuildResult:
+def build_one_mart(_: Spec, file: Path, *__: object) -> BuildResult:
     with duckdb.connect(str(file)) as connection:
         connection.execute("create schema if not exists gold")
         connection.execute("create or replace table gold.t as select x - 4 as x from audit.runs")
@@ -184,10 +190,41 @@ def test_marts_that_fail_leave_the_file_as_it_was(
 
 
 def test_marts_that_are_built_stand_only_when_they_are_accepted(house: House) -> None:
-    made = house.warehouse.build(house.lake, "gold 2", house.settings)
+    plan = house.plan("gold 2", is_whole=True)
+    made = house.warehouse.build(house.lake, plan, house.settings)
     assert house.warehouse.made_from(GOLD) == "gold 1"
     house.warehouse.accept(made)
     assert house.warehouse.made_from(GOLD) == "gold 2"
+
+
+def test_marts_that_are_not_built_anew_stay_in_a_copy(house: House) -> None:
+    house.build("gold 2", is_whole=False)
+    assert house.copies == 1
+    assert house.values("select x from gold.t", "select x from audit.runs") == [1, 5]
+
+
+def test_what_marts_were_made_from_counts_as_long_as_they_stand(house: House) -> None:
+    assert house.warehouse.marts_state() == MartsState("code", {"t": {WHOLE: "gold 1"}})
+    write_table(house.warehouse.path)
+    assert house.warehouse.marts_state() == MartsState()
+
+
+def test_what_other_marts_were_made_from_counts_for_nothing(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that is killed after it has noted them, and before it has put them in place."""
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(DuckDBWarehouse, "_replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            house.build("gold 2")
+    assert house.warehouse.made_from(GOLD) == "gold 1"
+    assert house.warehouse.marts_state() == MartsState()
+    house.build("gold 2")
+    assert house.warehouse.marts_state() == MartsState("code", {"t": {WHOLE: "gold 2"}})
 
 
 def test_an_open_notebook_stops_nobody(house: House) -> None:

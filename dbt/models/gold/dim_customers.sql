@@ -6,9 +6,10 @@ customers as (
 
 ),
 
+-- Every order is in it, in a table of its own: the lake holds years of small files.
 seen as (
 
-  select distinct customer_id from {{ ref('orders') }}
+  select distinct customer_id from {{ ref('fct_orders') }}
 
 ),
 

@@ -3,16 +3,22 @@ with
 event_days as (
 
   select ingestion_dt from {{ ref('orders') }}
+  where {{ is_read('base_silver.orders') }}
   union distinct
   select ingestion_dt from {{ ref('order_items') }}
+  where {{ is_read('base_silver.order_items') }}
   union distinct
   select ingestion_dt from {{ ref('shopping_carts') }}
+  where {{ is_read('base_silver.shopping_carts') }}
   union distinct
   select ingestion_dt from {{ ref('cart_items') }}
+  where {{ is_read('base_silver.cart_items') }}
   union distinct
   select ingestion_dt from {{ ref('returns') }}
+  where {{ is_read('base_silver.returns') }}
   union distinct
   select ingestion_dt from {{ ref('return_items') }}
+  where {{ is_read('base_silver.return_items') }}
 
 ),
 

@@ -9,10 +9,13 @@ products as (
 seen as (
 
   select product_id from {{ ref('order_items') }}
+  where {{ is_read('base_silver.order_items') }}
   union distinct
   select product_id from {{ ref('cart_items') }}
+  where {{ is_read('base_silver.cart_items') }}
   union distinct
   select product_id from {{ ref('return_items') }}
+  where {{ is_read('base_silver.return_items') }}
 
 ),
 

@@ -1,8 +1,11 @@
+{{ by_day() }}
+
 with
 
 carts as (
 
   select * from {{ source('enriched', 'cart_attribution') }}
+  where {{ is_read('enriched.cart_attribution') }}
 
 ),
 
@@ -27,7 +30,7 @@ counted as (
 final as (
 
   select
-    ingestion_dt,
+    {{ built_day('ingestion_dt') }} as ingestion_dt,
     carts,
     converted_carts,
     abandoned_carts,

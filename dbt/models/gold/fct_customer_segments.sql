@@ -1,8 +1,11 @@
+{{ by_day() }}
+
 with
 
 lifetime_value as (
 
   select * from {{ source('enriched', 'customer_lifetime_value') }}
+  where {{ is_read('enriched.customer_lifetime_value') }}
 
 ),
 
@@ -35,7 +38,7 @@ of_day as (
 final as (
 
   select
-    counted.ingestion_dt,
+    {{ built_day('counted.ingestion_dt') }} as ingestion_dt,
     counted.customer_segment,
     counted.actual_clv_bucket,
     counted.customers,

@@ -3,18 +3,18 @@ with
 lifetime_value as (
 
   select * from {{ source('enriched', 'customer_lifetime_value') }}
-  where ingestion_dt = (
-    select max(ingestion_dt) from {{ source('enriched', 'customer_lifetime_value') }}
-  )
+  where ingestion_dt = {{ newest_day(
+    'enriched.customer_lifetime_value', source('enriched', 'customer_lifetime_value')
+  ) }}
 
 ),
 
 retention as (
 
   select * from {{ source('enriched', 'customer_retention_signals') }}
-  where ingestion_dt = (
-    select max(ingestion_dt) from {{ source('enriched', 'customer_retention_signals') }}
-  )
+  where ingestion_dt = {{ newest_day(
+    'enriched.customer_retention_signals', source('enriched', 'customer_retention_signals')
+  ) }}
 
 ),
 

@@ -1,8 +1,18 @@
+{{ by_day() }}
+
 with
 
 daily as (
 
   select * from {{ source('enriched', 'daily_business_metrics') }}
+  where {{ is_read('enriched.daily_business_metrics') }}
+
+),
+
+built as (
+
+  select * from daily
+  where {{ is_built() }}
 
 ),
 
@@ -14,7 +24,7 @@ last_seven as (
     {{ money_mean("sum(past.net_revenue)", "count(*)") }} as net_revenue_7d_avg,
     {{ mean_rate("past.conversion_rate") }} as conversion_rate_7d_avg
 
-  from daily as today
+  from built as today
   inner join daily as past
     on
       today.ingestion_dt >= past.ingestion_dt
@@ -26,29 +36,29 @@ last_seven as (
 final as (
 
   select
-    daily.ingestion_dt,
-    daily.orders,
-    daily.customers,
-    daily.new_customers,
-    daily.units,
-    daily.gross_revenue,
-    daily.discounts,
-    daily.net_revenue,
-    daily.avg_order_value,
-    daily.returns,
-    daily.refunds,
-    daily.net_after_refunds,
-    daily.carts,
-    daily.converted_carts,
-    daily.abandoned_carts,
-    daily.open_carts,
-    daily.emptied_carts,
-    daily.abandoned_value,
-    daily.conversion_rate,
-    daily.returns_per_order,
-    daily.shipping_margin,
-    daily.payment_fees,
-    daily.recovered_orders,
+    {{ built_day('built.ingestion_dt') }} as ingestion_dt,
+    built.orders,
+    built.customers,
+    built.new_customers,
+    built.units,
+    built.gross_revenue,
+    built.discounts,
+    built.net_revenue,
+    built.avg_order_value,
+    built.returns,
+    built.refunds,
+    built.net_after_refunds,
+    built.carts,
+    built.converted_carts,
+    built.abandoned_carts,
+    built.open_carts,
+    built.emptied_carts,
+    built.abandoned_value,
+    built.conversion_rate,
+    built.returns_per_order,
+    built.shipping_margin,
+    built.payment_fees,
+    built.recovered_orders,
 
     ---------- means of seven days
     last_seven.orders_7d_avg,
@@ -56,14 +66,14 @@ final as (
     last_seven.conversion_rate_7d_avg,
 
     ---------- against the week before
-    {{ ratio("daily.orders", "before.orders") }} - 1 as orders_wow,
-    {{ ratio("daily.net_revenue", "before.net_revenue") }} - 1 as net_revenue_wow,
-    {{ ratio("daily.conversion_rate", "before.conversion_rate") }} - 1 as conversion_rate_wow
+    {{ ratio("built.orders", "before.orders") }} - 1 as orders_wow,
+    {{ ratio("built.net_revenue", "before.net_revenue") }} - 1 as net_revenue_wow,
+    {{ ratio("built.conversion_rate", "before.conversion_rate") }} - 1 as conversion_rate_wow
 
-  from daily
-  inner join last_seven on daily.ingestion_dt = last_seven.ingestion_dt
+  from built
+  inner join last_seven on built.ingestion_dt = last_seven.ingestion_dt
   left join daily as before
-    on before.ingestion_dt = {{ days_after("daily.ingestion_dt", -7) }}
+    on before.ingestion_dt = {{ days_after("built.ingestion_dt", -7) }}
 
 )
 

@@ -1,12 +1,15 @@
+{{ by_day() }}
+
 with
 
 regional as (
 
   select * from {{ source('enriched', 'regional_financials') }}
+  where {{ is_read('enriched.regional_financials') }}
 
 ),
 
-final as (
+summed as (
 
   select
     ingestion_dt,
@@ -24,6 +27,26 @@ final as (
 
   from regional
   group by ingestion_dt, region
+
+),
+
+final as (
+
+  select
+    {{ built_day('ingestion_dt') }} as ingestion_dt,
+    region,
+    orders,
+    gross_revenue,
+    discounts,
+    net_revenue,
+    shipping_revenue,
+    shipping_expense,
+    shipping_margin,
+    payment_fees,
+    refunds,
+    contribution
+
+  from summed
 
 )
 

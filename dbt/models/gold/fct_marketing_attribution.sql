@@ -1,8 +1,11 @@
+{{ by_day() }}
+
 with
 
 attributed as (
 
   select * from {{ source('enriched', 'attributed_purchases') }}
+  where {{ is_read('enriched.attributed_purchases') }}
 
 ),
 
@@ -26,7 +29,7 @@ counted as (
 final as (
 
   select
-    ingestion_dt,
+    {{ built_day('ingestion_dt') }} as ingestion_dt,
     order_channel,
     orders,
     attributed_orders,

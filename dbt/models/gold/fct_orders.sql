@@ -3,12 +3,14 @@ with
 orders as (
 
   select * from {{ ref('orders') }}
+  where {{ is_read('base_silver.orders') }}
 
 ),
 
 attributed as (
 
   select * from {{ source('enriched', 'attributed_purchases') }}
+  where {{ is_read('enriched.attributed_purchases') }}
 
 ),
 
@@ -18,6 +20,7 @@ shipping as (
     order_id,
     shipping_margin
   from {{ source('enriched', 'shipping_economics') }}
+  where {{ is_read('enriched.shipping_economics') }}
 
 ),
 
@@ -31,6 +34,7 @@ lines as (
     {{ total("quantity * unit_price") }} as line_value
 
   from {{ ref('order_items') }}
+  where {{ is_read('base_silver.order_items') }}
   group by order_id
 
 ),
@@ -42,6 +46,7 @@ refunded as (
     {{ total("refunded_amount") }} as refunds
 
   from {{ ref('returns') }}
+  where {{ is_read('base_silver.returns') }}
   group by order_id
 
 ),

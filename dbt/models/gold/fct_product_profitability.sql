@@ -3,6 +3,7 @@ with
 performance as (
 
   select * from {{ source('enriched', 'product_performance') }}
+  where {{ is_read('enriched.product_performance') }}
 
 ),
 

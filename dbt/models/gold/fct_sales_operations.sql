@@ -1,27 +1,32 @@
+{{ by_day() }}
+
 with
 
 performance as (
 
   select * from {{ source('enriched', 'product_performance') }}
+  where {{ is_read('enriched.product_performance') }}
 
 ),
 
 velocity as (
 
   select * from {{ source('enriched', 'sales_velocity') }}
+  where {{ is_read('enriched.sales_velocity') }}
 
 ),
 
 inventory as (
 
   select * from {{ source('enriched', 'inventory_risk') }}
+  where {{ is_read('enriched.inventory_risk') }}
 
 ),
 
 final as (
 
   select
-    ingestion_dt,
+    {{ built_day('ingestion_dt') }} as ingestion_dt,
     product_id,
 
     ---------- performance

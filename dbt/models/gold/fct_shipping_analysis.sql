@@ -1,8 +1,11 @@
+{{ by_day() }}
+
 with
 
 shipping as (
 
   select * from {{ source('enriched', 'shipping_economics') }}
+  where {{ is_read('enriched.shipping_economics') }}
 
 ),
 
@@ -26,7 +29,7 @@ summed as (
 final as (
 
   select
-    ingestion_dt,
+    {{ built_day('ingestion_dt') }} as ingestion_dt,
     shipping_speed,
     order_channel,
     orders,

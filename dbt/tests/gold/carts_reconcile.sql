@@ -4,6 +4,7 @@ with
 source_total as (
 
   select count(*) as expected from {{ ref('shopping_carts') }}
+  where {{ is_of_any_day() }}
 
 ),
 

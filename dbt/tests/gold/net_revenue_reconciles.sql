@@ -4,6 +4,7 @@ with
 source_total as (
 
   select coalesce(sum(net_total), 0) as expected from {{ ref('orders') }}
+  where {{ is_of_any_day() }}
 
 ),
 

@@ -4,6 +4,7 @@ with
 source_total as (
 
   select coalesce(sum(refunded_amount), 0) as expected from {{ ref('returns') }}
+  where {{ is_of_any_day() }}
 
 ),
 

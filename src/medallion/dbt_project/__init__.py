@@ -4,6 +4,8 @@ from medallion.dbt_project.building import (
     build_base_silver,
     build_dimensions,
     build_gold,
+    gold_marts,
+    run_gold,
 )
 from medallion.dbt_project.results import BuildResult, StagedPartition, StagedTable
 from medallion.dbt_project.settings import EngineSettings
@@ -16,4 +18,6 @@ __all__ = [
     "build_base_silver",
     "build_dimensions",
     "build_gold",
+    "gold_marts",
+    "run_gold",
 ]

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from medallion.dbt_project.context import Context
 from medallion.dbt_project.results import BuildResult, Counts
@@ -16,6 +16,9 @@ from medallion.dbt_project.spec_vars import spec_vars
 from medallion.errors import DbtError, MedallionError
 from medallion.lake.bronze import BronzePartition
 from medallion.spec import Spec
+
+if TYPE_CHECKING:
+    from medallion.dbt_project.declared import Mart
 
 Bronze = Mapping[str, Sequence[BronzePartition]]
 
@@ -91,43 +94,87 @@ def build_dimensions(
         return _result(context, names, seconds, query)
 
 
-def build_gold(spec: Spec, warehouse: Path, settings: EngineSettings) -> BuildResult:
-    """Builds the marts in a warehouse file whose other schemas show the lake.
+def build_gold(
+    spec: Spec,
+    warehouse: Path,
+    lake: Mapping[str, str],
+    marts: Mapping[str, Mapping[str, Any]],
+    settings: EngineSettings,
+) -> BuildResult:
+    """Builds marts in a warehouse file.
 
     Args:
         spec: The tables.
         warehouse: The DuckDB file.
+        lake: The tables that the marts read: name, such as `base_silver.orders`, to a SELECT.
+        marts: The marts to build. Of one that is built by day the `days`, and `reads`: the days
+            of each table that they are made from. Without `days` a mart is built whole.
         settings: What DuckDB may use.
 
     Raises:
         DbtError: A model failed. Of a sum that does not fit, it names column and rows.
     """
-    from medallion.dbt_project.running import sources_of
-
-    context = Context(spec, settings, warehouse.parent, warehouse=warehouse)
+    context = Context(spec, settings, warehouse.parent, warehouse=warehouse, lake=lake)
     result = BuildResult()
     with _connected(context) as query:
         # dbt's threads end in any order.
-        for model, seconds in sorted(_run_on_lake(context, query).items()):
+        for model, seconds in sorted(_run_on_lake(context, marts, query).items()):
             rows = query(f"select count(*) from warehouse.gold.{model}")[0][0]
             result.counts[model] = Counts(accepted=int(rows), seconds=seconds)
-            result.sources[model] = sources_of(model, settings.dbt_folder)
     return result
 
 
-def _run_on_lake(context: Context, query: Any) -> dict[str, float]:
-    from medallion.dbt_project.overflow import Mart, overflow_error
-    from medallion.dbt_project.running import declared_columns, grain_of
+def run_gold(
+    spec: Spec,
+    marts: Mapping[str, Mapping[str, Any]],
+    settings: EngineSettings,
+    output: str = "duckdb",
+) -> dict[str, float]:
+    """Lets dbt build marts where an output of its profile says.
 
-    folder = context.settings.dbt_folder
+    Args:
+        spec: The tables.
+        marts: The marts to build: see `build_gold`.
+        settings: Where dbt keeps its own files.
+        output: The output, which finds what it reads where dbt's sources say.
+
+    Returns:
+        Seconds by mart.
+
+    Raises:
+        DbtError: A model failed.
+    """
+    from medallion.dbt_project.running import Target, run_models
+
+    target = Target(settings.dbt_folder, spec_vars(spec), output)
+    return run_models(" ".join(marts), "gold", target, marts)
+
+
+def gold_marts(spec: Spec, settings: EngineSettings, output: str = "duckdb") -> dict[str, Mart]:
+    """The marts that dbt declares, by name.
+
+    Args:
+        spec: The tables.
+        settings: Where dbt keeps its own files.
+        output: The output of dbt's profile that types are named for.
+    """
+    from medallion.dbt_project.declared import declared_marts
+    from medallion.dbt_project.running import Target
+
+    return declared_marts(Target(settings.dbt_folder, spec_vars(spec), output))
+
+
+def _run_on_lake(
+    context: Context, marts: Mapping[str, Mapping[str, Any]], query: Any
+) -> dict[str, float]:
+    from medallion.dbt_project.overflow import overflow_error
+
     try:
-        return _run("path:models/gold", "gold", context)
+        return run_gold(context.spec, marts, context.settings)
     except DbtError as error:
-        marts = [
-            Mart(name, sql, declared_columns(name, folder), grain_of(name, folder))
-            for name, sql in error.models.items()
-        ]
-        overflow = overflow_error(marts, query, _personal(context.spec))
+        declared = gold_marts(context.spec, context.settings)
+        failed = [(declared[name], sql) for name, sql in error.models.items()]
+        overflow = overflow_error(failed, query, _personal(context.spec))
         if overflow:
             raise overflow from error
         raise
@@ -180,9 +227,10 @@ def _empty(staging: Path) -> None:
 
 
 def _run(select: str, layer: str, context: Context) -> dict[str, float]:
-    from medallion.dbt_project.running import run_models
+    from medallion.dbt_project.running import Target, run_models
 
-    return run_models(select, layer, context.settings.dbt_folder, spec_vars(context.spec))
+    target = Target(context.settings.dbt_folder, spec_vars(context.spec))
+    return run_models(select, layer, target)
 
 
 def _is_known(partition: BronzePartition, snapshot: date | None) -> bool:

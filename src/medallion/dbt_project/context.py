@@ -39,6 +39,7 @@ class Context:
         forgotten: Days whose keys are not remembered.
         snapshot: The day of the snapshots that are built.
         warehouse: A DuckDB file to attach for Gold.
+        lake: What Gold reads: SELECTs by name, such as `base_silver.orders`.
         staged: What has been written so far; the plugin fills it.
     """
 
@@ -51,6 +52,7 @@ class Context:
     forgotten: Sequence[date] = ()
     snapshot: date | None = None
     warehouse: Path | None = None
+    lake: Mapping[str, str] = field(default_factory=dict)
     staged: dict[str, StagedTable] = field(default_factory=dict)
 
     def statements(self) -> list[str]:
@@ -68,8 +70,10 @@ class Context:
             **{f"base_silver.keys_{name}": self._keys(name) for name in self.spec.dimensions},
         }
         schemas = ("bronze", "history", "known_keys", "base_silver", "run")
+        in_lake = sorted({f"lake.{name.partition('.')[0]}" for name in self.lake})
+        shown |= {f"lake.{name}": query for name, query in self.lake.items()}
         return [
-            *(f"create schema if not exists {schema}" for schema in schemas),
+            *(f"create schema if not exists {schema}" for schema in (*schemas, *in_lake)),
             f"create or replace table run.context as select {known} as context",
             *(f"create or replace view {name} as {query}" for name, query in shown.items()),
         ]

@@ -20,11 +20,11 @@ INHERITED = frozenset(
         "LANG", "LANGUAGE", "TZ", "TERM", "COLUMNS", "NO_COLOR",
         "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "VIRTUAL_ENV",
         "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY",
-        "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE",
+        "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "NO_GCE_CHECK",
     }
 )  # fmt: skip
-# Locales; Python's own switches; the roots of this project; access to `gs://` roots.
-INHERITED_PREFIXES = ("LC_", "PYTHON", "MEDALLION_", "GOOGLE_", "CLOUDSDK_", "GCS_")
+# Locales; Python's own switches; the roots of this project; access to Google Cloud.
+INHERITED_PREFIXES = ("LC_", "PYTHON", "MEDALLION_", "GOOGLE_", "CLOUDSDK_", "GCS_", "BIGQUERY_")
 _lock = RLock()
 
 

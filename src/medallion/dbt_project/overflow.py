@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 import duckdb
 
+from medallion.dbt_project.declared import Mart
 from medallion.errors import DbtError
 from medallion.lake.names import printable
 
@@ -27,44 +27,29 @@ _HINT = (
 Ask = Callable[[str], Sequence[Sequence[object]]]
 
 
-@dataclass(frozen=True)
-class Mart:
-    """A model that could not be built.
-
-    Attributes:
-        name: The model.
-        sql: What dbt has made of it.
-        columns: The columns of its contract, name to type.
-        grain: The columns that tell its rows apart.
-    """
-
-    name: str
-    sql: str
-    columns: Mapping[str, str]
-    grain: tuple[str, ...]
-
-
-def overflow_error(marts: Iterable[Mart], ask: Ask, hidden: Collection[str]) -> DbtError | None:
+def overflow_error(
+    marts: Iterable[tuple[Mart, str]], ask: Ask, hidden: Collection[str]
+) -> DbtError | None:
     """Names the sums that do not fit, and the rows of the marts that they stand in.
 
     The marts are computed once more, in types with more room; only a failure makes it worth it.
 
     Args:
-        marts: The models that failed.
+        marts: The models that failed, and what dbt has made of each.
         ask: Asks the database in which they failed.
         hidden: Columns with personal data, whose values are not told.
 
     Returns:
         The error to raise; None if something else is the cause.
     """
-    details = [line for mart in marts for line in _unfitting(mart, ask, hidden)]
+    details = [line for mart, sql in marts for line in _unfitting(mart, sql, ask, hidden)]
     if not details:
         return None
     return DbtError("Sums of marts do not fit their columns:", details=details, hint=_HINT)
 
 
-def _unfitting(mart: Mart, ask: Ask, hidden: Collection[str]) -> Iterable[str]:
-    wide = mart.sql
+def _unfitting(mart: Mart, sql: str, ask: Ask, hidden: Collection[str]) -> Iterable[str]:
+    wide = sql
     for narrow, wider in _WIDER:
         wide = narrow.sub(wider, wide)
     keys = [name for name in mart.grain if name not in hidden]

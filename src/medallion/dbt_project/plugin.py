@@ -24,6 +24,7 @@ from medallion.sql import identifiers, literal, literals
 
 CURRENT = "current"
 IN_MEMORY = ":memory:"
+_ATTACHED = ("warehouse", "lake")
 _BATCH_ROWS = 1_500_000
 # Two transactions that create one schema at the same moment are a conflict to DuckDB, even
 # with `if not exists`, and dbt runs as many models at once as the profile has threads.
@@ -77,7 +78,8 @@ def release() -> None:
     _shared.context = None
     reopen_if_closed()
     if _shared.connection:
-        _shared.connection.execute("detach database if exists warehouse")
+        for database in _ATTACHED:
+            _shared.connection.execute(f"detach database if exists {database}")
 
 
 class Plugin(BasePlugin):
@@ -264,12 +266,15 @@ def _apply(context: Context, cursor: Any) -> None:
 
 
 def _attach(warehouse: Path | None, cursor: Any) -> Iterable[str]:
-    attached = cursor.execute(
-        "select 1 from duckdb_databases() where database_name = 'warehouse'"
-    ).fetchall()
-    if attached:
-        yield "detach warehouse"
+    """The warehouse, and a database in memory for what the lake shows to Gold."""
+    for database in _ATTACHED:
+        attached = cursor.execute(
+            f"select 1 from duckdb_databases() where database_name = '{database}'"
+        ).fetchall()
+        if attached:
+            yield f"detach {database}"
     yield f"attach {literal(warehouse or IN_MEMORY)} as warehouse"
+    yield f"attach '{IN_MEMORY}' as lake"
 
 
 def _reading(staged: StagedTable, query: str) -> str:

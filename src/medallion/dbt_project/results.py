@@ -99,12 +99,10 @@ class BuildResult:
     Attributes:
         staged: Tables by layer and name, such as `base/orders`.
         counts: Counts by Bronze table, or by model for Gold.
-        sources: For Gold, the tables that each model reads, such as `base_silver.orders`.
     """
 
     staged: dict[str, StagedTable] = field(default_factory=dict)
     counts: dict[str, Counts] = field(default_factory=dict)
-    sources: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def receipt(self, layer: str) -> Receipt:
         """The counts, one entry for each table."""

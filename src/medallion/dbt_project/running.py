@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,38 +29,65 @@ _QUIET = [
 ]
 # What dbt remembers of a project that it has parsed.
 _PARTIAL = "partial_parse.msgpack"
-# Models of this materialization are tables that Kedro shows in the warehouse.
-PUBLISHED = "published"
 _LOOK = "look at the model that is named first: the others may have failed because of it."
-# Whatever a variable or a file elsewhere says: this project, this profile, this target.
+# Whatever a variable or a file elsewhere says: this project, this profile.
 _WHERE = [
     "--project-dir", str(DBT),
     "--profiles-dir", str(DBT),
     "--profile", "medallion",
-    "--target", "duckdb",
 ]  # fmt: skip
+# What the macro `built_day` says of a row that a mart must not have.
+_REFUSED = re.compile(
+    r"gold\.\w+ has a row of (?:\d{4}-\d\d-\d\d|no day), which is not a day that is built"
+)
+_WRONG_DAY = (
+    "this is an error of the model, not of your data: its rows are to be those of the days it "
+    "reads. Nothing has been changed."
+)
+# The days of a mart, and of each table those that they are made from, by mart.
+DaysOfMarts = Mapping[str, Mapping[str, Any]]
 
 
-@dataclass
-class _Parsed:
-    """The project as dbt has parsed it, once in a process."""
+@dataclass(frozen=True)
+class Target:
+    """Where dbt builds, and with which vars.
 
-    manifest: Any = None
+    Attributes:
+        folder: Where dbt keeps its own files.
+        variables: The vars of the project, instead of those that are committed with it.
+        name: The output of the profile.
+    """
+
+    folder: Path
+    variables: Mapping[str, Any] = field(repr=False)
+    name: str = "duckdb"
+
+    @property
+    def files(self) -> Path:
+        """What dbt remembers of the project; it would parse all of it anew for another target."""
+        return self.folder / ("target" if self.name == "duckdb" else f"target_{self.name}")
+
+    @property
+    def given(self) -> list[str]:
+        """The project as dbt finds it by its options: the checkout may be read-only."""
+        places = ["--target-path", str(self.files), "--log-path", str(self.folder / "logs")]
+        return [*_WHERE, "--target", self.name, *places]
 
 
-_parsed = _Parsed()
+# The project as dbt has parsed it, once in a process for each target.
+_parsed: dict[str, Any] = {}
 
 
 def run_models(
-    select: str, layer: str, folder: Path, variables: Mapping[str, Any]
+    select: str, layer: str, target: Target, marts: DaysOfMarts | None = None
 ) -> dict[str, float]:
     """Runs the models that a selector names.
 
     Args:
         select: As dbt's `--select`.
         layer: The layer that progress is reported under.
-        folder: Where dbt keeps its own files.
-        variables: The vars of the project, instead of those that are committed with it.
+        target: Where, and with which vars.
+        marts: The days to build of each mart that is not built whole.
 
     Returns:
         Seconds by model.
@@ -67,63 +95,43 @@ def run_models(
     Raises:
         DbtError: A model failed.
     """
-    # The order of columns is that of the vars, so their keys are not sorted.
-    given = ["--vars", json.dumps(variables)]
-    arguments = ["run", *_QUIET, "--no-write-json", *_where(folder), *given, "--select", select]
-    result = _invoke(arguments, _manifest(folder, given), _reporting(layer))
+    parsed = manifest(target)
+    _list_days(parsed, marts or {})
+    # dbt has parsed the project already, so vars that change from run to run cost nothing here.
+    given = _vars({**target.variables, "marts": marts} if marts else target.variables)
+    # The materialization `mart` asks for no relation. Whatever does must have the cache: once one
+    # model is in it, dbt takes what is not in it for absent, and would make it from some days.
+    uncached = ["--no-populate-cache"] if marts and target.name == "duckdb" else []
+    selected = [*given, "--select", select, *uncached]
+    arguments = ["run", *_QUIET, "--no-write-json", *target.given, *selected]
+    result = _invoke(arguments, parsed, _reporting(layer))
     return {run.node.name: float(run.execution_time) for run in result}
 
 
-def sources_of(model: str, folder: Path) -> tuple[str, ...]:
-    """The tables that a model reads, also through other models, such as `base_silver.orders`.
+def manifest(target: Target) -> Any:
+    """The project as dbt has parsed it."""
+    if target.name not in _parsed:
+        parse = ["parse", *_QUIET, "--no-write-json", *target.given, *_vars(target.variables)]
+        with _remembered_by_the_checkout(target.files):
+            _parsed[target.name] = _invoke(parse, None, None)
+    return _parsed[target.name]
 
-    Tables that Kedro publishes end the way: what they are made from is Kedro's to say.
+
+def _vars(variables: Mapping[str, Any]) -> list[str]:
+    # The order of columns is that of the vars, so their keys are not sorted.
+    return ["--vars", json.dumps(variables)]
+
+
+def _list_days(parsed: Any, marts: DaysOfMarts) -> None:
+    """Says in the configuration of marts that are built by day which days these are.
+
+    The macro `by_day` says the same, but dbt asks it while it parses, before there is a plan.
     """
-    manifest = _manifest(folder)
-    nodes, sources = manifest.nodes, manifest.sources
-    found: set[str] = set()
-    waiting = [f"model.medallion.{model}"]
-    while waiting:
-        for name in nodes[waiting.pop()].depends_on_nodes:
-            if name in sources:
-                found.add(f"{sources[name].source_name}.{sources[name].name}")
-            elif nodes[name].config.materialized == PUBLISHED:
-                found.add(f"{nodes[name].schema}.{nodes[name].name}")
-            else:
-                waiting.append(name)
-    return tuple(sorted(found))
-
-
-def declared_columns(model: str, folder: Path) -> dict[str, str]:
-    """The columns of a model's contract, name to type."""
-    columns = _manifest(folder).nodes[f"model.medallion.{model}"].columns
-    return {name: str(column.data_type) for name, column in columns.items()}
-
-
-def grain_of(model: str, folder: Path) -> tuple[str, ...]:
-    """The columns that tell the rows of a model apart, as its tests say."""
-    for node in _manifest(folder).nodes.values():
-        test = getattr(node, "test_metadata", None)
-        if test and getattr(node, "attached_node", None) == f"model.medallion.{model}":
-            if test.name == "unique":
-                return (str(test.kwargs["column_name"]),)
-            if test.name == "grain_is_unique":
-                return tuple(test.kwargs["columns"])
-    return ()
-
-
-def _where(folder: Path) -> list[str]:
-    """The project, and folders for what dbt writes: the checkout may be read-only."""
-    return [*_WHERE, "--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
-
-
-def _manifest(folder: Path, given: Sequence[str] = ()) -> Any:
-    """The project as it is; which models read which others does not depend on its vars."""
-    if _parsed.manifest is None:
-        parse = ["parse", *_QUIET, "--no-write-json", *_where(folder), *given]
-        with _remembered_by_the_checkout(folder / "target"):
-            _parsed.manifest = _invoke(parse, None, None)
-    return _parsed.manifest
+    for node in parsed.nodes.values():
+        if node.config.materialized == "incremental":
+            days = marts.get(node.name, {}).get("days")
+            node.config.full_refresh = days is None
+            node.config["partitions"] = [f"date '{day}'" for day in days or ()]
 
 
 @contextmanager
@@ -163,10 +171,11 @@ def _failed(outcome: Any) -> MedallionError:
     texts = {_named(run): str(run.message or "") for run in _broken(outcome)}
     if not texts and outcome.exception:
         return known(outcome.exception)
+    refused = {name: found[0] for name, text in texts.items() if (found := _REFUSED.search(text))}
     error = DbtError(
         "dbt could not build all models:",
-        details=[f"{name}: {disclosed_text(text)}" for name, text in texts.items()],
-        hint=next(filter(None, map(advice, texts.values())), _LOOK),
+        details=[f"{n}: {refused.get(n) or disclosed_text(text)}" for n, text in texts.items()],
+        hint=_WRONG_DAY if refused else next(filter(None, map(advice, texts.values())), _LOOK),
     )
     error.models = {run.node.name: str(run.node.compiled_code or "") for run in _broken(outcome)}
     return error

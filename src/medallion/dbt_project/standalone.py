@@ -13,7 +13,7 @@ from medallion.dbt_project.settings import EngineSettings
 from medallion.lake.bronze import BronzePartition, list_bronze
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.store import Lake
-from medallion.lake.views import create_views, lake_views
+from medallion.lake.views import lake_views
 from medallion.project import resource
 from medallion.spec import Spec, load_spec
 from medallion.storage.layout import Layout
@@ -27,6 +27,7 @@ def standalone_context() -> Context:
     `MEDALLION_DBT_SCRATCH` names.
     """
     spec = load_spec(resource("conf/base/spec.yml"))
+    layout = Layout.from_environment()
     scratch = _scratch()
     bronze = _bronze(spec)
     days = [p.day for partitions in bronze.values() for p in partitions if p.day]
@@ -36,7 +37,9 @@ def standalone_context() -> Context:
         staging=scratch,
         bronze=bronze,
         snapshot=max(days, default=None),
-        warehouse=_scratch_warehouse(spec, scratch),
+        # A warehouse of its own, so that the real one is neither needed nor changed.
+        warehouse=scratch / layout.warehouse_file.name,
+        lake=lake_views(spec, LakeInventory(Lake(layout.silver), spec, layout)),
     )
 
 
@@ -60,15 +63,3 @@ def _bronze(spec: Spec) -> dict[str, list[BronzePartition]]:
     inventory = list_bronze(root, spec)
     opened, _ = inventory.open([p for found in inventory.tables.values() for p in found])
     return opened
-
-
-def _scratch_warehouse(spec: Spec, folder: Path) -> Path:
-    """A warehouse of its own, so that the real one is neither needed nor changed."""
-    import duckdb
-
-    layout = Layout.from_environment()
-    scratch = folder / layout.warehouse_file.name
-    lake = LakeInventory(Lake(layout.silver), spec, layout)
-    with duckdb.connect(str(scratch)) as connection:
-        create_views(connection, lake_views(spec, lake))
-    return scratch

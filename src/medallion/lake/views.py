@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,8 @@ from medallion.sql import no_rows
 if TYPE_CHECKING:
     import duckdb
 
-# Lake, table, partitions, columns, and the one partition that is meant if it is not all.
+# Lake, table, partitions, columns, and the one partition that is meant if it is not all. It gives
+# a statement, or nothing if there is nothing to read.
 Over = Callable[[Lake, str, Mapping[str, PartitionManifest], Sequence[str], str | None], str]
 Show = Callable[[Over], str]
 
@@ -32,7 +33,10 @@ def lake_views(spec: Spec, lake: LakeInventory) -> dict[str, str]:
 
 
 def reading_views(
-    spec: Spec, lake: LakeInventory, is_read: Callable[[str], bool]
+    spec: Spec,
+    lake: LakeInventory,
+    is_read: Callable[[str], bool],
+    days: Mapping[str, Collection[str] | None] | None = None,
 ) -> dict[str, str]:
     """The same views, for queries of this process: quicker, and of what stands just now.
 
@@ -40,8 +44,13 @@ def reading_views(
         spec: The tables.
         lake: The lake.
         is_read: Whether a view is read at all.
+        days: The days that are read, of views that are not read whole.
     """
-    return {view: show(_over_files) for view, show in _views(spec, lake) if is_read(view)}
+    return {
+        view: show(partial(_over_files, among=(days or {}).get(view)))
+        for view, show in _views(spec, lake)
+        if is_read(view)
+    }
 
 
 def folder_of(view: str) -> str:
@@ -118,7 +127,7 @@ def _shown(
         name if name in somewhere else f"cast(null as {kind}) as {name}"
         for name, kind in columns.items()
     ]
-    return over(lake.lake, table, current, named, only)
+    return over(lake.lake, table, current, named, only) or no_rows({**columns, day: DATE.duckdb})
 
 
 def _over_folders(
@@ -140,6 +149,9 @@ def _over_files(
     current: Mapping[str, PartitionManifest],
     columns: Sequence[str],
     only: str | None,  # noqa: ARG001
+    *,
+    among: Collection[str] | None,
 ) -> str:
-    """A statement that reads the partitions that stand now."""
-    return lake.rows(table, current, columns)
+    """A statement that reads partitions that stand now; empty if none of those meant stands."""
+    wanted = current if among is None else current.keys() & among
+    return lake.rows(table, wanted, columns) if wanted else ""

@@ -22,6 +22,7 @@ from medallion.lake.views import create_views, lake_views, reading_views
 from medallion.sql import literal, literals
 from medallion.storage import Document
 from medallion.storage.index import Stamp, stamp_of
+from medallion.warehouse.marts import MartsState
 from medallion.warehouse.protocol import GOLD, VIEWS, MartsBuild, Publication
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from medallion.dbt_project.settings import EngineSettings
     from medallion.lake.inventory import LakeInventory
+    from medallion.warehouse.marts import MartsPlan
 
 logger = logging.getLogger(__name__)
 
@@ -69,6 +71,14 @@ class _Manifest(TypedDict, total=False):
     file: _Described
 
 
+class _MadeFrom(TypedDict):
+    """What each mart was made from, by day, and the stamp of the marts that it is true of."""
+
+    stamp: str
+    code: str
+    made_from: dict[str, dict[str, str]]
+
+
 class DuckDBWarehouse:
     """A DuckDB file and what it was made from.
 
@@ -82,6 +92,7 @@ class DuckDBWarehouse:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self._manifest = Document.at(self.path.with_name("_MANIFEST.json"))
+        self._made_from = Document.at(self.path.with_name("_MARTS.json"))
 
     def publish(self, publication: Publication) -> tuple[str, ...]:
         """Makes views of the lake's tables as they are; no row is copied.
@@ -102,11 +113,19 @@ class DuckDBWarehouse:
                 self._replace(draft, {**current, **said, VIEWS: stamp})
         return tuple(sorted(views))
 
-    def build(self, lake: LakeInventory, stamp: str, settings: EngineSettings) -> MartsBuild:
-        """Lets dbt build the marts in a draft of the file.
+    def marts_state(self) -> MartsState:
+        """What each mart was made from; nothing while they do not stand as they were made."""
+        noted = cast("_MadeFrom", self._made_from.read_or(_MadeFrom, {}))
+        if not noted or noted["stamp"] != self.made_from(GOLD):
+            return MartsState()
+        return MartsState(noted["code"], noted["made_from"])
 
-        The draft is an empty file with the same views, because all marts are made anew. It is
-        a copy only if somebody keeps something of their own in the file.
+    def build(self, lake: LakeInventory, plan: MartsPlan, settings: EngineSettings) -> MartsBuild:
+        """Lets dbt build marts in a draft of the file.
+
+        The draft is a copy in which marts, or days of them, are replaced. If all are made anew it
+        is an empty file with the same views, and a copy only if somebody keeps something of their
+        own in the file.
 
         Raises:
             DbtError: A model failed.
@@ -116,21 +135,32 @@ class DuckDBWarehouse:
 
         current = self._current()
         with self._drafting() as draft:
-            if current.get(_IS_SHARED, True):
+            if not plan.is_whole or current.get(_IS_SHARED, True):
                 self._copy_to(draft, current)
-            shown = current.get(_STATEMENTS) or lake_views(lake.spec, lake)
-            with _open(draft) as connection:
-                create_views(connection, {**shown, **reading_views(lake.spec, lake, _is_source)})
-            built = build_gold(lake.spec, draft, settings)
-            with _open(draft) as connection:
-                create_views(connection, shown)
-            return MartsBuild(stamp, built, draft)
+            if plan.is_whole:
+                with _open(draft) as connection:
+                    connection.execute("drop schema if exists gold cascade")
+                    create_views(
+                        connection, current.get(_STATEMENTS) or lake_views(lake.spec, lake)
+                    )
+            marts = {name: planned.as_var() for name, planned in plan.marts.items()}
+            read = reading_views(lake.spec, lake, plan.reads.__contains__, plan.reads)
+            built = build_gold(lake.spec, draft, read, marts, settings)
+            return MartsBuild(plan.stamp, built, draft, plan.state)
 
     def accept(self, build: MartsBuild) -> None:
-        """Puts the draft in the place of the file."""
+        """Puts the draft in the place of the file.
+
+        What days are made from is noted before: it counts only for the marts that have the same
+        stamp, so that a crash at any moment costs no more than making them all anew.
+        """
         if build.draft:
-            marts = [f"gold.{model}" for model in build.result.counts]
-            self._replace(build.draft, {**self._current(), _MARTS: marts, GOLD: build.stamp})
+            current = self._current()
+            built = {f"gold.{model}" for model in build.result.counts}
+            state = {"code": build.state.code, "made_from": build.state.made_from}
+            self._made_from.write({"stamp": build.stamp, **state})
+            marts = sorted({*current.get(_MARTS, ()), *built})
+            self._replace(build.draft, {**current, _MARTS: marts, GOLD: build.stamp})
 
     def made_from(self, part: str) -> str:
         """The stamp of a part; empty while it does not stand as it was made."""
@@ -244,11 +274,6 @@ class DuckDBWarehouse:
     def _read_manifest(self) -> dict[str, Any]:
         """The manifest; one that cannot be read says nothing, so all is made again."""
         return cast("dict[str, Any]", self._manifest.read_or(_Manifest, {}))
-
-
-def _is_source(view: str) -> bool:
-    """Whether marts may be made of a view."""
-    return view.startswith(("base_silver.", "enriched.", "dims.")) and not view.endswith("_history")
 
 
 def _open(path: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from medallion.dbt_project.results import BuildResult
 from medallion.lake.inventory import LakeInventory
 from medallion.spec import Spec
+from medallion.warehouse.marts import MartsPlan, MartsState
 
 if TYPE_CHECKING:
     import duckdb
@@ -47,11 +48,13 @@ class MartsBuild:
         stamp: What they are made from.
         result: What dbt counted.
         draft: Where they are until they are put in place.
+        state: What each of them is made from, day by day.
     """
 
     stamp: str
     result: BuildResult = field(default_factory=BuildResult)
     draft: Path | None = None
+    state: MartsState = field(default_factory=MartsState, repr=False)
 
 
 class Warehouse(Protocol):
@@ -61,12 +64,16 @@ class Warehouse(Protocol):
         """Shows the lake as it stands; returns the names, such as `base_silver.orders`."""
         ...
 
-    def build(self, lake: LakeInventory, stamp: str, settings: EngineSettings) -> MartsBuild:
-        """Lets dbt build the marts where nobody reads them yet.
+    def marts_state(self) -> MartsState:
+        """What each mart was made from; nothing while they do not stand as they were made."""
+        ...
+
+    def build(self, lake: LakeInventory, plan: MartsPlan, settings: EngineSettings) -> MartsBuild:
+        """Lets dbt build marts, and days of them, where nobody reads them yet.
 
         Args:
             lake: What they are built on.
-            stamp: What the marts are made from.
+            plan: Which marts, and which of their days; all others stay as they are.
             settings: What the engine may use.
         """
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,8 +18,9 @@ from medallion.pipelines.gates import Gatehouse, validate_layer
 from medallion.pipelines.staging import engine_settings
 from medallion.planning.request import RunRequest
 from medallion.spec import Spec
-from medallion.warehouse import MartsBuild, Warehouse
+from medallion.warehouse import MartsBuild, Warehouse, plan_marts
 
+_LOG = logging.getLogger(__name__)
 _CODE = "code"
 
 
@@ -30,25 +32,32 @@ def build(
     lake: LakeInventory,
     warehouse: Warehouse,
 ) -> dict[str, Any]:
-    """Builds the marts beside those that stand, unless these are what the lake says already.
+    """Builds what of the marts is not what the lake says, where nobody reads it yet.
 
     Returns:
         The build, whose saving puts the marts in place; the tables by model; the receipt.
     """
+    from medallion.dbt_project import gold_marts
+
     inputs = _inputs(spec, lake)
     stamp = _stamp(inputs)
-    made = MartsBuild(stamp)
+    made, marts = MartsBuild(stamp), {}
     if warehouse.made_from("gold") != stamp:
-        made = warehouse.build(lake, stamp, engine_settings(request, lake))
+        settings = engine_settings(request, lake)
+        marts = gold_marts(spec, settings)
+        code, before = inputs[_CODE].fingerprint, warehouse.marts_state()
+        plan = plan_marts(marts, lake, stamp, code, before)
+        _LOG.info("Gold: %s", plan)
+        made = warehouse.build(lake, plan, settings)
     reads = tuple(name for name in inputs if name != _CODE)
     tables = {
         model: BuiltTable(
             "gold",
             model,
-            {name: inputs[name] for name in (*sources, _CODE) if name in inputs},
+            {name: inputs[name] for name in (*marts[model].reads, _CODE) if name in inputs},
             reads,
         )
-        for model, sources in made.result.sources.items()
+        for model in made.result.counts
     }
     current = {model: BuiltTable("gold", model, reads=reads) for model in models}
     return {"build": made, **current, **tables, "receipt": made.result.receipt("gold")}

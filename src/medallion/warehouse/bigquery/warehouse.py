@@ -15,6 +15,7 @@ from medallion.warehouse.bigquery.settings import BigQuerySettings, parse_settin
 from medallion.warehouse.bigquery.shapes import shapes
 from medallion.warehouse.bigquery.status import TableStatus, status_of
 from medallion.warehouse.bigquery.wanted import PublishedState
+from medallion.warehouse.marts import MartsPlan, MartsState
 from medallion.warehouse.protocol import VIEWS, MartsBuild, Publication
 
 if TYPE_CHECKING:
@@ -84,10 +85,14 @@ class BigQueryWarehouse:
         with told("BigQuery does not tell what it holds"):
             return status_of(self._calls, shapes(spec), state) if state else []
 
+    def marts_state(self) -> MartsState:
+        """Nothing: Gold is not built in BigQuery."""
+        return MartsState()
+
     def build(
         self,
         lake: LakeInventory,  # noqa: ARG002
-        stamp: str,  # noqa: ARG002
+        plan: MartsPlan,  # noqa: ARG002
         settings: EngineSettings,  # noqa: ARG002
     ) -> MartsBuild:
         """Refuses: Gold is not built in BigQuery.
