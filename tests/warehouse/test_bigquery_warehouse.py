@@ -10,6 +10,7 @@ from unittest import mock
 
 import pytest
 
+from medallion.commands.warehouse import reload_warehouse
 from medallion.errors import ConfigurationError, UsageError, WarehouseError
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.manifest import FileEntry, PartitionManifest, content_hash
@@ -23,10 +24,13 @@ from medallion.lake.published import (
     encoded,
 )
 from medallion.lake.store import Lake
+from medallion.project import CONF
 from medallion.spec import Spec
 from medallion.spec.types import SILVER
 from medallion.storage import LocalStorage
+from medallion.storage.patience import be_patient, patience
 from medallion.warehouse import Publication, open_warehouse
+from medallion.warehouse.bigquery import warehouse
 from medallion.warehouse.bigquery.shapes import shapes
 from medallion.warehouse.bigquery.warehouse import BigQueryWarehouse
 from tests.warehouse.bigquery_fake import LOCATION, PROJECT, FakeBigQuery
@@ -199,6 +203,36 @@ def test_status_tells_why_the_last_attempt_failed(shop: Shop) -> None:
     assert status_of(shop)["base_silver.orders"][3:] == (1, "1 failed; last failure: accessDenied")
 
 
+@pytest.mark.parametrize(
+    ("wanted", "answer", "expected"),
+    [
+        (None, True, 2),
+        (None, False, 0),
+        (None, None, 0),
+        (True, None, 2),
+        (False, True, 0),
+    ],
+    ids=["asked: yes", "asked: no", "no terminal", "--reload", "--no-reload"],
+)
+def test_what_a_rollback_leaves_pending_is_loaded_if_that_is_wanted(
+    wanted: bool | None,
+    answer: bool | None,
+    expected: int,
+    shop: Shop,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shop.publish("r1", {"base/orders": {"2025-10-01": "a", "2025-10-02": "a"}})
+    monkeypatch.setattr(warehouse, "BigQueryWarehouse", lambda _: shop.warehouse)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: answer is not None, raising=False)
+    monkeypatch.setattr("click.confirm", lambda *_, **__: answer)
+    places = {"layers": ["warehouse"], "warehouse": CONNECTION, "spec": CONF / "base" / "spec.yml"}
+    was = patience()
+    reload_warehouse(places, shop.published, wanted)
+    be_patient(was)
+    loaded = shop.server.tables.get("shop_base_silver.orders")
+    assert (len(loaded.partitions) if loaded else 0) == expected
+
+
 def test_what_the_warehouse_was_made_from_is_the_run_that_was_loaded(shop: Shop) -> None:
     assert shop.warehouse.made_from("views") == ""
     shop.publish("r1", ONE)
@@ -245,7 +279,6 @@ def test_what_the_configuration_cannot_say_is_named(said: dict[str, Any], expect
 
 def test_each_environment_says_where_its_warehouse_is() -> None:
     from medallion.configuring import ProjectConfigLoader
-    from medallion.project import CONF
     from medallion.settings import CONFIG_LOADER_ARGS
 
     variables = {
