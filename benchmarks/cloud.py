@@ -1,4 +1,4 @@
-"""What publishing to a bucket costs, measured against a stand-in on this machine.
+"""What publishing to a bucket and loading into BigQuery cost, measured against stand-ins here.
 
 `make bench-cloud`. Counts what a real store would charge for (calls, bytes) and times what can be
 timed without one; a real network adds its own latency to every call.
@@ -27,12 +27,13 @@ from history import link_days
 from processes import HERE, PROJECT, START, fresh, generate, kedro, measure, roots
 
 sys.path.insert(0, str(PROJECT))
-from tests.standins.google import credentials, deliver, emulator, storage
+from tests.standins.google import bigquery, credentials, deliver, emulator, storage
 from tests.standins.proxy import Network, network
 
 MILLION_DAYS, MILLION_ORDERS = 30, 709
 LAYERS = ("--pipelines", "bronze,dims,base_silver,enriched,publish")
 _FILES, _FILE_BYTES = 400, 20_000
+_LOADED_DAYS = 12
 # A line of strace: a read, or a file that is mapped into memory, which counts whole.
 _READ = re.compile(r"p?readv?(?:64)?\(\d+<([^>]+)>.* = (\d+)$")
 _MAPPED = re.compile(r"mmap\([^,]+, (\d+), [^)]*\d+<([^>]+)>, ")
@@ -56,7 +57,8 @@ class Cloud:
         machine.mkdir(parents=True, exist_ok=True)
         self.net.forget()
         environment = {**self.environment, "MEDALLION_DATA_ROOT": str(machine)}
-        taken = kedro(environment, machine.with_suffix(".log"), "run", "--env", "emulator")
+        log = machine.with_suffix(".log")
+        taken = kedro(environment, log, "run", *LAYERS, "--env", "emulator")
         data = [one for one in self.net.requests if ".parquet" in one.path and one.changes]
         calls = [
             one
@@ -74,11 +76,14 @@ class Cloud:
 
 @contextmanager
 def cloud(folder: Path, *, counted: bool) -> Iterator[Cloud]:
-    """A store with two empty buckets; whoever counts its calls slows them down."""
-    with storage(fresh(folder)) as server, network(server) as net, ExitStack() as stack:
+    """A store with two empty buckets, and a BigQuery; whoever counts calls slows them down."""
+    with ExitStack() as stack:
+        server = stack.enter_context(storage(fresh(folder)))
+        net = stack.enter_context(network(server))
         url = net.url if counted else server
         account = stack.enter_context(credentials(folder, url))
-        environment = emulator(url, account, "raw", "lake")
+        warehouse = stack.enter_context(bigquery(folder, server))
+        environment = emulator(url, account, "raw", "lake", warehouse)
         os.environ |= environment
         from google.cloud.storage import Client
 
@@ -183,6 +188,67 @@ def uploads(place: Path) -> dict[int, float]:
     return rates
 
 
+def loads(place: Path, console: Console) -> dict[str, Any]:
+    """Loads a second with some workers, and jobs for each partition that differs or does not."""
+    from medallion.lake.published import Published
+    from medallion.spec import load_spec
+    from medallion.warehouse.bigquery.shapes import shapes
+    from medallion.warehouse.bigquery.wanted import PublishedState
+
+    console.print(f"{_LOADED_DAYS} days into BigQuery ...", highlight=False)
+    bronze = place / "loaded"
+    generate(bronze, _LOADED_DAYS, 40)
+    spec = load_spec(PROJECT / "conf" / "base" / "spec.yml")
+    with cloud(place / "store-loaded", counted=False) as made:
+        made.deliver(bronze)
+        made.run(place / "worker-loaded")
+        published = Published.at("gs://lake/silver", place / "cache-loaded")
+        state = PublishedState.current(published)
+        tables = shapes(spec).values() if state else ()
+        held = {one.name: [*state.partitions(one)] for one in tables}
+        # Where nothing stands, one job loads all days of a table: so the first day stays.
+        days = [(name, day) for name, all_days in held.items() for day in all_days[1:]]
+        server = made.environment["BIGQUERY_EMULATOR_HOST"]
+        with network(server) as net:
+            os.environ["BIGQUERY_EMULATOR_HOST"] = net.url
+            first = _loading(published, spec, net, "counted", 8)
+            second = _loading(published, spec, net, "counted", 8)
+            again = _loading(published, spec, net, "counted", 8, days)
+        os.environ["BIGQUERY_EMULATOR_HOST"] = server
+        rates = {}
+        for workers in (1, 4, 8):
+            _loading(published, spec, net, f"w{workers}", workers)
+            seconds = _loading(published, spec, net, f"w{workers}", workers, days)["seconds"]
+            rates[workers] = round(len(days) / seconds, 1)
+    return {
+        "partitions": sum(map(len, held.values())),
+        "rates": rates,
+        "jobs_when_new": first["jobs"],
+        "jobs_when_unchanged": second["jobs"],
+        "jobs_for_each_changed": again["jobs"] / len(days),
+        "calls_when_unchanged": second["calls"],
+    }
+
+
+def _loading(
+    published: Any, spec: Any, net: Network, datasets: str, workers: int, again: Any = ()
+) -> dict[str, float]:
+    """Loads what is published; with the loads of files and the calls that it took."""
+    from medallion.warehouse.bigquery.warehouse import BigQueryWarehouse
+
+    said = {"backend": "bigquery", "project": "emulator", "location": "US-CENTRAL1"}
+    warehouse = BigQueryWarehouse({**said, "datasets": datasets, "workers": workers})
+    net.forget()
+    began = time.perf_counter()
+    warehouse.load(published, spec, again)
+    jobs = sum(b'"sourceUris"' in one.body for one in net.requests if one.changes)
+    return {
+        "seconds": time.perf_counter() - began,
+        "jobs": jobs,
+        "calls": len(net.requests),
+    }
+
+
 def _copy(machine: Path) -> Path:
     (copy,) = machine.glob("cache/stores/*/silver")
     return copy
@@ -211,9 +277,27 @@ def to_markdown(found: Mapping[str, Any]) -> list[str]:
         f"{history}: bytes read, beside a laptop's": (more, "≤ 1.2"),
         f"{history}: calls": (f"{day['calls']:,}", ""),
         "nothing to do, empty disk: bytes read": (f"{nothing['bytes_read'] / 1e6:.1f} MB", ""),
+        **_of_loads(found["loads"]),
     }
     lines = [f"| {what} | {measured} | {bound} |" for what, (measured, bound) in rows.items()]
     return ["| what | measured | bound |", "|---|---:|---:|", *lines]
+
+
+def _of_loads(loads: Mapping[str, Any]) -> dict[str, tuple[Any, str]]:
+    new = f"{loads['jobs_when_new']} for {loads['partitions']} partitions"
+    return {
+        "BigQuery: load jobs when every table is new": (new, ""),
+        "BigQuery: load jobs for each partition that changed": (
+            loads["jobs_for_each_changed"],
+            "1",
+        ),
+        "BigQuery: load jobs when nothing changed": (loads["jobs_when_unchanged"], "0"),
+        "BigQuery: calls when nothing changed": (loads["calls_when_unchanged"], ""),
+        **{
+            f"BigQuery: partitions loaded a second, {workers} workers": (rate, "")
+            for workers, rate in loads["rates"].items()
+        },
+    }
 
 
 def main() -> None:
@@ -227,6 +311,7 @@ def main() -> None:
         found = {
             "days": options.days,
             "uploads": uploads(place),
+            "loads": loads(place, console),
             "million": million(place, console),
             "day": one_day(place, options.days, console),
         }

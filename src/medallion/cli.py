@@ -19,6 +19,7 @@ from medallion.commands.published import diff, doctor, gc, history, rollback
 from medallion.commands.quality import quality
 from medallion.commands.quarantine import quarantine
 from medallion.commands.runs import runs
+from medallion.commands.warehouse import warehouse
 from medallion.lake.names import as_day
 from medallion.project import CONF
 
@@ -53,6 +54,7 @@ cli.add_command(
 cli.add_command(quality)
 cli.add_command(quarantine)
 cli.add_command(runs)
+cli.add_command(warehouse)
 
 
 @cli.group()

@@ -88,6 +88,10 @@ class DbtError(MedallionError):
     models: Mapping[str, str] = MappingProxyType({})
 
 
+class WarehouseError(MedallionError):
+    """The warehouse cannot hold, or does not hold, what it should."""
+
+
 class UnrecordedError(MedallionError):
     """What a run has done could not be written down; it is told again by whoever comes next."""
 

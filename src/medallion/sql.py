@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
+
+#: What the id of a project of Google Cloud looks like; one of a domain begins with that.
+GOOGLE_PROJECT = r"([a-z0-9.-]{1,80}:)?[a-z][a-z0-9-]{4,28}[a-z0-9]"
 
 
 def identifier(name: str) -> str:
@@ -33,3 +37,17 @@ def no_rows(columns: Mapping[str, str]) -> str:
     """
     nulls = ", ".join(f"cast(null as {kind}) as {name}" for name, kind in columns.items())
     return f"select {nulls} where false"
+
+
+def google_name(name: str) -> str:
+    """A name as GoogleSQL writes it, each part in backticks; a project may hold dots.
+
+    >>> google_name("shop.silver.orders"), google_name("example.com:shop.silver.orders")
+    ('`shop`.`silver`.`orders`', '`example.com:shop`.`silver`.`orders`')
+    """
+    return ".".join(f"`{part}`" for part in name.replace("`", "").rsplit(".", 2))
+
+
+def google_text(value: str) -> str:
+    """A text as GoogleSQL writes it: in double quotes, with the escapes of JSON."""
+    return json.dumps(value, ensure_ascii=False)

@@ -39,6 +39,15 @@ def styled(template: str, *data: object) -> Text:
     return Text.from_markup(template.format(*(escape(str(one)) for one in data)), emoji=False)
 
 
+def counted(number: int, what: str) -> str:
+    """A number of things.
+
+    >>> counted(1, "table"), counted(2_000, "row")
+    ('1 table', '2,000 rows')
+    """
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 class _Console(Console):
     """A console on which data cannot command the terminal, nor be taken for markup."""
 

@@ -142,8 +142,9 @@ def cloud(
         network(bigquery_url) as warehouse,
         credentials(tmp_path_factory.mktemp("cloud"), net.url) as account,
     ):
-        bronze, lake = (f"{name}-{uuid.uuid4().hex}" for name in ("raw", "lake"))
-        environment = emulator(net.url, account, bronze, lake, warehouse.url)
+        own = uuid.uuid4().hex
+        bronze, lake = f"raw-{own}", f"lake-{own}"
+        environment = emulator(net.url, account, bronze, lake, warehouse.url, f"shop_{own}")
         made = Cloud(net, warehouse, environment, bronze, lake)
         for name in (bronze, lake):
             made._client().create_bucket(name)

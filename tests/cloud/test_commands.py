@@ -124,11 +124,14 @@ def test_rollback_goes_back_and_says_how_to_go_forward() -> None:
         said("rollback")
         == f"""\
 Run {SECOND} is current: 3 rows in 1 table.
+Pending in the warehouse: 1 partition of 1 table. The next run loads them, and
+so does `kedro warehouse load`.
 The next run makes again what was taken back, unless the reason is put right. To
 go forward:
   kedro lake rollback --to {THIRD} --env emulator"""
     )
-    assert said("rollback", "--to", SECOND) == f"Run {SECOND} is current already."
+    told = said("rollback", "--to", SECOND)
+    assert told.startswith(f"Run {SECOND} is current already.\nPending in the warehouse: ")
     assert (
         said("history")
         == f"""\
@@ -228,10 +231,15 @@ def test_while_a_run_is_at_work_gc_shows_and_does_not_delete(prefix: str, tmp_pa
 
 
 @pytest.mark.usefixtures("shop")
-def test_doctor_looks_at_everything_and_leaves_nothing(cloud: Cloud, tmp_path: Path) -> None:
+def test_doctor_looks_at_everything_and_leaves_nothing(
+    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MEDALLION_EMULATOR_DATASETS", "nowhere")
     before = cloud.objects()
     told = re.sub(r"\d+ s off", "0 s off", said("doctor"))
-    told = re.sub(r"[\d.,]+ GiB free for.*?\n(?=Nothing)", "much free\n", told, flags=re.DOTALL)
+    told = re.sub(
+        r"[\d.,]+ GiB free for.*?\n(?=ok +BigQuery)", "much free\n", told, flags=re.DOTALL
+    )
     assert (
         told
         == f"""\
@@ -254,7 +262,20 @@ ok       lake versions        old versions are not kept
 ok       preconditions        kept
 ok       clock                0 s off the store's
 ok       disk                 much free
-Nothing that was found stops a run. 14 looks: 11 ok, 3 unknown."""
+ok       BigQuery             emulator answers queries in US-CENTRAL1
+warning  BigQuery dataset     nowhere_base_silver is not there
+                              what to do: the first run makes it, if its account
+                              may (bigquery.datasets.create).
+warning  BigQuery dataset     nowhere_dims is not there
+                              what to do: the first run makes it, if its account
+                              may (bigquery.datasets.create).
+warning  BigQuery dataset     nowhere_enriched is not there
+                              what to do: the first run makes it, if its account
+                              may (bigquery.datasets.create).
+warning  BigQuery dataset     nowhere_audit is not there
+                              what to do: the first run makes it, if its account
+                              may (bigquery.datasets.create).
+Nothing that was found stops a run. 19 looks: 12 ok, 4 warning, 3 unknown."""
     )
     assert cloud.objects() == before
     assert not (tmp_path / "data").exists()
@@ -267,7 +288,7 @@ def test_what_stops_a_run_is_said_with_what_to_do(
     told = refused("doctor")
     assert "failed   lake bucket" in told
     assert "look at its name in the environment's" in told
-    assert "2 of 9 looks found something that stops a run" in told
+    assert "2 of 14 looks found something that stops a run" in told
 
 
 @pytest.mark.usefixtures("shop")

@@ -22,6 +22,8 @@ from tests.running import Shop, kedro
 from tests.standins.proxy import Accident, Request
 
 TO_PUBLISH = "bronze,dims,base_silver,enriched,publish"
+# What is loaded into BigQuery behind it: test_loads.py.
+RUN = ("run", "--pipelines", TO_PUBLISH)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +43,7 @@ def published(bronze: Path, cloud: Cloud, tmp_path_factory: pytest.TempPathFacto
     """The machine that has published what was delivered first."""
     assert bronze.is_dir()
     machine = tmp_path_factory.mktemp("first")
-    told = cloud.kedro(machine, "run")
+    told = cloud.kedro(machine, *RUN)
     assert told.returncode == 0, told.stderr
     assert "became current" in told.stdout + told.stderr
     return machine
@@ -69,7 +71,7 @@ def deliver_again(bronze: Path, cloud: Cloud, table: str, day: str) -> None:
 
 def test_it_publishes_what_the_laptop_makes(published: Path, bronze: Path, tmp_path: Path) -> None:
     laptop = Shop(bronze, tmp_path)
-    told = kedro(laptop, "run", "--pipelines", TO_PUBLISH, "--params", "quality.mode=strict")
+    told = kedro(laptop, *RUN, "--params", "quality.mode=strict")
     assert told.returncode == 0, told.stderr
     (copy,) = published.glob("cache/stores/*/silver")
     assert data_of(copy) == data_of(tmp_path / "silver")
@@ -79,7 +81,7 @@ def test_a_second_machine_with_an_empty_disk_does_nothing_and_reads_only_what_te
     cloud: Cloud, tmp_path: Path
 ) -> None:
     before = cloud.objects()
-    told = cloud.kedro(tmp_path, "run")
+    told = cloud.kedro(tmp_path, *RUN)
     assert told.returncode == 0, told.stderr
     assert "Nothing to do: every layer is up to date" in told.stdout
     assert cloud.objects() == before
@@ -112,7 +114,7 @@ def test_a_strict_gate_publishes_nothing(cloud: Cloud, spec: Spec, tmp_path: Pat
     cloud.deliver(tmp_path / "delivered")
     current = cloud.current()
     try:
-        told = cloud.kedro(tmp_path / "machine", "run")
+        told = cloud.kedro(tmp_path / "machine", *RUN)
         assert told.returncode == 1
         assert "gate stopped the run" in told.stderr
         assert cloud.objects() == before
@@ -137,7 +139,7 @@ def test_a_day_that_is_delivered_again_uploads_that_day_in_few_calls(
     before = cloud.objects()
     deliver_again(bronze, cloud, "shopping_carts", "2025-10-03")
     cloud.network.forget()
-    told = cloud.kedro(tmp_path, "run")
+    told = cloud.kedro(tmp_path, *RUN)
     assert told.returncode == 0, told.stderr
     now = cloud.objects()
     assert {
@@ -152,7 +154,7 @@ def test_a_day_that_is_delivered_again_uploads_that_day_in_few_calls(
 
 def test_going_back_and_forward(bronze: Path, cloud: Cloud, tmp_path: Path) -> None:
     deliver_again(bronze, cloud, "order_items", "2025-10-01")
-    assert cloud.kedro(tmp_path, "run").returncode == 0
+    assert cloud.kedro(tmp_path, *RUN).returncode == 0
     newest = cloud.current()
     assert cloud.kedro(tmp_path, "lake", "rollback").returncode == 0
     oldest = cloud.current()
@@ -174,7 +176,7 @@ def test_killed_while_it_publishes_it_leaves_one_whole_state_and_the_next_run_ge
     deliver_again(bronze, cloud, "cart_items", "2025-10-02")
     cloud.network.forget()
     process = subprocess.Popen(
-        cloud.command("run"),
+        cloud.command(*RUN),
         cwd=PROJECT,
         env=cloud.on(tmp_path / "victim"),
         stdout=subprocess.DEVNULL,
@@ -196,9 +198,9 @@ def test_killed_while_it_publishes_it_leaves_one_whole_state_and_the_next_run_ge
     cloud.network.forget()
     assert process.returncode == -signal.SIGKILL
     assert (cloud.current() != before) == (at == "after the pointer")
-    told = cloud.kedro(tmp_path / "next", "run")
+    told = cloud.kedro(tmp_path / "next", *RUN)
     assert told.returncode == 0, told.stderr
-    alone = cloud.kedro(tmp_path / "last", "run")
+    alone = cloud.kedro(tmp_path / "last", *RUN)
     assert "Nothing to do: every layer is up to date" in alone.stdout
     assert cloud.current() != before
 

@@ -147,6 +147,20 @@ def test_what_one_machine_publishes_another_reads(machine: Callable[..., Machine
         assert machine("reader").reads() == content
 
 
+def test_a_partition_that_cannot_be_read_is_not_published_as_removed(
+    machine: Callable[..., Machine],
+) -> None:
+    writer = machine("writer")
+    publish(writer, "r1", ONE)
+    writer.copy.begin("r2")
+    writer.commits(TWO)
+    (writer.root / TABLES[0] / "ingestion_dt=2025-10-01" / "_MANIFEST.json").write_text("{")
+    writer.state.forget(TABLES[0])
+    with pytest.raises(PublishError, match="ingestion_dt=2025-10-01 has no readable manifest"):
+        writer.copy.publish("r2", {"spec": "1"})
+    assert machine("reader").reads() == ONE
+
+
 def test_only_what_has_changed_is_uploaded(
     machine: Callable[..., Machine], storage: LocalStorage
 ) -> None:

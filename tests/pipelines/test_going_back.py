@@ -18,7 +18,7 @@ import polars as pl
 import pytest
 
 from medallion.errors import ConfigurationError
-from medallion.hooks.guard import _declared
+from medallion.hooks.guard import declared
 from medallion.lake.kept_states import HistorySettings
 from medallion.lake.store import Lake
 from medallion.runs.lifecycle import alone
@@ -253,5 +253,5 @@ def test_what_is_kept_can_be_deleted(story: Story, tmp_path: Path) -> None:
 @pytest.mark.parametrize("said", [{"runs": -1}, {"runs": "many"}, {"run": 1}, 3])
 def test_a_number_of_states_that_cannot_be_is_refused(said: object) -> None:
     with pytest.raises(ConfigurationError, match=r"globals\.yml: history says something"):
-        _declared({"history": said}, "history", HistorySettings)
-    assert _declared({}, "history", HistorySettings) == HistorySettings(runs=1)
+        declared({"history": said}, "history", HistorySettings)
+    assert declared({}, "history", HistorySettings) == HistorySettings(runs=1)

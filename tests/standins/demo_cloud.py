@@ -48,17 +48,19 @@ def _show(folder: Path) -> None:
     _say("Four days of it arrive in gs://raw/bronze")
     deliver(bronze, raw, lambda name: last not in name)
     _run("What a run needs of the cloud", "lake", "doctor", *_ENV)
-    _run("Bronze to published Silver, on a worker with an empty disk", "run", *_ENV)
+    _run("Bronze to published Silver and BigQuery, on a worker with an empty disk", "run", *_ENV)
+    _run("What BigQuery holds of it", "warehouse", "status", *_ENV)
     _say("The fifth day arrives; another worker with an empty disk takes it up")
     shutil.rmtree(folder / "worker")
     deliver(bronze, raw, lambda name: last in name)
     _run("It reads manifests, and of the history only what the day needs", "run", *_ENV)
     _run("The states of the lake", "lake", "history", *_ENV)
-    _run("Going back is a swap of the pointer", "lake", "rollback", *_ENV)
+    reload = ("--reload", *_ENV)
+    _run("Going back is a swap of the pointer, and a few loads", "lake", "rollback", *reload)
     states = _run("", "lake", "history", *_ENV)
     newest = states.splitlines()[1].split()[0]
-    _run("And so is going forward again", "lake", "rollback", "--to", newest, *_ENV)
-    _run("", "lake", "history", *_ENV)
+    _run("And so is going forward again", "lake", "rollback", "--to", newest, *reload)
+    _run("", "warehouse", "status", *_ENV)
 
 
 def _run(what: str, *arguments: str) -> str:

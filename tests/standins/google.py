@@ -146,7 +146,12 @@ def credentials(folder: Path, storage_url: str | None = None) -> Iterator[Path]:
 
 
 def emulator(
-    url: str, account: Path, bronze: str, lake: str, bigquery_url: str | None = None
+    url: str,
+    account: Path,
+    bronze: str,
+    lake: str,
+    bigquery_url: str,
+    datasets: str = "shop",
 ) -> dict[str, str]:
     """The variables of the environment `emulator`.
 
@@ -155,15 +160,17 @@ def emulator(
         account: The file of the credentials.
         bronze: The bucket of Bronze.
         lake: The bucket of the lake.
-        bigquery_url: BigQuery's address, if there is one.
+        bigquery_url: BigQuery's address.
+        datasets: What the names of its datasets begin with.
     """
-    warehouse = {"BIGQUERY_EMULATOR_HOST": bigquery_url} if bigquery_url else {}
-    return warehouse | {
+    return {
+        "BIGQUERY_EMULATOR_HOST": bigquery_url,
         "STORAGE_EMULATOR_HOST": url,
         "GOOGLE_APPLICATION_CREDENTIALS": str(account),
         "NO_GCE_CHECK": "true",
         "MEDALLION_EMULATOR_BRONZE": f"gs://{bronze}/bronze",
         "MEDALLION_EMULATOR_LAKE": f"gs://{lake}",
+        "MEDALLION_EMULATOR_DATASETS": datasets,
     }
 
 

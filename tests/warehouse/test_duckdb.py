@@ -250,5 +250,6 @@ def test_a_gate_reads_marts_under_their_names(house: House) -> None:
 
 
 def test_a_backend_that_is_unknown_is_named() -> None:
-    with pytest.raises(UsageError, match="bigquery"):
-        open_warehouse({"backend": "bigquery"})
+    with pytest.raises(UsageError, match="'snowflake'") as refused:
+        open_warehouse({"backend": "snowflake"})
+    assert "bigquery, duckdb" in refused.value.hint

@@ -36,7 +36,8 @@ class LakeWithStates:
         changing: Gives the states to somebody who changes which one is current, and why.
         find_garbage: Finds what can be deleted.
         delete: Deletes it.
-        show: Lets the warehouse show what is current, if there is one.
+        show: Lets the warehouse show what is current, if there is one; what is loaded into it, if
+            that is wanted, and it is asked for where nobody has said it.
         when_freed: Says when the place of what is deleted is free.
         is_on_a_disk: Whether the lake is on a disk.
         spec: The path of `spec.yml`.
@@ -47,7 +48,7 @@ class LakeWithStates:
     changing: Callable[[str], AbstractContextManager[States]]
     find_garbage: Callable[..., Garbage]
     delete: Callable[[Garbage], None]
-    show: Callable[[], None]
+    show: Callable[[bool | None], None]
     when_freed: Callable[[], str]
     is_on_a_disk: bool
     spec: str
@@ -69,10 +70,11 @@ def open_lake(env: str | None) -> Iterator[LakeWithStates]:
     """The lake of an environment."""
     with in_environment(env) as (session, layout, places):
         opened = _in_a_store if "silver" in layout.stores else _on_a_disk
-        yield opened(session, layout, str(places["spec"]))
+        yield opened(session, layout, places)
 
 
-def _in_a_store(_: KedroSession, layout: Layout, spec: str) -> LakeWithStates:
+def _in_a_store(_: KedroSession, layout: Layout, places: Mapping[str, Any]) -> LakeWithStates:
+    from medallion.commands.warehouse import reload_warehouse
     from medallion.hooks.guard import working_copy
     from medallion.lake import history
     from medallion.lake.published import Published
@@ -90,14 +92,14 @@ def _in_a_store(_: KedroSession, layout: Layout, spec: str) -> LakeWithStates:
         changing=lambda _: nullcontext(published),
         find_garbage=_sparing(lake, layout, partial(history.find_garbage, published)),
         delete=partial(history.delete, published),
-        show=lambda: None,
+        show=partial(reload_warehouse, places, published),
         when_freed=lambda: when_freed(published.storage.root, datetime.now(UTC).date()),
         is_on_a_disk=False,
-        spec=spec,
+        spec=str(places["spec"]),
     )
 
 
-def _on_a_disk(session: KedroSession, layout: Layout, spec: str) -> LakeWithStates:
+def _on_a_disk(session: KedroSession, layout: Layout, places: Mapping[str, Any]) -> LakeWithStates:
     from medallion.lake.disk_states import DiskStates
     from medallion.lake.store import Lake
     from medallion.runs.lifecycle import alone
@@ -117,7 +119,7 @@ def _on_a_disk(session: KedroSession, layout: Layout, spec: str) -> LakeWithStat
         show=partial(_show, context),
         when_freed=lambda: "Its place on the disk is free.",
         is_on_a_disk=True,
-        spec=spec,
+        spec=str(places["spec"]),
     )
 
 
@@ -138,7 +140,7 @@ def _recorded(context: Any, lake: Lake, what: str) -> Iterator[States]:
         yield DiskStates(lake, run_id)
 
 
-def _show(context: Any) -> None:
+def _show(context: Any, _: bool | None) -> None:
     """Lets the views of the warehouse show the lake as it is, and says if marts do not."""
     from medallion.pipelines.gold.nodes import are_stale
     from medallion.pipelines.warehouse.nodes import shown

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,6 +20,7 @@ from medallion.commands.lake_states import in_environment, open_lake
 from medallion.commands.people import ForPeople
 from medallion.errors import RequestError, UsageError
 from medallion.lake.names import as_run_id
+from medallion.terminal import counted
 
 if TYPE_CHECKING:
     from medallion.commands.lake_states import LakeWithStates
@@ -66,19 +68,27 @@ def history(limit: int, env: str | None) -> None:
         if any(one.remark == remark for one in states[:limit]):
             console.print(f"{remark}: {says}")
     if len(states) > limit:
-        console.print(f"{_counted(len(states) - limit, 'older state')}; ask for more with --limit.")
+        console.print(f"{counted(len(states) - limit, 'older state')}; ask for more with --limit.")
 
 
 @click.command("rollback", cls=ForPeople)
 @click.option("--to", "run_id", default=None, metavar="RUN", help="The state of this run.")
+@click.option(
+    "--reload/--no-reload",
+    default=None,
+    help="Whether to load into BigQuery what differs there then; asked on a terminal.",
+)
 @_env
-def rollback(run_id: str | None, env: str | None) -> None:
+def rollback(run_id: str | None, *, reload: bool | None, env: str | None) -> None:
     """Let everybody read an earlier state again: the one before, or that of a run.
 
     Nothing is copied: in an object store the pointer moves, on a disk partitions that were kept
     change places with those that stand. So a rollback takes no time, and so does going forward
     again. The next run begins with that state, and does again what has been taken back, unless
     Bronze or the code that was the reason is put right first.
+
+    BigQuery holds copies: it is compared with that state, and loaded where it differs if you want
+    it to be.
     """
     from medallion.lake import history as lake_history
 
@@ -90,13 +100,14 @@ def rollback(run_id: str | None, env: str | None) -> None:
         state = lake_history.find_state(lake_history.history(lake.states), wanted)
         if state.is_current:
             _console().print(f"Run {state.run_id} is current already.")
+            lake.show(reload)
             return
         with lake.changing(f"rollback to {state.run_id}") as states:
             # A run that has published twice is known by its id no more.
             lake_history.roll_back(states, wanted)
-        tables = _counted(len(state.manifest.tables), "table")
+        tables = counted(len(state.manifest.tables), "table")
         _console().print(f"Run {state.run_id} is current: {state.rows:,} rows in {tables}.")
-        lake.show()
+        lake.show(reload)
     if before:
         _console().print(
             "The next run makes again what was taken back, unless the reason is put right."
@@ -190,8 +201,8 @@ def gc(*, keep_days: int, keep_runs: int, delete: bool, env: str | None) -> None
                 lake.delete(found)
     console = _console()
     console.print(
-        f"Kept: {_counted(len(found.kept), 'state')}. A state is kept if it is current, among the"
-        f" newest {keep_runs:,}, or younger than {_counted(keep_days, 'day')}."
+        f"Kept: {counted(len(found.kept), 'state')}. A state is kept if it is current, among the"
+        f" newest {keep_runs:,}, or younger than {counted(keep_days, 'day')}."
     )
     if not found.entries:
         console.print("There is nothing else: nothing can be deleted.")
@@ -202,8 +213,8 @@ def gc(*, keep_days: int, keep_runs: int, delete: bool, env: str | None) -> None
             table.add_row(one.run_id, _minute(one.written), f"{one.rows:,}")
         console.print(table)
         if len(found.dropped) > _AT_A_TIME:
-            console.print(f"and {_counted(len(found.dropped) - _AT_A_TIME, 'older state')}")
-    what = f"{_counted(len(found.entries), 'object')}, {decimal(found.bytes)}, which"
+            console.print(f"and {counted(len(found.dropped) - _AT_A_TIME, 'older state')}")
+    what = f"{counted(len(found.entries), 'object')}, {decimal(found.bytes)}, which"
     if delete:
         console.print(f"Deleted: {what} no kept state names.")
         console.print(lake.when_freed())
@@ -229,7 +240,7 @@ def doctor(env: str | None) -> None:
             layout.bronze, layout.stores["silver"], layout.cache, str(places["location"])
         )
         verdicts: Counter[str] = Counter()
-        for one in patient.diagnoses():
+        for one in chain(patient.diagnoses(), _of_warehouse(places)):
             verdicts[one.verdict] += 1
             _console().print(_line(one))
     if verdicts["failed"]:
@@ -237,9 +248,19 @@ def doctor(env: str | None) -> None:
             f"{verdicts['failed']} of {verdicts.total()} looks found something that stops a run."
         )
     _console().print(
-        f"Nothing that was found stops a run. {_counted(verdicts.total(), 'look')}:"
+        f"Nothing that was found stops a run. {counted(verdicts.total(), 'look')}:"
         f" {', '.join(f'{number} {verdict}' for verdict, number in verdicts.most_common())}."
     )
+
+
+def _of_warehouse(places: Mapping[str, Any]) -> Iterator[Diagnosis]:
+    """What was found of a warehouse that is loaded."""
+    from medallion.warehouse.bigquery.calls import BigQuery
+    from medallion.warehouse.bigquery.doctor import diagnoses
+    from medallion.warehouse.bigquery.settings import parse_settings
+
+    if places["warehouse"]["backend"] == "bigquery":
+        yield from diagnoses(BigQuery(parse_settings(places["warehouse"])))
 
 
 def _line(one: Diagnosis) -> Table:
@@ -266,10 +287,6 @@ def _table(*columns: str) -> Table:
 
 def _minute(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M}"
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _say_command(command: str, env: str | None) -> None:

@@ -80,7 +80,7 @@ class RunGuard:
         places = context.config_loader["globals"]
         layout = Layout.of(places)
         _check_stand_ins(str(places["emulator"]))
-        be_patient(_declared(places, "retries", Patience))
+        be_patient(declared(places, "retries", Patience))
         self._layers = tuple(places["layers"])
         self._layout = layout
         self._most_bytes = int(float(places["cache_gib"]) * 2**30)
@@ -97,7 +97,7 @@ class RunGuard:
         lake = Lake(layout.silver)
         lake.state.release()
         lake.state.remember_in(layout.lake_index)
-        lake.state.kept_runs = _declared(places, "history", HistorySettings).runs
+        lake.state.kept_runs = declared(places, "history", HistorySettings).runs
         lake.state.source = working_copy(layout, request.as_of)
         lake.state.past = None
         self._as_of = request.as_of
@@ -370,8 +370,12 @@ def _to_withdraw(node: Node, catalog: DataCatalog) -> Iterator[RunDocumentDatase
                 yield made
 
 
-def _declared(places: Mapping[str, Any], key: str, model: type[_M]) -> _M:
-    """What `globals.yml` says under a key."""
+def declared(places: Mapping[str, Any], key: str, model: type[_M]) -> _M:
+    """What `globals.yml` says under a key.
+
+    Raises:
+        ConfigurationError: It says something that cannot be.
+    """
     try:
         return model.model_validate(places.get(key, {}))
     except ValidationError as error:
@@ -393,9 +397,11 @@ def _check_stand_ins(wanted: str) -> None:
             f"{' and '.join(named)} would send this run to a stand-in of Google Cloud.",
             hint="take them out of the environment; --env emulator is meant for it.",
         )
-    if not named and wanted == "expected":
+    absent = [name for name in _STAND_INS if name not in named]
+    if absent and wanted == "expected":
         raise ConfigurationError(
-            f"{_STAND_INS[0]} is not set: this environment is meant for a stand-in.",
-            hint=f"start one, then set {_STAND_INS[0]}=http://127.0.0.1:4443; `make demo-cloud`"
-            " does both.",
+            f"This environment is meant for stand-ins, and {' and '.join(absent)} would be"
+            " Google's: not set.",
+            hint=f"start one, then set {absent[0]}=http://127.0.0.1:4443; `make demo-cloud` does"
+            " both.",
         )

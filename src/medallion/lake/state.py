@@ -14,7 +14,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from threading import RLock
 from types import MappingProxyType
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from pydantic import ValidationError
 
@@ -30,6 +30,9 @@ from medallion.storage import Document, LocalStorage, Storage
 from medallion.storage.index import Index, Stamp, is_at_rest, stamp_of
 from medallion.storage.layout import LakeLayout
 from medallion.storage.litter import is_hidden
+
+if TYPE_CHECKING:
+    from medallion.lake.published import Published
 
 LAYERS = ("base", "quarantine", "dims", "keys", "enriched")
 # Rises when the index is written in another way.
@@ -144,6 +147,10 @@ class Source(Protocol):
     @property
     def storage(self) -> Storage:
         """Where the lake is."""
+
+    @property
+    def published(self) -> Published:
+        """The lake as everybody reads it."""
 
     def begin(self, run_id: str, *, is_taken_over: bool = False) -> None:
         """Makes the folder say what is published, for a run that begins or goes on.

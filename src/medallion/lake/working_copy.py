@@ -248,7 +248,7 @@ class WorkingCopy:
             told: What the run was.
 
         Raises:
-            PublishError: Another run has published meanwhile.
+            PublishError: Another run has published meanwhile, or a partition cannot be read.
             StorageError: Something cannot be uploaded; nothing has changed then.
         """
         with self._lock:
@@ -382,13 +382,24 @@ class WorkingCopy:
                     yield self._objects_of(manifest)[number], path, file.sha256
 
     def _changed(self, tables: Collection[str] | None) -> dict[str, Collection[str]]:
-        """The partitions of some tables, or of all, that the store does not hold as they are."""
+        """The partitions of some tables, or of all, that the store does not hold as they are.
+
+        Raises:
+            PublishError: Nobody can read what a partition is; it was not removed.
+        """
         changed: dict[str, Collection[str]] = {}
         for table in sorted({*self.state.tables(), *self._held.tables}):
             if tables is not None and table not in tables:
                 continue
             before = self._held.tables.get(table, {})
-            now = self.state.table(table).partitions
+            standing = self.state.table(table)
+            now = standing.partitions
+            if standing.unreadable:
+                raise PublishError(
+                    f"{self.root / table / standing.unreadable[0]} has no readable manifest;"
+                    " nothing is published.",
+                    hint="run again: a run begins with what is published.",
+                )
             written = {n for n, one in now.items() if n not in before or before[n].manifest != one}
             if names := sorted(written | (before.keys() - now.keys())):
                 changed[table] = names

@@ -8,12 +8,13 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from medallion.errors import ConfigurationError
+from medallion.sql import GOOGLE_PROJECT
 
 _FILE = "observability.yml"
 Level = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Count = Annotated[int, Field(ge=1, le=100_000)]
-_TABLE = r"^[a-z][a-z0-9-]{4,28}[a-z0-9]\.[A-Za-z_][A-Za-z0-9_]*\.[A-Za-z_][A-Za-z0-9_]*$"
+_TABLE = rf"^{GOOGLE_PROJECT}\.[A-Za-z_][A-Za-z0-9_]*\.[A-Za-z_][A-Za-z0-9_]*$"
 Seconds = Annotated[float, Field(gt=0, le=60)]
 
 

@@ -19,6 +19,10 @@ BronzeType = Literal["string", "int64", "double", "bool"]
 SilverType = Literal["text", "int", "money", "bool", "date", "timestamp"]
 EnrichedType = Literal["text", "int", "float", "money", "bool", "date", "timestamp"]
 Share = Annotated[float, Field(ge=0, le=1)]
+# As long as BigQuery takes them: of a table, and of a column.
+TableText = Annotated[str, StringConstraints(max_length=16_384)]
+ColumnText = Annotated[str, StringConstraints(max_length=1_024)]
+_MOST_CLUSTERED = 4
 
 INGESTION_DAY = "ingestion_dt"
 SNAPSHOT_DAY = "snapshot_dt"
@@ -27,6 +31,22 @@ BRONZE_DAY = "ingest_dt"
 
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class _Stored(_Model):
+    """What a warehouse with tables of its own needs to know of one.
+
+    Attributes:
+        description: What one row is.
+        descriptions: What columns mean in this table, where the spec does not say it for all.
+        cluster_by: Columns by which the rows of a day are stored together.
+        require_partition_filter: Whether a query must name its days.
+    """
+
+    description: TableText = ""
+    descriptions: Mapping[Identifier, ColumnText] = Field(default_factory=dict)
+    cluster_by: tuple[Identifier, ...] = Field(default=(), max_length=_MOST_CLUSTERED)
+    require_partition_filter: bool = False
 
 
 class Bounds(_Model):
@@ -81,7 +101,7 @@ class BusinessDate(_Model):
     source: Identifier
 
 
-class Table(_Model):
+class Table(_Stored):
     """One Bronze table: its contract, its keys, its thresholds."""
 
     kind: Literal["event", "dimension"]
@@ -101,6 +121,7 @@ class Table(_Model):
             "key": self.key,
             "foreign_keys": tuple(fk.column for fk in self.foreign_keys),
             "business_date": (self.business_date.source,) if self.business_date else (),
+            "cluster_by": self.cluster_by,
         }
         for where, columns in named.items():
             for column in columns:
@@ -121,7 +142,7 @@ class Table(_Model):
         return tuple(name for name, column in self.columns.items() if column.required)
 
 
-class Transform(_Model):
+class Transform(_Stored):
     """One table of Enriched Silver: grain, inputs, parameters."""
 
     kind: Literal["event", "daily", "snapshot"]
@@ -139,6 +160,13 @@ class Transform(_Model):
                         f"reads.{read} names the unknown parameter '{parameter}'; "
                         f"known are {', '.join(sorted(self.parameters)) or 'none'}"
                     )
+        for column in self.cluster_by:
+            if self.columns.get(column, "float") == "float":
+                fit = sorted(name for name, kind in self.columns.items() if kind != "float")
+                raise ValueError(
+                    f"cluster_by names '{column}', which rows cannot be stored by; "
+                    f"allowed are {', '.join(fit) or 'none'}"
+                )
         return self
 
 
@@ -217,6 +245,7 @@ class Spec(_Model):
     lineage: Mapping[Identifier, Column]
     tables: Mapping[Identifier, Table]
     transforms: Mapping[Identifier, Transform]
+    descriptions: Mapping[Identifier, ColumnText] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _consistent(self) -> Spec:
@@ -290,6 +319,11 @@ class Spec(_Model):
     def contract(self, table: str) -> dict[str, Column]:
         """The columns of a table in Bronze order, lineage last."""
         return {**self.tables[table].columns, **self.lineage}
+
+    def meaning(self, table: str, column: str) -> str:
+        """What a column means in a table or a transform; empty if nobody says it."""
+        declared: _Stored = self.tables.get(table) or self.transforms[table]
+        return declared.descriptions.get(column) or self.descriptions.get(column, "")
 
     def followed_parents(self, child: str) -> dict[str, str]:
         """The parents whose days a transform follows from this table's rows, with the key."""

@@ -35,6 +35,8 @@ REPORTS = {
 }
 _DATA = "data"
 _BRONZE = "bronze"
+_WAREHOUSE = "warehouse"
+_FILE = "medallion.duckdb"
 # Of a name with dots each part may be so long, and the whole name thrice as long.
 _LONGEST = 63
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
@@ -136,8 +138,15 @@ def with_roots(places: Mapping[str, Any]) -> dict[str, Any]:
                 f"{key} is {root}: Kedro's catalog takes what stands in braces for a pattern.",
                 hint="point it at a folder without braces above it; a symbolic link will do.",
             )
+    held = {_WAREHOUSE: _with_file(places.get(_WAREHOUSE), roots[f"{_WAREHOUSE}_root"])}
     found[RUN_DOCUMENTS] = str(stores[f"runs{_STORE}"] or roots["runs_root"])
-    return {**places, **found, **{key: url for key, url in stores.items() if url}}
+    return {**places, **found, **held, **{key: url for key, url in stores.items() if url}}
+
+
+def _with_file(warehouse: Any, root: str) -> dict[str, Any]:
+    """How the warehouse is reached; DuckDB's file is below the warehouse's root."""
+    said = dict(warehouse or {"backend": "duckdb"})
+    return {**said, "database": f"{root}/{_FILE}"} if said.get("backend") == "duckdb" else said
 
 
 @dataclass(frozen=True)
@@ -251,7 +260,7 @@ class Layout:
     @property
     def warehouse_file(self) -> Path:
         """The DuckDB file."""
-        return self.warehouse / "medallion.duckdb"
+        return self.warehouse / _FILE
 
     @property
     def quarantine(self) -> Path:

@@ -6,23 +6,30 @@ from collections.abc import Mapping
 from typing import Any
 
 from medallion.errors import UsageError
+from medallion.warehouse.bigquery.warehouse import BigQueryWarehouse
 from medallion.warehouse.duckdb import DuckDBWarehouse
 from medallion.warehouse.protocol import Warehouse
+
+_BACKENDS = ("bigquery", "duckdb")
 
 
 def open_warehouse(connection: Mapping[str, Any]) -> Warehouse:
     """A handle on a warehouse; nothing is opened yet.
 
     Args:
-        connection: `backend`, and what reaches it, as ibis takes it.
+        connection: `backend`, and what reaches it, as `warehouse` of `globals.yml` says it.
 
     Raises:
+        ConfigurationError: It says something that cannot be.
         UsageError: There is no such backend.
     """
-    backend = connection.get("backend")
-    if backend != "duckdb":
-        raise UsageError(
-            f"The catalog names the warehouse's backend {backend!r}, and there is none such.",
-            hint="the backend is duckdb: see _warehouse in conf/base/catalog/warehouse.yml.",
-        )
-    return DuckDBWarehouse(str(connection["database"]))
+    match connection.get("backend"):
+        case "duckdb":
+            return DuckDBWarehouse(str(connection["database"]))
+        case "bigquery":
+            return BigQueryWarehouse(connection)
+    raise UsageError(
+        f"The configuration names the warehouse's backend {connection.get('backend')!r}, and"
+        " there is none such.",
+        hint=f"it is one of {', '.join(_BACKENDS)}: see warehouse in conf/base/globals.yml.",
+    )

@@ -1,1 +1,1 @@
-"""The local warehouse."""
+"""The warehouse."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from medallion.gates.decision import GateDecision
 from medallion.lake.inventory import LakeInventory
 from medallion.runs.audit.trail import AuditTrail
@@ -11,11 +13,15 @@ from medallion.warehouse import Publication
 
 def register_views(
     enriched_passed: GateDecision,  # noqa: ARG001
+    published: dict[str, Any],  # noqa: ARG001
     spec: Spec,
     lake: LakeInventory,
     trail: AuditTrail,
 ) -> Publication:
-    """The lake and the audit trail as they are, for the warehouse to show."""
+    """The lake and the audit trail as they are, for the warehouse to show or to load.
+
+    What is loaded is what is published, so that comes first.
+    """
     return shown(spec, lake, trail)
 
 

@@ -1,4 +1,4 @@
-"""Warehouse: the lake's tables as views of the local DuckDB file."""
+"""Warehouse: what is published becomes what people and Gold query, by views or by loads."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 nodes.register_views,
-                ["enriched_passed", "spec", "lake", "trail"],
+                ["enriched_passed", "published", "spec", "lake", "trail"],
                 "views",
                 name="register_views",
             ),
@@ -25,5 +25,6 @@ def create_pipeline() -> Pipeline:
             "lake": "lake",
             "trail": "audit.trail",
             "enriched_passed": "enriched.passed",
+            "published": "publish.state",
         },
     )

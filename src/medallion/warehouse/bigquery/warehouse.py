@@ -1,0 +1,153 @@
+"""BigQuery behind the protocol of a warehouse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from medallion.errors import UsageError
+from medallion.lake.published import Published
+from medallion.spec import Spec
+from medallion.warehouse.bigquery.calls import BigQuery
+from medallion.warehouse.bigquery.loading import Loader, told
+from medallion.warehouse.bigquery.settings import BigQuerySettings, parse_settings
+from medallion.warehouse.bigquery.shapes import shapes
+from medallion.warehouse.bigquery.status import TableStatus, status_of
+from medallion.warehouse.bigquery.wanted import PublishedState
+from medallion.warehouse.marts import MartsPlan, MartsState
+from medallion.warehouse.protocol import VIEWS, MartsBuild, Publication
+
+if TYPE_CHECKING:
+    import duckdb
+    from google.cloud.bigquery import Client
+
+    from medallion.dbt_project.settings import EngineSettings
+    from medallion.lake.inventory import LakeInventory
+
+
+class BigQueryWarehouse:
+    """Native tables in datasets of a project, which hold what is published in a bucket.
+
+    Args:
+        said: What `warehouse` of `globals.yml` says.
+        make_client: Makes the client; by default one with Application Default Credentials.
+    """
+
+    def __init__(
+        self,
+        said: Mapping[str, Any],
+        make_client: Callable[[BigQuerySettings], Client] | None = None,
+    ) -> None:
+        self.settings = parse_settings(said)
+        self._calls = BigQuery(self.settings, make_client)
+
+    def publish(self, publication: Publication) -> tuple[str, ...]:
+        """Loads what is published and not there yet.
+
+        The audit trail comes by the copy that `observability.yml` names.
+
+        Raises:
+            UsageError: The lake is on a disk, which BigQuery cannot read.
+            WarehouseError: Something is not loaded; what is, stays, and the next run goes on.
+        """
+        source = publication.lake.lake.state.source
+        if source is None:
+            raise UsageError(
+                f"BigQuery cannot read the lake at {publication.lake.lake.root}: it is on a disk.",
+                hint="name an environment whose lake is in an object store, such as --env prod.",
+            )
+        return self.load(source.published, publication.spec)
+
+    def load(
+        self, published: Published, spec: Spec, again: Iterable[tuple[str, date]] = ()
+    ) -> tuple[str, ...]:
+        """Loads what is current in a lake; returns the names of what BigQuery shows.
+
+        Args:
+            published: The lake.
+            spec: Its tables.
+            again: Partitions that are loaded although they are known to stand, by table and day.
+
+        Raises:
+            WarehouseError: Something is not loaded.
+        """
+        state = PublishedState.current(published)
+        return Loader(self._calls, shapes(spec)).load(state, again) if state else ()
+
+    def status(self, published: Published, spec: Spec) -> list[TableStatus]:
+        """What is loaded of each table, and what is pending and why; nothing is changed.
+
+        Raises:
+            WarehouseError: BigQuery does not tell.
+        """
+        state = PublishedState.current(published)
+        with told("BigQuery does not tell what it holds"):
+            return status_of(self._calls, shapes(spec), state) if state else []
+
+    def marts_state(self) -> MartsState:
+        """Nothing: Gold is not built in BigQuery."""
+        return MartsState()
+
+    def build(
+        self,
+        lake: LakeInventory,  # noqa: ARG002
+        plan: MartsPlan,  # noqa: ARG002
+        settings: EngineSettings,  # noqa: ARG002
+    ) -> MartsBuild:
+        """Refuses: Gold is not built in BigQuery.
+
+        Raises:
+            UsageError: Always.
+        """
+        raise UsageError(
+            "This pipeline does not build Gold in BigQuery.",
+            hint="leave gold out of `layers` in globals.yml.",
+        )
+
+    def accept(self, build: MartsBuild) -> None:
+        """Nothing is built here."""
+
+    def made_from(self, part: str) -> str:
+        """The run whose state is loaded, as the table of loads tells; empty for marts."""
+        if part != VIEWS:
+            return ""
+        with told("BigQuery does not tell what it holds"):
+            return Loader(self._calls, {}).newest_run()
+
+    def damage(self, *, thorough: bool = False) -> str:  # noqa: ARG002
+        """Nothing: `kedro warehouse status` compares what is loaded with what is published."""
+        return ""
+
+    def relation(self, name: str) -> str:
+        """Project, dataset and table."""
+        return self.settings.table(name)
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a table or view."""
+        with told(f"BigQuery does not tell whether there is {name}"):
+            return self._calls.table(self.settings.table(name)) is not None
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """The rows that a query gives.
+
+        Raises:
+            WarehouseError: BigQuery refuses it.
+        """
+        with told("A query was not answered"):
+            return [tuple(row.values()) for row in self._calls.query(sql)]
+
+    def show_to(
+        self,
+        connection: duckdb.DuckDBPyConnection,  # noqa: ARG002
+        tables: Iterable[str],  # noqa: ARG002
+    ) -> None:
+        """Refuses: a gate's DuckDB cannot read BigQuery.
+
+        Raises:
+            UsageError: Always.
+        """
+        raise UsageError(
+            "The gate behind Gold does not look into BigQuery yet.",
+            hint="leave gold out of `layers` in globals.yml.",
+        )
