@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -19,6 +20,8 @@ import pytest
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 
+from medallion.sample import SampleRequest, generate
+from medallion.spec import Spec
 from tests.conftest import PROJECT
 from tests.standins.google import bigquery, credentials, deliver, emulator, storage
 from tests.standins.proxy import Network, network
@@ -149,3 +152,15 @@ def cloud(
         for name in (bronze, lake):
             made._client().create_bucket(name)
         yield made
+
+
+@pytest.fixture(scope="module")
+def bronze(tmp_path_factory: pytest.TempPathFactory, spec: Spec, cloud: Cloud) -> Path:
+    """Three clean days, in a folder and in the bucket."""
+    root = tmp_path_factory.mktemp("delivered") / "bronze"
+    request = SampleRequest(
+        output=root, start=date(2025, 10, 1), days=3, orders_per_day=40, seed=3, mess="light"
+    )
+    generate(request, spec=spec)
+    cloud.deliver(root)
+    return root

@@ -26,18 +26,6 @@ TO_PUBLISH = "bronze,dims,base_silver,enriched,publish"
 RUN = ("run", "--pipelines", TO_PUBLISH)
 
 
-@pytest.fixture(scope="module")
-def bronze(tmp_path_factory: pytest.TempPathFactory, spec: Spec, cloud: Cloud) -> Path:
-    """Three clean days, in a folder and in the bucket."""
-    root = tmp_path_factory.mktemp("delivered") / "bronze"
-    request = SampleRequest(
-        output=root, start=date(2025, 10, 1), days=3, orders_per_day=40, seed=3, mess="light"
-    )
-    generate(request, spec=spec)
-    cloud.deliver(root)
-    return root
-
-
 @pytest.fixture(scope="module", autouse=True)
 def published(bronze: Path, cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The machine that has published what was delivered first."""

@@ -20,7 +20,6 @@ from google.cloud.bigquery import Client, LoadJob
 from polars.testing import assert_frame_equal
 
 from medallion.lake.published import Published
-from medallion.sample import SampleRequest, generate
 from medallion.spec import Spec
 from medallion.warehouse.bigquery.shapes import Shape, shapes
 from tests.cloud.conftest import Cloud
@@ -34,18 +33,6 @@ AGAIN = (
     *("warehouse", "load", "--day", "2025-10-01"),
     *(part for table in TABLES for part in ("--again", table)),
 )
-
-
-@pytest.fixture(scope="module")
-def bronze(tmp_path_factory: pytest.TempPathFactory, spec: Spec, cloud: Cloud) -> Path:
-    """Three clean days, in a folder and in the bucket."""
-    root = tmp_path_factory.mktemp("delivered") / "bronze"
-    request = SampleRequest(
-        output=root, start=date(2025, 10, 1), days=3, orders_per_day=40, seed=3, mess="light"
-    )
-    generate(request, spec=spec)
-    cloud.deliver(root)
-    return root
 
 
 @pytest.fixture(scope="module")

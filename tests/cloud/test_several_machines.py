@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import subprocess
-from datetime import date
 from pathlib import Path
 
-import pytest
-
-from medallion.sample import SampleRequest, generate
 from medallion.spec import Spec
 from tests.cloud.conftest import Cloud, data_of
 from tests.running import Shop, kedro
@@ -17,18 +13,6 @@ RUN = "shared"
 # Reads other transforms.
 LAST = "daily_business_metrics"
 TO_PUBLISH = "bronze,dims,base_silver,enriched,publish"
-
-
-@pytest.fixture(scope="module")
-def bronze(tmp_path_factory: pytest.TempPathFactory, spec: Spec, cloud: Cloud) -> Path:
-    """Two days, in a folder and in the bucket."""
-    root = tmp_path_factory.mktemp("delivered") / "bronze"
-    request = SampleRequest(
-        output=root, start=date(2025, 10, 1), days=2, orders_per_day=40, seed=5, mess="light"
-    )
-    generate(request, spec=spec)
-    cloud.deliver(root)
-    return root
 
 
 def ran(process: subprocess.Popen[str]) -> str:

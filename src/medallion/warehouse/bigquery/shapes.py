@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from medallion.errors import WarehouseError
@@ -72,43 +72,35 @@ def shapes(spec: Spec) -> dict[str, Shape]:
 
 
 def _event(spec: Spec, name: str, table: Table) -> Shape:
-    return Shape(
-        name=f"base_silver.{name}",
-        folder=folder_of(f"base_silver.{name}"),
-        description=table.description,
-        fields=_silver(spec, name, table),
-        day=_day(spec, name, INGESTION_DAY),
-        cluster_by=table.cluster_by,
-        require_partition_filter=table.require_partition_filter,
-    )
+    fields = _silver(spec, name, table)
+    return _shape(f"base_silver.{name}", table, fields, _day(spec, name, INGESTION_DAY))
 
 
 def _dimension(spec: Spec, name: str, table: Table) -> Shape:
-    return Shape(
-        name=f"dims.{name}{_HISTORY}",
-        folder=folder_of(f"dims.{name}"),
-        description=table.description,
-        fields=_silver(spec, name, table),
-        day=_day(spec, name, SNAPSHOT_DAY),
-        cluster_by=table.cluster_by,
-        require_partition_filter=table.require_partition_filter,
-        newest=f"dims.{name}",
-    )
+    newest, fields = f"dims.{name}", _silver(spec, name, table)
+    snapshots = _shape(newest, table, fields, _day(spec, name, SNAPSHOT_DAY))
+    return replace(snapshots, name=f"{newest}{_HISTORY}", newest=newest)
 
 
 def _transform(spec: Spec, name: str, transform: Transform) -> Shape:
-    held = {column: kind for column, kind in transform.columns.items() if column != INGESTION_DAY}
+    fields = tuple(
+        Field(column, SILVER[kind].bigquery, spec.meaning(name, column))
+        for column, kind in transform.columns.items()
+        if column != INGESTION_DAY
+    )
+    return _shape(f"enriched.{name}", transform, fields, _day(spec, name, INGESTION_DAY))
+
+
+def _shape(name: str, declared: Table | Transform, fields: tuple[Field, ...], day: Field) -> Shape:
+    """The table that holds what a table of the lake holds, as the spec wants it stored."""
     return Shape(
-        name=f"enriched.{name}",
-        folder=folder_of(f"enriched.{name}"),
-        description=transform.description,
-        fields=tuple(
-            Field(column, SILVER[kind].bigquery, spec.meaning(name, column))
-            for column, kind in held.items()
-        ),
-        day=_day(spec, name, INGESTION_DAY),
-        cluster_by=transform.cluster_by,
-        require_partition_filter=transform.require_partition_filter,
+        name=name,
+        folder=folder_of(name),
+        description=declared.description,
+        fields=fields,
+        day=day,
+        cluster_by=declared.cluster_by,
+        require_partition_filter=declared.require_partition_filter,
     )
 
 
