@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from medallion.cli import cli
-from medallion.commands.people import ForPeople
+from medallion.commands.people import ForPeople, _interrupted_once
 
 
 @pytest.fixture
@@ -97,3 +98,18 @@ def test_an_option_that_a_file_names_and_nobody_knows_is_refused_with_the_neares
     output = refused("--config", str(file)).output
     assert "Key `tagz`" in output
     assert "tags" in output
+
+
+class _Finalized:
+    def __del__(self) -> None:
+        ctrl_c()
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_ctrl_c_ends_a_command_also_if_it_comes_where_no_exception_gets_out() -> None:
+    def work() -> None:
+        _Finalized()
+        time.sleep(10)
+
+    with _interrupted_once(), pytest.raises(KeyboardInterrupt):
+        work()

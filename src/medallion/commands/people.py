@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import signal
 import sys
 import threading
@@ -22,6 +23,8 @@ from medallion.errors import ConfigurationError, MedallionError
 from medallion.hooks.startup import spare_collections
 
 _INTERRUPTED = 130
+# Seconds until a command is interrupted again.
+_A_MOMENT = 0.05
 # What Kedro's loader says of a file below `conf/`: where, and what is wrong with it.
 _CONFIGURATION = (MissingConfigException, MarkedYAMLError, OmegaConfBaseException)
 
@@ -82,7 +85,8 @@ class ForPeople(click.Command):
 def _interrupted_once() -> Iterator[None]:
     """Lets the first Ctrl-C end a command; another one waits until it has tidied up.
 
-    What is interrupted again while it tidies up, or while Python ends, ends in a trace.
+    What is interrupted again while it tidies up, or while Python ends, ends in a trace. Where
+    Python lets no exception out, as of a finalizer, the command is interrupted a moment later.
     """
     before = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or (
@@ -95,10 +99,19 @@ def _interrupted_once() -> Iterator[None]:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.default_int_handler(number, frame)
 
+    def again(lost: sys.UnraisableHookArgs) -> None:
+        if lost.exc_type is not KeyboardInterrupt:
+            told(lost)
+            return
+        signal.signal(signal.SIGINT, end)
+        threading.Timer(_A_MOMENT, _thread.interrupt_main).start()
+
+    told, sys.unraisablehook = sys.unraisablehook, again
     signal.signal(signal.SIGINT, end)
     try:
         yield
     finally:
+        sys.unraisablehook = told
         if signal.getsignal(signal.SIGINT) is end:
             signal.signal(signal.SIGINT, before)
 
