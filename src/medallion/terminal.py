@@ -11,14 +11,15 @@ import io
 import logging
 import re
 import sys
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any, Literal
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.logging import RichHandler
 from rich.markup import escape
 from rich.segment import Segment
 from rich.status import Status
+from rich.table import Table
 from rich.text import Text
 
 # Data are printed too: a control character in them must not command the terminal, nor turn
@@ -37,6 +38,21 @@ def styled(template: str, *data: object) -> Text:
     Only here is anything read as markup: the consoles print every other text as it is.
     """
     return Text.from_markup(template.format(*(escape(str(one)) for one in data)), emoji=False)
+
+
+def table(*columns: str, numbers: Collection[str] = (), fixed: Collection[str] = ()) -> Table:
+    """A table without lines, whose cells are folded where the terminal is narrow.
+
+    Args:
+        columns: Their titles.
+        numbers: Those that end at the right.
+        fixed: Those that are never folded.
+    """
+    made = Table(box=None, pad_edge=False, header_style="dim")
+    for column in columns:
+        justify: Literal["right", "left"] = "right" if column in numbers else "left"
+        made.add_column(column, justify=justify, overflow="fold", no_wrap=column in fixed)
+    return made
 
 
 def counted(number: int, what: str) -> str:

@@ -104,14 +104,18 @@ def _interrupted_once() -> Iterator[None]:
             told(lost)
             return
         signal.signal(signal.SIGINT, end)
-        threading.Timer(_A_MOMENT, _thread.interrupt_main).start()
+        later.append(threading.Timer(_A_MOMENT, _thread.interrupt_main))
+        later[-1].start()
 
+    later: list[threading.Timer] = []
     told, sys.unraisablehook = sys.unraisablehook, again
     signal.signal(signal.SIGINT, end)
     try:
         yield
     finally:
         sys.unraisablehook = told
+        for timer in later:  # whatever comes behind the command is not to be interrupted
+            timer.cancel()
         if signal.getsignal(signal.SIGINT) is end:
             signal.signal(signal.SIGINT, before)
 

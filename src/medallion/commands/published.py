@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,7 @@ _REMARKS = {
     "unfinished": "changed by a run that did not get to its end.",
 }
 _COLOURS = {"ok": "green", "warning": "yellow", "failed": "red", "unknown": "dim"}
+_table = partial(terminal.table, numbers=("partitions", "rows", "added", "removed", "changed"))
 
 
 @click.command("history", cls=ForPeople)
@@ -275,14 +277,6 @@ def _line(one: Diagnosis) -> Table:
         told.append(terminal.styled("\n[dim]what to do:[/] {}", one.remedy))
     line.add_row(verdict, one.about, told)
     return line
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in columns:
-        right = column in ("partitions", "rows", "added", "removed", "changed")
-        table.add_column(column, justify="right" if right else "left", overflow="fold")
-    return table
 
 
 def _minute(at: datetime) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from itertools import islice, takewhile
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 from kedro.framework.session import KedroSession
@@ -35,6 +36,11 @@ _COLOURS = {
     "running": "yellow",
 }
 _LAYERS = ("dims", "base_silver", "enriched", "gold")
+_table = partial(
+    terminal.table,
+    numbers=("rows out", "put aside", "failed checks", "seconds", "partitions"),
+    fixed=("run", "days", "status", "rows out"),
+)
 
 
 @click.group()
@@ -280,16 +286,6 @@ def _trail(env: str | None) -> Iterator[tuple[AuditTrail, str, Lake, Layout, tup
         lake = Lake(layout.silver)
         holding = holder(lake, layout.processes)
         yield context.catalog.load("audit.trail"), holding, lake, layout, tuple(places["layers"])
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in columns:
-        right = column in ("rows out", "put aside", "failed checks", "seconds", "partitions")
-        fixed = column in ("run", "days", "status", "rows out")
-        justify: Literal["right", "left"] = "right" if right else "left"
-        table.add_column(column, justify=justify, overflow="fold", no_wrap=fixed)
-    return table
 
 
 def _status(run: Mapping[str, Any], holder: str) -> str:

@@ -6,12 +6,12 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 from kedro.framework.session import KedroSession
 from rich.console import Console
-from rich.table import Table
 
 from medallion import terminal
 from medallion.commands.people import ForPeople
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _env = click.option("--env", "-e", default=None, help="Configuration environment.")
 _NOTHING_PUBLISHED = "Nothing has been published yet; `kedro run` publishes the first state."
+_table = partial(terminal.table, numbers=("days", "rows", "pending"))
 
 
 @dataclass(frozen=True)
@@ -175,14 +176,6 @@ def _show_status(tables: Sequence[TableStatus]) -> None:
         _console().print()
         _console().print(pending)
     _console().print(f"\n{_pending_line(tables)}")
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in columns:
-        right = column in ("days", "rows", "pending")
-        table.add_column(column, justify="right" if right else "left", overflow="fold")
-    return table
 
 
 def _pending_line(tables: Sequence[TableStatus]) -> str:

@@ -111,8 +111,8 @@ class TablePlan:
     @property
     def reasons(self) -> str:
         """Why partitions differ, counted, such as `2 new, 1 changed`."""
-        counted = Counter(self.why.values())
-        return ", ".join(f"{count:,} {why}" for why, count in counted.most_common())
+        found = Counter(self.why.values())
+        return ", ".join(f"{count:,} {why}" for why, count in found.most_common())
 
 
 def plan_table(
