@@ -14,6 +14,7 @@ from medallion.gates.decision import line
 from medallion.gates.expectation import Expectation
 from medallion.gates.gx import vocabulary
 from medallion.gates.gx.applicability import unusable
+from medallion.gates.gx.binding import Relations
 from medallion.gates.gx.validating import validate
 from medallion.gates.result import Due, failure_of, result_of
 
@@ -119,7 +120,9 @@ def distribution(column: str, expected: dict[str, Any]) -> dict[str, Any]:
 
 
 def problems(kind: str, arguments: dict[str, Any]) -> list[str]:
-    return list(vocabulary.problems(kind, arguments)) or list(unusable(kind, arguments, TYPES))
+    return list(vocabulary.problems(kind, arguments)) or list(
+        unusable(kind, arguments, TYPES, Relations({}))
+    )
 
 
 @pytest.fixture(scope="module", params=["rows", "empty", "nulls"])
@@ -217,6 +220,11 @@ def test_a_kind_that_great_expectations_knows_is_in_its_description() -> None:
             {"column": "i", "max_value": 10**400},
             "at most 38 digits",
         ),
+        (
+            "expect_column_values_to_not_match_like_pattern",
+            {"column": "t", "like_pattern": r"50\%"},
+            "LIKE knows no escape in DuckDB",
+        ),
         ("expect_column_values_to_be_unique", {"column": "t", "meta": {}}, "no argument 'meta'"),
         ("expect_column_values_to_be_unique", {"column": "t", "mostly": 1.5}, "mostly"),
         (
@@ -249,6 +257,10 @@ def test_a_kind_that_great_expectations_knows_is_in_its_description() -> None:
                 ("select * from {batch} where t ~ '(?:a|b)'", "in place of (?: in a pattern"),
                 ("select * from {batch} where t = ':x'", ":x is taken for a parameter"),
                 ("select * from {batch} order by id -- newest last", "its last line is a comment"),
+                ("select nowhere from {batch}", 'Referenced column "nowhere" not found'),
+                ("select id + t as both from {batch} where d > 5", "Cannot compare values"),
+                ("select id from base_silver.orders", "here a query can name {batch} alone"),
+                ("select id, ts - ts as age from {batch}", "age is of type interval; cast"),
             )
         ),
         *(

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from medallion.configuring import ProjectConfigLoader
 from medallion.errors import ConfigurationError, SpecError, SuiteError
 from medallion.gates.gx import vocabulary
+from medallion.gates.gx.binding import Relations
 from medallion.gates.layers import base_silver
 from medallion.gates.ledger import suite_hash
 from medallion.gates.suite import Suite
@@ -146,6 +147,18 @@ rows:
             "    severity: info\n    note: A typing error.\n",
             "value_set: 1 is compared with order_channel: write text, in quotes",
         ),
+        (
+            "  - unexpected_rows_expectation:\n      unexpected_rows_query: |\n"
+            "        select order_id from {batch} o, dims.customers c where c.id = o.customer_id\n"
+            "    severity: info\n    note: A typing error.\n",
+            'does not have a column named "id"',
+        ),
+        (
+            "  - unexpected_rows_expectation:\n      unexpected_rows_query: |\n"
+            "        select o.order_id from {batch} o join gold.fct_orders using (order_id)\n"
+            "    severity: info\n    note: A mart is made of orders, and after them.\n",
+            "here a query can name {batch}, base_silver.orders, ",
+        ),
     ],
 )
 def test_a_wrong_suite_names_the_place_and_what_is_allowed(
@@ -268,7 +281,7 @@ def test_whatever_a_suite_says_is_an_expectation_or_is_refused(
 ) -> None:
     text = yaml.safe_dump(content)
     subjects = base_silver.subjects(suites.declared, "orders")
-    found, problems = read_suite(text, "orders.yml", subjects)
+    found, problems = read_suite(text, "orders.yml", subjects, Relations({}))
     assert found or problems
     if not problems:
         suite = Suite("base_silver", "orders", {name: tuple(e) for name, e in found.items()})

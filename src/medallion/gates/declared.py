@@ -11,7 +11,7 @@ from typing import Any
 
 from medallion.errors import SuiteError
 from medallion.gates.suite_file import NotReadableError, text_of, values_of
-from medallion.lake.views import silver_columns
+from medallion.lake.views import silver_columns, view_columns
 from medallion.spec import Spec
 from medallion.spec.types import SILVER
 from medallion.storage.litter import is_hidden
@@ -59,6 +59,11 @@ class Declared:
         """The columns of an enriched table."""
         declared = self.spec.transforms[transform].columns
         return {name: SILVER[kind].duckdb for name, kind in declared.items()}
+
+    @cached_property
+    def lake(self) -> dict[str, dict[str, str]]:
+        """The columns of the views over the lake."""
+        return view_columns(self.spec)
 
     @cached_property
     def hidden(self) -> frozenset[str]:

@@ -18,6 +18,14 @@ _OF_ALL = ("STAR", "PIVOT", "SHOW_REF", "POSITIONAL_REFERENCE")
 _OF_NO_TABLE = ("generate_series", "range", "unnest")
 
 
+@lru_cache(maxsize=1)
+def asking_database() -> duckdb.DuckDBPyConnection:
+    """An empty database that is asked about SQL, and holds no data; opening one takes time."""
+    import duckdb
+
+    return duckdb.connect()
+
+
 def on_batch(query: str) -> str:
     """A query as Great Expectations fills it in, about a relation `batch`.
 
@@ -59,10 +67,7 @@ def shows_by_name(query: str, personal: frozenset[str]) -> bool:
         query: The SQL of an expectation.
         personal: The names of the columns with personal data, in lower case.
     """
-    import duckdb
-
-    with duckdb.connect() as connection:
-        parsed = _without_counts(_parsed(connection, query))
+    parsed = _without_counts(_parsed(asking_database(), query))
     named = _names_in(parsed)
     return (named is not None and not named & personal) or _is_plain(parsed, personal)
 

@@ -17,6 +17,7 @@ from medallion.gates.declared import Declared, GoldModel, Types, load_gold_model
 from medallion.gates.expectation import Arguments, Expectation, Severity
 from medallion.gates.gx import vocabulary
 from medallion.gates.gx.applicability import unusable
+from medallion.gates.gx.binding import Relations
 from medallion.gates.layers import LAYERS
 from medallion.gates.suite import Suite
 from medallion.gates.suite_file import NotReadableError, text_of, values_of
@@ -117,11 +118,15 @@ def _parsed(
     root: str, texts: tuple[tuple[tuple[str, str], str], ...], declared: _Same[Declared]
 ) -> Suites:
     suites: dict[str, dict[str, Suite]] = {layer: {} for layer in LAYERS}
+    relations = {
+        name: Relations(module.other_tables(declared.value)) for name, module in LAYERS.items()
+    }
     wrong: list[str] = []
     for (layer, table), text in texts:
         module = LAYERS[layer]
         subjects = module.subjects(declared.value, table)
-        written, problems = read_suite(text, f"{root}/{layer}/{table}.yml", subjects)
+        file = f"{root}/{layer}/{table}.yml"
+        written, problems = read_suite(text, file, subjects, relations[layer])
         wrong += [f"{layer}/{table}.yml: {problem}" for problem in problems]
         merged = _merged(module.expectations(declared.value, table), written)
         suites[layer][table] = Suite(layer, table, merged)
@@ -149,7 +154,7 @@ def _merged(
 
 
 def read_suite(
-    text: str, file: str, columns: Mapping[str, Types]
+    text: str, file: str, columns: Mapping[str, Types], relations: Relations
 ) -> tuple[dict[str, list[Expectation]], list[str]]:
     """The expectations of a file by subject, and what is wrong with it, with the place.
 
@@ -157,6 +162,7 @@ def read_suite(
         text: What the file says.
         file: Its name, as the origin of the expectations.
         columns: What a suite of the table can look at, and the columns of each.
+        relations: The other tables that its queries can name.
     """
     try:
         content = values_of(text)
@@ -173,14 +179,14 @@ def read_suite(
             wrong.append(f"{subject}: holds no expectations")
         else:
             for number, entry in enumerate(entries, start=1):
-                expectation, problems = _expectation(entry, file, columns[subject])
+                expectation, problems = _expectation(entry, file, columns[subject], relations)
                 wrong += [f"{subject}, no. {number}: {problem}" for problem in problems]
                 found.setdefault(subject, []).append(expectation)
     return found, wrong
 
 
 def _expectation(
-    entry: object, file: str, columns: Mapping[str, str]
+    entry: object, file: str, columns: Types, relations: Relations
 ) -> tuple[Expectation, list[str]]:
     said = entry if isinstance(entry, dict) else {}
     kinds = sorted(key for key in said if key not in _SAID_OF_ALL)
@@ -194,7 +200,7 @@ def _expectation(
     wrong = list(vocabulary.problems(kind, arguments))
     wrong += _unknown_columns(arguments, columns)
     if not wrong:
-        wrong += unusable(kind, arguments, columns)
+        wrong += unusable(kind, arguments, columns, relations)
     severity, note = said.get("severity"), said.get("note")
     if severity not in _SEVERITIES:
         wrong.append(f"{kind}: severity is one of {', '.join(_SEVERITIES)}")

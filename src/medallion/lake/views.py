@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.manifest import PartitionManifest
@@ -63,26 +63,45 @@ def folder_of(view: str) -> str:
     return f"{'base' if layer == 'base_silver' else layer}/{table}"
 
 
-def _views(spec: Spec, lake: LakeInventory) -> Iterable[tuple[str, Show]]:
-    """Each view, and what gives its statement."""
+def view_columns(spec: Spec) -> dict[str, dict[str, str]]:
+    """The columns of each view and their DuckDB types, whatever the lake holds."""
+    return {one.name: {**one.columns, one.day: DATE.duckdb} for one in _shows(spec)}
+
+
+class _Shown(NamedTuple):
+    """What a view shows of the lake."""
+
+    name: str
+    folder: str
+    columns: Mapping[str, str]
+    day: str
+    newest_of: str | None = None
+
+
+def _shows(spec: Spec) -> Iterable[_Shown]:
     for table in spec.events:
-        view, columns = f"base_silver.{table}", silver_columns(spec, table)
-        yield view, partial(_shown, lake, folder_of(view), columns, INGESTION_DAY, None)
+        view = f"base_silver.{table}"
+        yield _Shown(view, folder_of(view), silver_columns(spec, table), INGESTION_DAY)
     for name, transform in spec.transforms.items():
         columns = {
             c: SILVER[kind].duckdb for c, kind in transform.columns.items() if c != INGESTION_DAY
         }
-        enriched = f"enriched/{name}"
-        yield f"enriched.{name}", partial(_shown, lake, enriched, columns, INGESTION_DAY, None)
+        yield _Shown(f"enriched.{name}", f"enriched/{name}", columns, INGESTION_DAY)
     for name in spec.dimensions:
-        columns, dims = silver_columns(spec, name), f"dims/{name}"
-        newest = str(lake.newest_snapshots().get(name))
-        yield f"dims.{name}", partial(_shown, lake, dims, columns, SNAPSHOT_DAY, newest)
-        yield f"dims.{name}_history", partial(_shown, lake, dims, columns, SNAPSHOT_DAY, None)
+        dims = _Shown(f"dims.{name}", f"dims/{name}", silver_columns(spec, name), SNAPSHOT_DAY)
+        yield dims._replace(newest_of=name)
+        yield dims._replace(name=f"dims.{name}_history")
     for name, declared in spec.tables.items():
         day = INGESTION_DAY if declared.kind == "event" else SNAPSHOT_DAY
-        aside = f"quarantine/{name}"
-        yield f"quarantine.{name}", partial(_shown, lake, aside, _raw(spec, name), day, None)
+        yield _Shown(f"quarantine.{name}", f"quarantine/{name}", _raw(spec, name), day)
+
+
+def _views(spec: Spec, lake: LakeInventory) -> Iterable[tuple[str, Show]]:
+    """Each view, and what gives its statement."""
+    newest = lake.newest_snapshots()
+    for one in _shows(spec):
+        only = str(newest.get(one.newest_of)) if one.newest_of else None
+        yield one.name, partial(_shown, lake, one.folder, one.columns, one.day, only)
 
 
 def create_views(connection: duckdb.DuckDBPyConnection, views: Mapping[str, str]) -> None:

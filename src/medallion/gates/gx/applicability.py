@@ -13,16 +13,12 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import pairwise
 from math import isclose
-from typing import TYPE_CHECKING
 
 from medallion.gates.declared import Types
 from medallion.gates.expectation import Arguments
-from medallion.gates.queries import on_batch
+from medallion.gates.gx.binding import Relations
+from medallion.gates.queries import asking_database, on_batch
 from medallion.spec.types import SILVER
-
-if TYPE_CHECKING:
-    import duckdb
-
 
 _QUERY = "write an unexpected_rows_expectation, whose query finds the rows that should not be"
 _TYPES = "the gate compares all types with the declared ones (schema_differences), so leave it out"
@@ -69,13 +65,14 @@ _SAYS = {
 }  # fmt: skip
 
 
-def unusable(kind: str, arguments: Arguments, types: Types) -> Iterable[str]:
+def unusable(kind: str, arguments: Arguments, types: Types, relations: Relations) -> Iterable[str]:
     """Why an expectation cannot work on a table, a sentence each.
 
     Args:
         kind: The type of the expectation.
         arguments: Its arguments, of which the names and forms have been checked.
         types: The DuckDB type of each column of what it looks at.
+        relations: The other tables that a query can name.
     """
     if kind in _INSTEAD:
         yield f"{kind} cannot be used here: {_INSTEAD[kind]}"
@@ -86,6 +83,9 @@ def unusable(kind: str, arguments: Arguments, types: Types) -> Iterable[str]:
     yield from (f"{kind}: {problem}" for problem in _of_types(kind, arguments, classes))
     yield from (f"{kind}: {problem}" for problem in _of_values(kind, arguments, classes))
     yield from (f"{kind}: {problem}" for problem in _of_engine(arguments))
+    query = arguments.get("unexpected_rows_query")
+    if isinstance(query, str) and (problem := _problem(query) or relations.problem(query, types)):
+        yield f"{kind}: unexpected_rows_query: {problem}"
 
 
 def class_of(duckdb_type: str) -> str:
@@ -246,9 +246,10 @@ def _of_engine(arguments: Arguments) -> Iterable[str]:
     for pattern in filter(None, patterns):
         if problem := _problem("select regexp_matches('', ?)", str(pattern)):
             yield f"{pattern!r} is no regular expression ({problem})"
-    query = arguments.get("unexpected_rows_query")
-    if isinstance(query, str) and (problem := _problem(query)):
-        yield problem
+    likes = [arguments.get("like_pattern"), *(arguments.get("like_pattern_list") or ())]
+    for pattern in filter(None, likes):
+        if "\\" in str(pattern):
+            yield f"{pattern!r}: LIKE knows no escape in DuckDB; use the expectation with regex"
 
 
 @lru_cache(maxsize=1024)
@@ -258,9 +259,9 @@ def _problem(query: str, *parameters: str) -> str:
 
     try:
         if parameters:
-            _database().execute(query, parameters).fetchall()
+            asking_database().execute(query, parameters).fetchall()
             return ""
-        statements = _database().extract_statements(on_batch(query))
+        statements = asking_database().extract_statements(on_batch(query))
     except (KeyError, IndexError, ValueError, AttributeError):
         return "the query has braces beside {batch}; double them, as in '[0-9]{{3}}'"
     except duckdb.Error as error:
@@ -278,25 +279,18 @@ def _unfit(query: str) -> str:
 
     if found := _PARAMETER.search(query):
         return (
-            f"unexpected_rows_query: {found[0]} is taken for a parameter; write a blank or chr(58)"
+            f"{found[0]} is taken for a parameter; write a blank or chr(58)"
             " in place of the colon, and ( in place of (?: in a pattern"
         )
     inside = on_batch(query).rstrip(" ;\n")
     try:
-        _database().extract_statements(f"select * from ({inside})")
+        asking_database().extract_statements(f"select * from ({inside})")
     except duckdb.Error:
         return (
-            "unexpected_rows_query: it is put into brackets, and its last line is a comment after"
+            "it is put into brackets, and its last line is a comment after"
             " --; write it as /* ... */, or above"
         )
     return ""
-
-
-@lru_cache(maxsize=1)
-def _database() -> duckdb.DuckDBPyConnection:
-    import duckdb
-
-    return duckdb.connect()
 
 
 def _columns(arguments: Arguments, classes: Types) -> list[str]:

@@ -61,6 +61,11 @@ def key(declared: Declared, table: str) -> tuple[str, ...]:
     return declared.spec.tables[table].key
 
 
+def other_tables(declared: Declared) -> dict[str, dict[str, str]]:
+    """The tables of the lake."""
+    return declared.lake
+
+
 def expectations(declared: Declared, table: str) -> Expectations:
     """Values are as declared, no row is lost, and rows refer to rows that exist."""
     spec = declared.spec

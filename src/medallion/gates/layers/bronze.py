@@ -94,6 +94,11 @@ def key(declared: Declared, table: str) -> tuple[str, ...]:
     return declared.spec.tables[table].key
 
 
+def other_tables(declared: Declared) -> dict[str, Types]:  # noqa: ARG001
+    """None: its queries look at the table itself."""
+    return {}
+
+
 def expectations(declared: Declared, table: str) -> Expectations:
     """Every partition is complete, every file is what the manifest and the contract say."""
     spec = declared.spec

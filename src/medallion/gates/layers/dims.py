@@ -51,6 +51,11 @@ def key(declared: Declared, table: str) -> tuple[str, ...]:
     return declared.spec.tables[table].key
 
 
+def other_tables(declared: Declared) -> dict[str, Types]:  # noqa: ARG001
+    """None: its queries look at the table itself."""
+    return {}
+
+
 def expectations(declared: Declared, table: str) -> Expectations:
     """There is a snapshot, nothing is lost on the way into it, and it has not shrunk."""
     spec = declared.spec

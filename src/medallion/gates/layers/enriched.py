@@ -48,6 +48,11 @@ def key(declared: Declared, table: str) -> tuple[str, ...]:
     return (INGESTION_DAY, *declared.spec.transforms[table].grain)
 
 
+def other_tables(declared: Declared) -> dict[str, dict[str, str]]:
+    """The tables of the lake."""
+    return declared.lake
+
+
 def expectations(declared: Declared, table: str) -> Expectations:
     """Every day has rows, one for each of its grain, and none is lost of a table alike."""
     origin = f"spec.yml: transforms.{table}"

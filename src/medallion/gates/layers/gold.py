@@ -46,6 +46,12 @@ def key(declared: Declared, table: str) -> tuple[str, ...]:
     return declared.models[table].grain
 
 
+def other_tables(declared: Declared) -> dict[str, Types]:
+    """The marts, and the tables of the lake."""
+    marts = {f"gold.{name}": model.columns for name, model in declared.models.items()}
+    return {**declared.lake, **marts}
+
+
 def expectations(declared: Declared, table: str) -> Expectations:
     """A mart has rows, one for each of its grain, and the columns of its contract."""
     model = declared.models[table]

@@ -39,6 +39,9 @@ class Layer(Protocol):
     def key(self, declared: Declared, table: str) -> tuple[str, ...]:
         """The columns by which a person finds a row of a table."""
 
+    def other_tables(self, declared: Declared) -> Mapping[str, Types]:
+        """The tables that queries of the layer can name beside `{batch}`, and their columns."""
+
     def expectations(self, declared: Declared, table: str) -> Expectations:
         """What the spec implies of a table, so that no suite has to repeat it, by subject."""
 
