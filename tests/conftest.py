@@ -5,10 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from medallion.spec import Spec, load_spec
 
 PROJECT = Path(__file__).resolve().parents[1]
+# How long an example takes says something of the machine, and nothing of the product.
+settings.register_profile("any machine", suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 REAL_BRONZE = PROJECT.parent / "shared" / "bronze" / "small"
 
 

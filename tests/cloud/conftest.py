@@ -66,6 +66,17 @@ class Cloud:
         blob = self._client().bucket(self.lake).get_blob("silver/_latest.json")
         return str(json.loads(blob.download_as_bytes())["run_id"]) if blob else None
 
+    def take_away(self, name: str) -> bytes:
+        """Removes an object of the lake's bucket; returns what it held."""
+        blob = self._client().bucket(self.lake).blob(name)
+        content: bytes = blob.download_as_bytes()
+        blob.delete()
+        return content
+
+    def put_back(self, name: str, content: bytes) -> None:
+        """Writes an object of the lake's bucket."""
+        self._client().bucket(self.lake).blob(name).upload_from_string(content)
+
     def kedro(self, machine: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         """A command on a machine of which only this folder is kept."""
         return subprocess.run(

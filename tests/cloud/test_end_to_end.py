@@ -186,11 +186,31 @@ def test_killed_while_it_publishes_it_leaves_one_whole_state_and_the_next_run_ge
     cloud.network.forget()
     assert process.returncode == -signal.SIGKILL
     assert (cloud.current() != before) == (at == "after the pointer")
+    left = cloud.current()
     told = cloud.kedro(tmp_path / "next", *RUN)
     assert told.returncode == 0, told.stderr
     alone = cloud.kedro(tmp_path / "last", *RUN)
     assert "Nothing to do: every layer is up to date" in alone.stdout
+    assert "is not what was written" not in alone.stdout + alone.stderr
     assert cloud.current() != before
+    _expect_a_record_of_the_victim(cloud, tmp_path / "last", left if left != before else None)
+
+
+def _expect_a_record_of_the_victim(cloud: Cloud, machine: Path, published: str | None) -> None:
+    """All machines know of a run that was killed on one that is gone, and of what it published."""
+    runs = cloud.kedro(machine, "runs", "list").stdout
+    victim = next(line.split()[0] for line in runs.splitlines() if "killed" in line)
+    if published:
+        assert victim == published
+        why = cloud.kedro(machine, "runs", "why", "base_silver.cart_items", "2025-10-02")
+        assert f"was written by {published}" in why.stdout
+    assert cloud.kedro(machine, "lake", "verify").returncode == 0
+    lost = f"metrics/audit/runs/{victim}.json"
+    content = cloud.take_away(lost)
+    found = cloud.kedro(machine, "lake", "verify")
+    cloud.put_back(lost, content)
+    assert found.returncode == 1
+    assert f"{victim}.json is not there" in found.stderr
 
 
 def _is_at(at: str, request: Request) -> bool:

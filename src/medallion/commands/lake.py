@@ -47,8 +47,8 @@ def verify(env: str | None) -> None:
                     lake.lake.files(table)
             warehouse = catalog.load("warehouse.file")
             result = verify_lake(lake, warehouse.damage(thorough=True))
-            trail = kept.changed_trail(lake.layout, thorough=True)
-            reports = [*changed_reports(lake), *kept.changed_reports(lake.layout)]
+            trail = kept.changed_trail(layout, thorough=True)
+            reports = [*changed_reports(lake), *kept.changed_reports(layout)]
             problems = [*result.problems, *reports, *trail]
             is_stale = are_stale(catalog.load("spec"), lake, warehouse.made_from("gold"))
     if problems:

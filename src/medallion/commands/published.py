@@ -99,7 +99,8 @@ def rollback(run_id: str | None, *, reload: bool | None, env: str | None) -> Non
         if wanted is None and seen != before:
             _say_what_was_completed(before)
             return
-        state = lake_history.find_state(lake_history.history(lake.states), wanted)
+        known = lake_history.history(lake.states)
+        state = lake_history.find_state(known, wanted)
         if state.is_current:
             _console().print(f"Run {state.run_id} is current already.")
             lake.show(reload)
@@ -111,9 +112,10 @@ def rollback(run_id: str | None, *, reload: bool | None, env: str | None) -> Non
         _console().print(f"Run {state.run_id} is current: {state.rows:,} rows in {tables}.")
         lake.show(reload)
     if before:
+        is_back = all(state.written <= one.written for one in known if one.is_current)
         _console().print(
-            "The next run makes again what was taken back, unless the reason is put right."
-            " To go forward:"
+            "The next run goes on from here, and makes again what Bronze and the code still ask"
+            f" for. To go {'forward' if is_back else 'back'} again:"
         )
         _say_command(f"rollback --to {before.run_id}", env)
 
@@ -162,7 +164,10 @@ def diff(one: str, other: str, env: str | None) -> None:
         console.print("The two states hold the same rows.")
         return
     if not reasons:
-        console.print("Code, spec, parameters and Bronze are the same: it has another reason.")
+        console.print(
+            "Code, spec, parameters and Bronze are the same: it has another reason, such as the"
+            " days that a run was asked for."
+        )
     table = _table("table", "partitions", "added", "removed", "changed")
     for each in found:
         counts = (len(each.partitions), each.added, each.removed, each.changed)

@@ -38,8 +38,8 @@ _COLOURS = {
 _LAYERS = ("dims", "base_silver", "enriched", "gold")
 _table = partial(
     terminal.table,
-    numbers=("rows out", "put aside", "failed checks", "seconds", "partitions"),
-    fixed=("run", "days", "status", "rows out"),
+    numbers=("rows", "put aside", "failed", "seconds", "partitions"),
+    fixed=("run", "status", "rows", "failed", "seconds"),
 )
 
 
@@ -59,7 +59,7 @@ def list_runs(limit: int, env: str | None) -> None:
     if not found:
         console.print("No run has left a record yet; `kedro run` makes the first one.")
         return
-    table = _table("run", "status", "days", "rows out", "failed checks", "seconds")
+    table = _table("run", "status", "days", "rows", "failed", "seconds")
     for run in found[:limit]:
         table.add_row(*_line(run, holder))
     console.print(table)
@@ -84,7 +84,7 @@ def show(run_id: str, env: str | None) -> None:
     for name, value in _described(run):
         console.print(f"  {name:<10}{value}", soft_wrap=True)
     if run.get("tables"):
-        table = _table("table", "partitions", "rows out", "put aside")
+        table = _table("table", "partitions", "rows", "put aside")
         for name, counts in run["tables"].items():
             table.add_row(name, *(f"{counts[c]:,}" for c in ("partitions", "rows", "quarantined")))
         console.print(table)

@@ -21,6 +21,8 @@ from medallion.lake.manifest import fingerprint
 
 # Rises when something is measured in another way, so that everything is looked at again.
 _MEASURED_AS = 1
+# Beside the names of reports: of which verdicts they tell.
+_TOLD = "verdicts"
 
 
 @dataclass(frozen=True)
@@ -74,10 +76,18 @@ class Ledger:
         tables: By table.
         reports: The files that tell of them, as they were written, by their names below the
             folder of reports.
+        told: A fingerprint of the verdicts that the reports tell of. Verdicts go back with a lake
+            that is rolled back, and reports do not.
     """
 
     tables: Mapping[str, Judged] = field(default_factory=dict)
     reports: Mapping[str, KeptFile] = field(default_factory=dict)
+    told: str = ""
+
+    @property
+    def is_told(self) -> bool:
+        """Whether the reports tell of these verdicts."""
+        return self.told == fingerprint(self.tables_as_json())
 
     def changed_reports(self, folder: Path) -> list[str]:
         """Reports that are not what was written, with what is wrong, a line each."""
@@ -165,17 +175,20 @@ class Ledger:
         return {table: judged.as_json() for table, judged in self.tables.items()}
 
     def reports_as_json(self) -> Json:
-        """What the reports were, as it is kept beside them."""
-        return {
+        """What the reports were, and of which verdicts, as it is kept beside them."""
+        reports: Json = {
             name: {"bytes": kept.bytes, "sha256": kept.sha256}
             for name, kept in self.reports.items()
         }
+        return {**reports, _TOLD: fingerprint(self.tables_as_json())}
 
     @classmethod
     def from_json(cls, tables: Mapping[str, object], reports: Mapping[str, object]) -> Self:
         """Reads what was kept in both places; what is something else says nothing."""
         try:
-            ledger: Self = _adapter().validate_python({"tables": tables, "reports": reports})
+            files = {name: kept for name, kept in reports.items() if name != _TOLD}
+            said = {"tables": tables, "reports": files, "told": reports.get(_TOLD, "")}
+            ledger: Self = _adapter().validate_python(said)
         except ValidationError:
             return cls()
         return ledger

@@ -40,6 +40,8 @@ from medallion.storage.process import this_process
 
 #: The node that this thread works on.
 _node: ContextVar[str | None] = ContextVar("node", default=None)
+# The namespace of the step that publishes.
+_PUBLISH = "publish"
 # What is asked for anew in every run is no configuration.
 _NOT_CONFIGURATION = ("run_id", "ingest_dt", "start", "end", "replay", "forget")
 
@@ -152,6 +154,8 @@ class RunRecorder:
         if self._ahead:
             event = event.model_copy(update={"at": event.at + self._ahead})
         around.journal.write(event)
+        if _concerns_all_machines(event):
+            harmless("Journal", around.journal.share)
         with self._lock:
             self._record.note(event)
         for sink in self._sinks:
@@ -302,6 +306,15 @@ def _told(error: BaseException | None, status: Status, mask: Mask) -> str | None
     if error is not None:
         return mask(foreign.disclosed(error))
     return _INTERRUPTED if status == "interrupted" else None
+
+
+def _concerns_all_machines(event: Event) -> bool:
+    """Whether others must know of a run from here on, even if this machine is lost with its disk.
+
+    They do when it has begun, and before what it has made can become what everybody reads.
+    """
+    is_to_publish = isinstance(event, events.StepStarted) and event.layer == _PUBLISH
+    return is_to_publish or isinstance(event, events.RunStarted)
 
 
 def _event_of(output: Any) -> Event | None:

@@ -110,12 +110,15 @@ def ledger_of(layer: str, lake: LakeInventory) -> Ledger:
 def known_ledger(layer: str, lake: LakeInventory) -> Ledger:
     """The verdicts that stand; without their reports, as they were written, they are given again.
 
+    So they are where the reports tell of others: those of a state that was taken back.
+
     Args:
         layer: The layer.
         lake: The lake.
     """
     ledger = ledger_of(layer, lake)
-    if not {report_name(layer), quality_name(layer)} <= ledger.reports.keys():
+    is_reported = {report_name(layer), quality_name(layer)} <= ledger.reports.keys()
+    if not (is_reported and ledger.is_told):
         return Ledger()
     changed = ledger.changed_reports(lake.layout.reports)
     if changed:

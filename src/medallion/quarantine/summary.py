@@ -6,9 +6,11 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
+from itertools import islice
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 from medallion.lake.inventory import LakeInventory
@@ -22,6 +24,8 @@ from medallion.lake.quarantined import (
 )
 
 ALL_ROWS = "all rows"
+# More than any table needs.
+_WIDE = 1_000
 _Group = tuple[str, date | None]
 
 
@@ -92,7 +96,11 @@ def print_lines(lines: list[SummaryLine], asked: Selection, console: Console) ->
         print_nothing(asked, console)
         return
     by_day = any(line.day for line in lines)
-    console.print(_table(lines, by_day=by_day))
+    table = _table(lines, by_day=by_day)
+    wide = console.options.update(width=_WIDE)
+    if Measurement.get(console, wide, table).maximum > console.width:
+        table = _table(lines, by_day=by_day, is_narrow=True)
+    console.print(table)
     totals = [line for line in lines if line.reason == ALL_ROWS]
     rows, of = sum(line.rows for line in totals), sum(line.of for line in totals)
     tables = ", ".join(dict.fromkeys(line.table for line in totals))
@@ -107,20 +115,24 @@ def print_nothing(asked: Selection, console: Console) -> None:
     console.print(f"There are no rows in quarantine {asked}".rstrip() + ".", soft_wrap=True)
 
 
-def _table(lines: list[SummaryLine], *, by_day: bool) -> Table:
+def _table(lines: list[SummaryLine], *, by_day: bool, is_narrow: bool = False) -> Table:
+    """A line for each reason, never broken; where that is too wide, without first and last day."""
+    named = ("first", "last") if not (by_day or is_narrow) else ()
     table = Table(title="Rows in quarantine", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("table", overflow="fold")
     if by_day:
         table.add_column("day")
-    table.add_column("reason", overflow="fold")
+    table.add_column("reason", no_wrap=True)
     for column in ("rows", "share", *(() if by_day else ("days",))):
         table.add_column(column, justify="right")
-    for column in () if by_day else ("first", "last"):
-        table.add_column(column, overflow="fold")
+    for column in named:
+        table.add_column(column, no_wrap=True)
     for line in lines:
         closes = line.reason == ALL_ROWS
         table.add_row(
-            *_cells(line, by_day=by_day), style="bold" if closes else None, end_section=closes
+            *islice(_cells(line, by_day=by_day), len(table.columns)),
+            style="bold" if closes else None,
+            end_section=closes,
         )
     return table
 

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from medallion.runs.record import RunRecord
 from medallion.runs.sinks.sink import Surroundings
-from medallion.terminal import styled
+from medallion.terminal import counted, styled
 
 _SHOWN_WARNINGS = 20
 
@@ -66,13 +66,21 @@ def _print_part(record: RunRecord, console: Console) -> None:
 
 def _print_whole(record: RunRecord, around: Surroundings, console: Console) -> None:
     console.print(_table(record))
-    failed = sum(gate.failed for gate in record.gates.values())
-    checks = sum(gate.evaluated for gate in record.gates.values())
-    still = sum(len(gate.earlier_failures) for gate in record.gates.values())
-    verdict = f"{failed} of {checks} checks warned" if failed else f"all {checks} checks passed"
-    earlier = f"; {still} of earlier runs still warn" if still else ""
-    console.print(f"{verdict}{earlier}; {record.seconds:.1f} s in all.")
+    console.print(f"{_verdict(record)}; {record.seconds:.1f} s in all.")
     console.print(f"Where to look next: {', '.join(_places(record, around))}", soft_wrap=True)
+
+
+def _verdict(record: RunRecord) -> str:
+    """How many checks were made, how many of them warned, and what still does of earlier runs."""
+    gates = record.gates.values()
+    checks, failed = sum(gate.evaluated for gate in gates), sum(gate.failed for gate in gates)
+    critical = sum(one.severity == "critical" for gate in gates for one in gate.failures)
+    grave = f" ({critical:,} critical)" if critical else ""
+    verdict = f"all {checks:,} checks passed" if checks else "nothing was due for a check"
+    verdict = f"{failed:,} of {counted(checks, 'check')} warned{grave}" if failed else verdict
+    still = sum(len(gate.earlier_failures) for gate in gates)
+    earlier = f"; {still:,} of earlier runs still {'warns' if still == 1 else 'warn'}"
+    return f"{verdict}{earlier if still else ''}"
 
 
 def _table(record: RunRecord) -> Table:

@@ -18,6 +18,7 @@ from medallion.dbt_project.declared import Mart
 from medallion.lake.inventory import LakeInventory
 from medallion.lake.manifest import PartitionManifest
 from medallion.lake.views import folder_of
+from medallion.terminal import counted
 
 # Under which name a mart that is not built by day notes what it was made from.
 WHOLE = "whole"
@@ -82,9 +83,9 @@ class MartsPlan:
         days = sorted({day for listed in by_day for day in listed})
         whole = len(self.marts) - len(by_day)
         if self.is_whole or not days:
-            return f"{whole} marts whole"
+            return f"{counted(whole, 'mart')} whole"
         span = days[0] if len(days) == 1 else f"{len(days):,} days, {days[0]} to {days[-1]}"
-        return f"{len(by_day)} marts for {span}; {whole} marts whole"
+        return f"{counted(len(by_day), 'mart')} for {span}; {counted(whole, 'mart')} whole"
 
 
 def plan_marts(

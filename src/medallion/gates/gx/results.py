@@ -13,13 +13,14 @@ from medallion.gates.batch import Batch, Row
 from medallion.gates.expectation import Arguments, Expectation
 from medallion.gates.gx import vocabulary
 from medallion.gates.queries import shows_by_name
+from medallion.terminal import counted
 
 Json = dict[str, JsonValue]
 
 #: Rows or values that are shown of what breaks an expectation.
 EXAMPLES = 5
 _KEPT_ROWS = 50
-_NOUNS = {"files": "files", "partitions": "partitions", "days": "days"}
+_NOUNS = {"files": "file", "partitions": "partition", "days": "day"}
 _WITH_VALUES = (
     "details",
     "partial_unexpected_list",
@@ -128,13 +129,13 @@ def _counted(batch: Batch, expectation: Expectation, found: Found) -> str:
         # Distinct values were counted, not rows.
         return f"{count:,} other value{'' if count == 1 else 's'}"
     if values and _tells_what(batch, expectation):
-        more = f" (and {count - 1:,} more {_NOUNS[batch.subject]})" if count > 1 else ""
+        more = f" (and {counted(count - 1, f'more {_NOUNS[batch.subject]}')})" if count > 1 else ""
         return f"{values[0]}{more}"
     if of == 1 and values and not set(_columns(expectation)) & batch.hidden:
         return f"{' and '.join(_columns(expectation))} is {_value(values[0])}"
     if of == 1 and not values:
         return f"there is no {expectation.arguments.get('column')}"
-    return f"{count:,} of {of:,} {_NOUNS.get(batch.subject, 'rows')}"
+    return f"{count:,} of {counted(of, _NOUNS.get(batch.subject, 'row'))}"
 
 
 def _tells_what(batch: Batch, expectation: Expectation) -> bool:

@@ -73,9 +73,12 @@ class AuditSink(Sink):
         self._close(self._around, record)
 
     def bury(self, around: Surroundings, record: RunRecord) -> None:
-        """Ends the trail of a run that was killed, with what it had put in place."""
-        if record.started:
-            self._close(around, record)
+        """Ends the trail of a run that was killed, with what it had put in place.
+
+        Of one that was killed before it could say that it had begun, or on a machine that is gone
+        with its word, no more is known than its id; so much is told.
+        """
+        self._close(around, record)
 
     def _close(self, around: Surroundings, record: RunRecord) -> None:
         common = _common(around, record)
