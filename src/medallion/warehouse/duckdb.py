@@ -154,7 +154,7 @@ class DuckDBWarehouse:
         What days are made from is noted before: it counts only for the marts that have the same
         stamp, so that a crash at any moment costs no more than making them all anew.
         """
-        if build.draft:
+        if isinstance(build.draft, Path):
             current = self._current()
             built = {f"gold.{model}" for model in build.result.counts}
             state = {"code": build.state.code, "made_from": build.state.made_from}

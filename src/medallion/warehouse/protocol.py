@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from medallion.dbt_project.results import BuildResult
@@ -47,13 +46,13 @@ class MartsBuild:
     Attributes:
         stamp: What they are made from.
         result: What dbt counted.
-        draft: Where they are until they are put in place.
+        draft: Where they are until they are put in place, as the warehouse knows it.
         state: What each of them is made from, day by day.
     """
 
     stamp: str
     result: BuildResult = field(default_factory=BuildResult)
-    draft: Path | None = None
+    draft: object = field(default=None, repr=False)
     state: MartsState = field(default_factory=MartsState, repr=False)
 
 
