@@ -120,7 +120,7 @@ def all_compared(file: Path, datasets: str) -> list[Compared]:
 
 
 def mutate(bronze: Path) -> None:
-    """Changes cells of a delivery so that marts meet nulls, halves of a cent, guests, far values."""
+    """Changes cells of a delivery so that marts meet nulls, halves of a cent, guests."""
     days = sorted(path.name for path in (bronze / "orders").glob("ingest_dt=*"))
     first, second, last = days[0], days[1], days[-1]
     change(
@@ -235,9 +235,9 @@ def main(real: Path) -> int:
                 for name, step in steps.items():
                     step(both.bronze)
                     cases[name] = both.run()
-    print(table(cases))
+    print(table(cases))  # noqa: T201
     differing = [example for found in cases.values() for one in found for example in one.examples]
-    print("\n".join(differing))
+    print("\n".join(differing))  # noqa: T201
     return bool(differing)
 
 

@@ -27,6 +27,7 @@ from medallion.warehouse.protocol import GOLD, VIEWS, MartsBuild, Publication
 
 if TYPE_CHECKING:
     import duckdb
+    import ibis.expr.types as ir
 
     from medallion.dbt_project.settings import EngineSettings
     from medallion.lake.inventory import LakeInventory
@@ -191,6 +192,18 @@ class DuckDBWarehouse:
     def relation(self, name: str) -> str:
         """The file, and the table in it."""
         return f"{self.path}/{name}"
+
+    @property
+    def marts_place(self) -> str:
+        """The file, and the schema in it."""
+        return f"{self.path} (schema {GOLD})"
+
+    def table(self, name: str) -> ir.Table:
+        """A table for ibis, which opens the file for reading."""
+        import ibis
+
+        schema, _, table = name.partition(".")
+        return ibis.duckdb.connect(str(self.path), read_only=True).table(table, database=schema)
 
     def has(self, name: str) -> bool:
         """Whether the file holds such a table or view."""

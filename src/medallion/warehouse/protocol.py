@@ -18,6 +18,7 @@ from medallion.warehouse.marts import MartsPlan, MartsState
 
 if TYPE_CHECKING:
     import duckdb
+    import ibis.expr.types as ir
 
     from medallion.dbt_project.settings import EngineSettings
 
@@ -99,6 +100,15 @@ class Warehouse(Protocol):
 
     def has(self, name: str) -> bool:
         """Whether there is such a table or view."""
+        ...
+
+    @property
+    def marts_place(self) -> str:
+        """Where people find the marts."""
+        ...
+
+    def table(self, name: str) -> ir.Table:
+        """A table for ibis; nothing is read before somebody asks for rows."""
         ...
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:

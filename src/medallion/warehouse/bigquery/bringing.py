@@ -15,8 +15,8 @@ from medallion.warehouse.bigquery.tables import kinds_held
 if TYPE_CHECKING:
     import duckdb
 
-# A NUMERIC has 9 digits behind the point: one that has more than money's two stays as it is, so that
-# the gate finds another type than the declared one.
+# A NUMERIC has 9 digits behind the point. A column that uses more than money's two stays as it is,
+# and the gate finds another type than the declared one.
 _OF_BIGQUERY = {one.bigquery: one.duckdb for one in SILVER.values()}
 _MONEY = SILVER["money"]
 

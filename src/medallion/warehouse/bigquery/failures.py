@@ -51,8 +51,8 @@ _BY_STATUS = {
     409: Kind.TAKEN,
     **dict.fromkeys((408, 429, 500, 502, 503, 504), Kind.PASSES),
 }
-# By what it says, where the reason is lost on the way: dbt hands on nothing else. A transaction that
-# others have disturbed has no reason of its own.
+# By what it says, where the reason is lost on the way: dbt hands on nothing else. A transaction
+# that others have disturbed has no reason of its own.
 _BY_WORDS = (
     (re.compile(r"quota exceeded", re.IGNORECASE), "quotaExceeded"),
     (re.compile(r"exceeded rate limits?", re.IGNORECASE), "rateLimitExceeded"),

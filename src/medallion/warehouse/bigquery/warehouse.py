@@ -13,15 +13,16 @@ from medallion.warehouse.bigquery.bringing import bring
 from medallion.warehouse.bigquery.calls import BigQuery
 from medallion.warehouse.bigquery.gold import Gold
 from medallion.warehouse.bigquery.loading import Loader, told
-from medallion.warehouse.bigquery.settings import BigQuerySettings, parse_settings
+from medallion.warehouse.bigquery.settings import GOLD, BigQuerySettings, parse_settings
 from medallion.warehouse.bigquery.shapes import shapes
-from medallion.warehouse.bigquery.status import TableStatus, status_of
+from medallion.warehouse.bigquery.status import MartStatus, TableStatus, status_of, status_of_marts
 from medallion.warehouse.bigquery.wanted import PublishedState
 from medallion.warehouse.marts import MartsPlan, MartsState
 from medallion.warehouse.protocol import VIEWS, MartsBuild, Publication
 
 if TYPE_CHECKING:
     import duckdb
+    import ibis.expr.types as ir
     from google.cloud.bigquery import Client
 
     from medallion.dbt_project.settings import EngineSettings
@@ -81,6 +82,18 @@ class BigQueryWarehouse:
         with told("BigQuery does not tell what it holds"):
             return status_of(self._calls, shapes(spec), state) if state else []
 
+    def marts_status(self, plan: MartsPlan) -> list[MartStatus]:
+        """What stands of each mart, from which run, and why the next one builds it.
+
+        Args:
+            plan: What of the marts is not what the lake says.
+
+        Raises:
+            WarehouseError: BigQuery does not tell.
+        """
+        with told("BigQuery does not tell what Gold is made from"):
+            return status_of_marts(self._gold, plan)
+
     def marts_state(self) -> MartsState:
         """What each mart was made from; nothing where none was built.
 
@@ -132,6 +145,29 @@ class BigQueryWarehouse:
         """Project, dataset and table."""
         return self.settings.table(name)
 
+    @property
+    def marts_place(self) -> str:
+        """The project and the dataset."""
+        return f"{self.settings.project}.{self.settings.dataset(GOLD)} in BigQuery"
+
+    def table(self, name: str) -> ir.Table:
+        """A table for ibis, which asks BigQuery as everything here does.
+
+        Rows come by the API of queries: see `BigQuery.rows`.
+        """
+        import ibis
+
+        client = self._calls.client
+        # ibis makes a client of the storage API, and Google's client one of its own.
+        client._ensure_bqstorage_client = lambda *_, **__: None  # type: ignore[method-assign]  # noqa: SLF001
+        schema, _, table = name.partition(".")
+        backend = ibis.bigquery.connect(
+            client=client,
+            storage_client=_Unused(),
+            dataset_id=f"{self.settings.project}.{self.settings.dataset(schema)}",
+        )
+        return backend.table(table)
+
     def has(self, name: str) -> bool:
         """Whether there is such a table or view."""
         with told(f"BigQuery does not tell whether there is {name}"):
@@ -158,6 +194,14 @@ class BigQueryWarehouse:
     @property
     def _gold(self) -> Gold:
         return Gold(self._calls)
+
+
+class _Unused:
+    """Stands where ibis wants a client of the storage API; whoever asks uses none."""
+
+    def __bool__(self) -> bool:
+        """It is none."""
+        return False
 
 
 def _published(lake: LakeInventory) -> Published:
