@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 _env = click.option("--env", "-e", default=None, help="Configuration environment.")
 _NOTHING_PUBLISHED = "Nothing has been published yet; `kedro run` publishes the first state."
+_GOLD_FOLLOWS = (
+    "Gold follows with the next run, and with `kedro run --pipelines gold` from this state at once."
+)
 _table = partial(terminal.table, numbers=("days", "rows", "pending"))
 
 
@@ -183,6 +186,8 @@ def reload_warehouse(places: Mapping[str, Any], published: Published, wanted: bo
     if wanted and pending:
         opened.load(published, spec)
         _console().print("The warehouse holds this state.")
+    if "gold" in places["layers"]:
+        _console().print(_GOLD_FOLLOWS)
 
 
 def _named(table: str, spec: Spec) -> str:
