@@ -39,7 +39,7 @@ demo: setup ## A week of sample Bronze, with defects in it, to Gold in a local D
 			--output data/bronze; fi
 	$(RUN) kedro run
 
-demo-cloud: setup standins ## The same on Google Cloud, played by stand-ins here: publish, load, roll back
+demo-cloud: setup standins ## The same on Google Cloud, played by stand-ins here: publish, load, Gold, roll back
 	$(RUN) python -m tests.standins.demo_cloud
 
 standins: .standins/.synced ## Make the environment of the stand-ins for Google Cloud that tests use

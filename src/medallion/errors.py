@@ -83,9 +83,13 @@ class DbtError(MedallionError):
 
     Attributes:
         models: The models that failed, with the SQL that dbt had made of each.
+        texts: What the engine said of each of them; it may quote a value of the data.
+        built: Seconds of those that were built all the same.
     """
 
     models: Mapping[str, str] = MappingProxyType({})
+    texts: Mapping[str, str] = MappingProxyType({})
+    built: Mapping[str, float] = MappingProxyType({})
 
 
 class WarehouseError(MedallionError):

@@ -126,6 +126,8 @@ def test_rollback_goes_back_and_says_how_to_go_forward() -> None:
 Run {SECOND} is current: 3 rows in 1 table.
 Pending in the warehouse: 1 partition of 1 table. The next run loads them, and
 so does `kedro warehouse load`.
+Gold follows with the next run, and with `kedro run --pipelines gold` from this
+state at once.
 The next run makes again what was taken back, unless the reason is put right. To
 go forward:
   kedro lake rollback --to {THIRD} --env emulator"""
@@ -272,10 +274,16 @@ warning  BigQuery dataset     nowhere_dims is not there
 warning  BigQuery dataset     nowhere_enriched is not there
                               what to do: the first run makes it, if its account
                               may (bigquery.datasets.create).
+warning  BigQuery dataset     nowhere_gold is not there
+                              what to do: the first run makes it, if its account
+                              may (bigquery.datasets.create).
+warning  BigQuery dataset     nowhere_gold_build is not there
+                              what to do: the first run makes it, if its account
+                              may (bigquery.datasets.create).
 warning  BigQuery dataset     nowhere_audit is not there
                               what to do: the first run makes it, if its account
                               may (bigquery.datasets.create).
-Nothing that was found stops a run. 19 looks: 12 ok, 4 warning, 3 unknown."""
+Nothing that was found stops a run. 21 looks: 12 ok, 6 warning, 3 unknown."""
     )
     assert cloud.objects() == before
     assert not (tmp_path / "data").exists()
@@ -288,7 +296,7 @@ def test_what_stops_a_run_is_said_with_what_to_do(
     told = refused("doctor")
     assert "failed   lake bucket" in told
     assert "look at its name in the environment's" in told
-    assert "2 of 14 looks found something that stops a run" in told
+    assert "2 of 16 looks found something that stops a run" in told
 
 
 @pytest.mark.usefixtures("shop")

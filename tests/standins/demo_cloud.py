@@ -7,14 +7,23 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from decimal import Decimal
 from pathlib import Path
+from unittest import mock
 
 from rich.console import Console
 
 from tests.conftest import PROJECT
+from tests.parity import MODELS, all_compared, on_bigquery, on_duckdb
 from tests.standins.google import bigquery, credentials, deliver, emulator, storage
 
 _ENV = ("--env", "emulator")
+# What is summed of which mart.
+_TOTALS = {
+    "fct_orders": "net_total",
+    "fct_finance_revenue": "net_revenue",
+    "fct_daily_dashboard": "refunds",
+}
 _CONSOLE = Console(width=100, highlight=False, markup=False, soft_wrap=True)
 
 
@@ -48,7 +57,7 @@ def _show(folder: Path) -> None:
     _say("Four days of it arrive in gs://raw/bronze")
     deliver(bronze, raw, lambda name: last not in name)
     _run("What a run needs of the cloud", "lake", "doctor", *_ENV)
-    _run("Bronze to published Silver and BigQuery, on a worker with an empty disk", "run", *_ENV)
+    _run("Bronze to Gold in BigQuery, on a worker with an empty disk", "run", *_ENV)
     _run("What BigQuery holds of it", "warehouse", "status", *_ENV)
     _say("The fifth day arrives; another worker with an empty disk takes it up")
     shutil.rmtree(folder / "worker")
@@ -61,6 +70,26 @@ def _show(folder: Path) -> None:
     newest = states.splitlines()[1].split()[0]
     _run("And so is going forward again", "lake", "rollback", "--to", newest, *reload)
     _run("", "warehouse", "status", *_ENV)
+    local = {"MEDALLION_DATA_ROOT": str(folder / "laptop"), "MEDALLION_BRONZE_ROOT": str(bronze)}
+    with mock.patch.dict(os.environ, local):
+        _run("The same Bronze on a laptop, to a DuckDB file", "run")
+    _show_totals(folder / "laptop" / "warehouse" / "medallion.duckdb")
+
+
+def _show_totals(file: Path) -> None:
+    """Prints totals of Gold as both engines hold them, and how many cells differ."""
+    places = {"DuckDB": on_duckdb(file), "BigQuery's stand-in": on_bigquery("shop")}
+    _say("Gold on both")
+    for mart, column in _TOTALS.items():
+        number = list(MODELS[mart].columns).index(column)
+        totals = {
+            place: sum(Decimal(str(row[number])) for row in marts[mart])
+            for place, marts in places.items()
+        }
+        told = ", ".join(f"{total:,.2f} ({place})" for place, total in totals.items())
+        _CONSOLE.print(f"{column} of {mart}: {told}")
+    differing = sum(one.differing for one in all_compared(file, "shop"))
+    _CONSOLE.print(f"Cells of {len(MODELS)} marts that differ: {differing}")
 
 
 def _run(what: str, *arguments: str) -> str:

@@ -50,15 +50,16 @@
   cast(sum(cast({{ x }} as decimal(38, 18))) as double)
 {%- endmacro -%}
 
-{#- DuckDB makes a decimal of a float by shifting the float, and a float of a decimal of its whole
-    part and the rest. BigQuery would take the float's exact digits. -#}
+{#- DuckDB makes a decimal of a float by shifting the float; BigQuery would take the float's exact
+    digits. The float that is nearest to the sum is that of its text: a quotient of floats is not. -#}
 {%- macro bigquery__exact_sum(x) -%}
   {%- set shifted = "sum(cast(round(" ~ x ~ " * 1e18) as bignumeric))" -%}
   {%- set one = "bignumeric '1000000000000000000'" -%}
-  (
-    cast(div({{ shifted }}, {{ one }}) as float64)
-    + cast(mod({{ shifted }}, {{ one }}) as float64) / 1e18
-  )
+  cast(concat(
+    cast(cast(div({{ shifted }}, {{ one }}) as int64) as string),
+    '.',
+    lpad(cast(cast(mod({{ shifted }}, {{ one }}) as int64) as string), 18, '0')
+  ) as float64)
 {%- endmacro -%}
 
 {%- macro whole_quotient(a, b) -%}

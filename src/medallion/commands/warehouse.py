@@ -22,14 +22,18 @@ from medallion.terminal import counted
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from medallion.lake.inventory import LakeInventory
     from medallion.lake.published import Published
     from medallion.spec import Spec
     from medallion.warehouse import Warehouse
-    from medallion.warehouse.bigquery.status import TableStatus
+    from medallion.warehouse.bigquery.status import MartStatus, TableStatus
     from medallion.warehouse.bigquery.warehouse import BigQueryWarehouse
 
 _env = click.option("--env", "-e", default=None, help="Configuration environment.")
 _NOTHING_PUBLISHED = "Nothing has been published yet; `kedro run` publishes the first state."
+_GOLD_FOLLOWS = (
+    "Gold follows with the next run, and with `kedro run --pipelines gold` from this state at once."
+)
 _table = partial(terminal.table, numbers=("days", "rows", "pending"))
 
 
@@ -42,12 +46,28 @@ class Loaded:
         published: The lake as everybody reads it.
         spec: The tables.
         alone: Keeps runs away while it is loaded.
+        lake: The lake as this machine knows it.
+        layers: The pipelines of a whole run.
     """
 
     warehouse: BigQueryWarehouse
     published: Published
     spec: Spec
     alone: AbstractContextManager[str]
+    lake: LakeInventory
+    layers: Sequence[str]
+
+    def expect_gold(self) -> None:
+        """Makes sure that this environment builds Gold.
+
+        Raises:
+            RequestError: It does not.
+        """
+        if "gold" not in self.layers:
+            raise RequestError(
+                "This environment builds no Gold.",
+                hint="name gold among `layers` in its globals.yml.",
+            )
 
 
 @click.group()
@@ -61,11 +81,13 @@ def status(env: str | None) -> None:
     """Show for each table what is loaded, from which run, and what is pending and why.
 
     It changes nothing. A partition is pending if it is not known to stand in the warehouse as it is
-    published.
+    published. Of each mart of Gold: from which run's state it was built, and if it is stale, why.
     """
     with _opened(env) as (opened, found):
         if found:
             _show_status(found.warehouse.status(found.published, found.spec))
+            if "gold" in found.layers:
+                _show_marts(_marts_of(found))
             return
         _console().print(f"{_shows(opened)}, and nothing is pending.")
         if damage := opened.damage():
@@ -110,6 +132,30 @@ def load(tables: tuple[str, ...], days: tuple[str, ...], env: str | None) -> Non
         )
 
 
+@warehouse.command("rebuild", cls=ForPeople)
+@click.argument("mart")
+@click.option("--day", "days", multiple=True, metavar="DAY", help="A day of it, as YYYY-MM-DD.")
+@_env
+def rebuild(mart: str, days: tuple[str, ...], env: str | None) -> None:
+    """Let the next run build a mart of Gold again, although it is known to stand.
+
+    After somebody has changed rows of it in BigQuery. Of a mart that is built by day, --day names
+    the days; without it, all of them are built again. Nothing else is changed until then.
+    """
+    asked = tuple(as_day(day, "--day") for day in days)
+    with _opened(env) as (opened, found):
+        if found is None:
+            raise RequestError(
+                f"{_shows(opened)}, and Gold is a part of it.",
+                hint="remove the file: the next run makes it anew.",
+            )
+        found.expect_gold()
+        with found.alone:
+            found.warehouse.again(mart.removeprefix("gold."), asked)
+        what = f"{counted(len(asked), 'day')} of {mart}" if asked else mart
+        _console().print(f"The next run builds {what} again: kedro run --env {env}.")
+
+
 def reload_warehouse(places: Mapping[str, Any], published: Published, wanted: bool | None) -> None:
     """Loads what differs from what is published, where an environment has BigQuery.
 
@@ -140,6 +186,8 @@ def reload_warehouse(places: Mapping[str, Any], published: Published, wanted: bo
     if wanted and pending:
         opened.load(published, spec)
         _console().print("The warehouse holds this state.")
+    if "gold" in places["layers"]:
+        _console().print(_GOLD_FOLLOWS)
 
 
 def _named(table: str, spec: Spec) -> str:
@@ -178,6 +226,31 @@ def _show_status(tables: Sequence[TableStatus]) -> None:
     _console().print(f"\n{_pending_line(tables)}")
 
 
+def _marts_of(found: Loaded) -> list[MartStatus]:
+    """What stands of each mart."""
+    from medallion.dbt_project import EngineSettings
+    from medallion.pipelines.gold.nodes import pending
+
+    layout = found.lake.layout
+    limits = EngineSettings("1GB", 1, layout.cache / "dbt", layout.dbt)
+    return found.warehouse.marts_status(pending(found.spec, found.lake, found.warehouse, limits))
+
+
+def _show_marts(marts: Sequence[MartStatus]) -> None:
+    """Prints a line for each mart, and how many the next run builds."""
+    shown = _table("mart", "rows", "from run", "pending because")
+    for one in marts:
+        shown.add_row(f"gold.{one.name}", f"{one.rows:,}", one.run_id, one.why)
+    _console().print()
+    _console().print(shown)
+    stale = [one for one in marts if one.why]
+    _console().print(
+        f"\nThe next run builds {counted(len(stale), 'mart')}."
+        if stale
+        else "\nGold is what the lake says."
+    )
+
+
 def _pending_line(tables: Sequence[TableStatus]) -> str:
     """What is pending in all, and what loads it."""
     pending = [one for one in tables if one.pending]
@@ -212,7 +285,9 @@ def _opened(env: str | None) -> Iterator[tuple[Warehouse, Loaded | None]]:
             return
         layout = Layout.of(context.config_loader["globals"])
         own = alone(lake, layout.processes, "warehouse-load", layout)
-        yield opened, Loaded(opened, source.published, catalog.load("spec"), own)
+        layers = context.config_loader["globals"]["layers"]
+        spec = catalog.load("spec")
+        yield opened, Loaded(opened, source.published, spec, own, catalog.load("lake"), layers)
 
 
 def _shows(warehouse: Warehouse) -> str:

@@ -17,6 +17,7 @@ from medallion.warehouse import MartsBuild, Publication, Warehouse, open_warehou
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
+    import polars as pl
 
 
 class _OfTheWhole:
@@ -85,7 +86,7 @@ class MartsDataset(_OfTheWhole, AbstractDataset[MartsBuild, str]):
 
 
 class GoldTableDataset(AbstractDataset[BuiltTable, Any]):
-    """A mart of the warehouse: an ibis table; `.to_polars()` gives a frame.
+    """A mart of the warehouse: an ibis table; `.to_pyarrow()` and `.to_pandas()` give its rows.
 
     It is put in place with all others (see `MartsDataset`); saving makes sure that it is there.
 
@@ -114,12 +115,13 @@ class GoldTableDataset(AbstractDataset[BuiltTable, Any]):
 
     @property
     def place(self) -> str:
-        """The warehouse's file, and the table in it."""
-        return self._warehouse.relation(self._name)
+        """The warehouse's file, and the table in it; of BigQuery an address."""
+        scheme = "bigquery://" if self._connection["backend"] == "bigquery" else ""
+        return f"{scheme}{self._warehouse.relation(self._name)}"
 
     def load(self) -> ir.Table:
-        """Opens the warehouse read-only and names the table."""
-        return self._dataset().load()
+        """Names the table; its rows are read when somebody asks for them."""
+        return self._warehouse.table(self._name)
 
     def save(self, data: BuiltTable) -> None:
         """Takes note of a table that stands in the warehouse.
@@ -135,18 +137,7 @@ class GoldTableDataset(AbstractDataset[BuiltTable, Any]):
     def preview(self, nrows: int = 8) -> TablePreview:
         """The first rows for kedro-viz, without personal data."""
         hidden = hides_personal_names(load_spec(self._spec_path))
-        return table_preview(lambda: self.load().head(nrows).to_polars(), hidden)
-
-    def _dataset(self) -> Any:
-        from kedro_datasets.ibis import TableDataset
-
-        database = {"database": self._schema}
-        return TableDataset(
-            table_name=self._table,
-            connection=self._connection,
-            load_args=database,
-            save_args=database,
-        )
+        return table_preview(lambda: _frame(self.load().head(nrows)), hidden)
 
     @property
     def _name(self) -> str:
@@ -161,6 +152,15 @@ class GoldTableDataset(AbstractDataset[BuiltTable, Any]):
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self.place}
+
+
+def _frame(table: ir.Table) -> pl.DataFrame:
+    """The rows of a table; ibis 12 fails in `to_polars` with Polars 2.1 if there is a time."""
+    import polars as pl
+
+    frame = pl.from_arrow(table.to_pyarrow())
+    assert isinstance(frame, pl.DataFrame)  # noqa: S101  (for mypy)
+    return frame
 
 
 def _place(connection: Mapping[str, Any]) -> str:

@@ -4,6 +4,7 @@ from medallion.dbt_project.building import (
     build_base_silver,
     build_dimensions,
     build_gold,
+    compile_gold,
     gold_marts,
     run_gold,
 )
@@ -18,6 +19,7 @@ __all__ = [
     "build_base_silver",
     "build_dimensions",
     "build_gold",
+    "compile_gold",
     "gold_marts",
     "run_gold",
 ]

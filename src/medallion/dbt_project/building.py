@@ -129,6 +129,8 @@ def run_gold(
     marts: Mapping[str, Mapping[str, Any]],
     settings: EngineSettings,
     output: str = "duckdb",
+    built_in: str = "",
+    read_in: str = "",
 ) -> dict[str, float]:
     """Lets dbt build marts where an output of its profile says.
 
@@ -137,6 +139,8 @@ def run_gold(
         marts: The marts to build: see `build_gold`.
         settings: Where dbt keeps its own files.
         output: The output, which finds what it reads where dbt's sources say.
+        built_in: The schema to build in, if it is not that of the project.
+        read_in: The schema of marts that are read and not built.
 
     Returns:
         Seconds by mart.
@@ -146,8 +150,30 @@ def run_gold(
     """
     from medallion.dbt_project.running import Target, run_models
 
-    target = Target(settings.dbt_folder, spec_vars(spec), output)
+    target = Target(settings.dbt_folder, spec_vars(spec), output, built_in, read_in)
     return run_models(" ".join(marts), "gold", target, marts)
+
+
+def compile_gold(
+    spec: Spec,
+    marts: Mapping[str, Mapping[str, Any]],
+    settings: EngineSettings,
+    output: str,
+    read_in: str,
+) -> dict[str, str]:
+    """What dbt makes of marts, by name, as if all marts were read where they stand.
+
+    Args:
+        spec: The tables.
+        marts: The marts: see `build_gold`.
+        settings: Where dbt keeps its own files.
+        output: The output of its profile.
+        read_in: The schema of marts.
+    """
+    from medallion.dbt_project.running import Target, compile_models
+
+    target = Target(settings.dbt_folder, spec_vars(spec), output, read_in, read_in)
+    return compile_models(" ".join(marts), target, marts)
 
 
 def gold_marts(spec: Spec, settings: EngineSettings, output: str = "duckdb") -> dict[str, Mart]:

@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from medallion.dbt_project.running import Target, manifest
+from medallion.dbt_project.running import Target, is_mart, manifest
 from medallion.spec import INGESTION_DAY
 
 # Models of this materialization are tables that Kedro shows in the warehouse.
 _PUBLISHED = "published"
-_MODEL = "model.medallion."
 
 
 @dataclass(frozen=True)
@@ -23,6 +22,8 @@ class Mart:
         columns: The columns of its contract, name to type.
         grain: The columns that tell its rows apart, as its tests say.
         reads: The tables it reads, also through other marts, such as `base_silver.orders`.
+        description: What one row is.
+        meanings: What columns mean, such as are described.
         days_before: From how many days before its own a row is made, where rows are of a day.
         newest_only: Whether it is made from nothing but the newest day of each table.
     """
@@ -31,6 +32,8 @@ class Mart:
     columns: Mapping[str, str] = field(repr=False)
     grain: tuple[str, ...]
     reads: tuple[str, ...]
+    description: str = ""
+    meanings: Mapping[str, str] = field(default_factory=dict, repr=False)
     days_before: int = 0
     newest_only: bool = False
 
@@ -54,11 +57,13 @@ def declared_marts(target: Target) -> dict[str, Mart]:
             columns={name: str(column.data_type) for name, column in node.columns.items()},
             grain=grains.get(unique_id, ()),
             reads=_reads(parsed, unique_id),
+            description=" ".join(str(node.description).split()),
+            meanings={name: " ".join(c.description.split()) for name, c in node.columns.items()},
             days_before=int(node.config.meta.get("days_before", 0)),
             newest_only=bool(node.config.meta.get("newest_only", False)),
         )
         for unique_id, node in parsed.nodes.items()
-        if unique_id.startswith(_MODEL) and node.fqn[1] == "gold"
+        if is_mart(node)
     }
 
 
@@ -83,7 +88,7 @@ def _reads(parsed: Any, model: str) -> tuple[str, ...]:
             if name in sources:
                 found.add(f"{sources[name].source_name}.{sources[name].name}")
             elif nodes[name].config.materialized == _PUBLISHED:
-                found.add(f"{nodes[name].schema}.{nodes[name].name}")
+                found.add(f"{nodes[name].config.schema}.{nodes[name].name}")
             else:
                 waiting.append(name)
     return tuple(sorted(found))

@@ -29,6 +29,8 @@ _QUIET = [
 ]
 # What dbt remembers of a project that it has parsed.
 _PARTIAL = "partial_parse.msgpack"
+# Without the cache of relations, which takes a call for each dataset.
+_UNCACHED = "--no-populate-cache"
 _LOOK = "look at the model that is named first: the others may have failed because of it."
 # Whatever a variable or a file elsewhere says: this project, this profile.
 _WHERE = [
@@ -56,11 +58,15 @@ class Target:
         folder: Where dbt keeps its own files.
         variables: The vars of the project, instead of those that are committed with it.
         name: The output of the profile.
+        built_in: The schema of marts that are built, if it is not that of the project.
+        read_in: The schema of marts that are read as they stand.
     """
 
     folder: Path
     variables: Mapping[str, Any] = field(repr=False)
     name: str = "duckdb"
+    built_in: str = ""
+    read_in: str = ""
 
     @property
     def files(self) -> Path:
@@ -96,16 +102,35 @@ def run_models(
         DbtError: A model failed.
     """
     parsed = manifest(target)
-    _list_days(parsed, marts or {})
+    _list_days(parsed, marts or {}, target)
     # dbt has parsed the project already, so vars that change from run to run cost nothing here.
     given = _vars({**target.variables, "marts": marts} if marts else target.variables)
     # The materialization `mart` asks for no relation. Whatever does must have the cache: once one
     # model is in it, dbt takes what is not in it for absent, and would make it from some days.
-    uncached = ["--no-populate-cache"] if marts and target.name == "duckdb" else []
+    uncached = [_UNCACHED] if marts and target.name == "duckdb" else []
     selected = [*given, "--select", select, *uncached]
     arguments = ["run", *_QUIET, "--no-write-json", *target.given, *selected]
     result = _invoke(arguments, parsed, _reporting(layer))
     return {run.node.name: float(run.execution_time) for run in result}
+
+
+def compile_models(select: str, target: Target, marts: DaysOfMarts) -> dict[str, str]:
+    """What dbt makes of models, by name; nothing is built.
+
+    Args:
+        select: As dbt's `--select`.
+        target: Where, and with which vars.
+        marts: The days of each mart that is not built whole.
+
+    Raises:
+        DbtError: A model cannot be compiled.
+    """
+    parsed = manifest(target)
+    _list_days(parsed, marts, target)
+    given = [*target.given, *_vars({**target.variables, "marts": marts})]
+    asked = ["--select", select, _UNCACHED, "--no-introspect"]
+    result = _invoke(["compile", *_QUIET, "--no-write-json", *given, *asked], parsed, None)
+    return {run.node.name: str(run.node.compiled_code) for run in result}
 
 
 def manifest(target: Target) -> Any:
@@ -122,16 +147,24 @@ def _vars(variables: Mapping[str, Any]) -> list[str]:
     return ["--vars", json.dumps(variables)]
 
 
-def _list_days(parsed: Any, marts: DaysOfMarts) -> None:
+def _list_days(parsed: Any, marts: DaysOfMarts, target: Target) -> None:
     """Says in the configuration of marts that are built by day which days these are.
 
     The macro `by_day` says the same, but dbt asks it while it parses, before there is a plan.
+    What is built beside the marts that stand holds nothing else than these days.
     """
     for node in parsed.nodes.values():
         if node.config.materialized == "incremental":
             days = marts.get(node.name, {}).get("days")
-            node.config.full_refresh = days is None
+            node.config.full_refresh = days is None or bool(target.built_in)
             node.config["partitions"] = [f"date '{day}'" for day in days or ()]
+        if target.built_in and is_mart(node):
+            node.schema = target.built_in if node.name in marts else target.read_in
+
+
+def is_mart(node: Any) -> bool:
+    """Whether a node of dbt is a model of Gold."""
+    return str(node.resource_type) == "model" and node.fqn[1] == "gold"
 
 
 @contextmanager
@@ -177,13 +210,22 @@ def _failed(outcome: Any) -> MedallionError:
         details=[f"{n}: {refused.get(n) or disclosed_text(text)}" for n, text in texts.items()],
         hint=_WRONG_DAY if refused else next(filter(None, map(advice, texts.values())), _LOOK),
     )
-    error.models = {run.node.name: str(run.node.compiled_code or "") for run in _broken(outcome)}
+    broken = _broken(outcome)
+    error.models = {run.node.name: str(run.node.compiled_code or "") for run in broken}
+    error.texts = {run.node.name: str(run.message or "") for run in broken}
+    error.built = {
+        run.node.name: float(run.execution_time) for run in outcome.result or () if _is_built(run)
+    }
     return error
 
 
 def _broken(outcome: Any) -> Iterable[Any]:
     results = outcome.result if isinstance(outcome.result, Iterable) else ()
     return [run for run in results if str(run.status) in ("error", "fail")]
+
+
+def _is_built(run: Any) -> bool:
+    return str(run.status) == "success"
 
 
 def _named(run: Any) -> str:

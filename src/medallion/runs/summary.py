@@ -137,4 +137,11 @@ def _places(record: RunRecord, around: Surroundings) -> Iterable[str]:
     if quarantined and "silver" not in layout.stores:
         yield f"{layout.quarantine}/"
     if record.receipts.get("gold"):
-        yield f"{around.layout.warehouse_file} (schema gold)"
+        yield _marts_place(around)
+
+
+def _marts_place(around: Surroundings) -> str:
+    """Where the marts of this environment are."""
+    if around.catalog is not None and "warehouse.file" in around.catalog:
+        return str(around.catalog.load("warehouse.file").marts_place)
+    return f"{around.layout.warehouse_file} (schema gold)"

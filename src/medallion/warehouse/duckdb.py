@@ -27,6 +27,7 @@ from medallion.warehouse.protocol import GOLD, VIEWS, MartsBuild, Publication
 
 if TYPE_CHECKING:
     import duckdb
+    import ibis.expr.types as ir
 
     from medallion.dbt_project.settings import EngineSettings
     from medallion.lake.inventory import LakeInventory
@@ -154,7 +155,7 @@ class DuckDBWarehouse:
         What days are made from is noted before: it counts only for the marts that have the same
         stamp, so that a crash at any moment costs no more than making them all anew.
         """
-        if build.draft:
+        if isinstance(build.draft, Path):
             current = self._current()
             built = {f"gold.{model}" for model in build.result.counts}
             state = {"code": build.state.code, "made_from": build.state.made_from}
@@ -191,6 +192,18 @@ class DuckDBWarehouse:
     def relation(self, name: str) -> str:
         """The file, and the table in it."""
         return f"{self.path}/{name}"
+
+    @property
+    def marts_place(self) -> str:
+        """The file, and the schema in it."""
+        return f"{self.path} (schema {GOLD})"
+
+    def table(self, name: str) -> ir.Table:
+        """A table for ibis, which opens the file for reading."""
+        import ibis
+
+        schema, _, table = name.partition(".")
+        return ibis.duckdb.connect(str(self.path), read_only=True).table(table, database=schema)
 
     def has(self, name: str) -> bool:
         """Whether the file holds such a table or view."""

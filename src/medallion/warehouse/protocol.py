@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from medallion.dbt_project.results import BuildResult
@@ -19,6 +18,7 @@ from medallion.warehouse.marts import MartsPlan, MartsState
 
 if TYPE_CHECKING:
     import duckdb
+    import ibis.expr.types as ir
 
     from medallion.dbt_project.settings import EngineSettings
 
@@ -47,13 +47,13 @@ class MartsBuild:
     Attributes:
         stamp: What they are made from.
         result: What dbt counted.
-        draft: Where they are until they are put in place.
+        draft: Where they are until they are put in place, as the warehouse knows it.
         state: What each of them is made from, day by day.
     """
 
     stamp: str
     result: BuildResult = field(default_factory=BuildResult)
-    draft: Path | None = None
+    draft: object = field(default=None, repr=False)
     state: MartsState = field(default_factory=MartsState, repr=False)
 
 
@@ -100,6 +100,15 @@ class Warehouse(Protocol):
 
     def has(self, name: str) -> bool:
         """Whether there is such a table or view."""
+        ...
+
+    @property
+    def marts_place(self) -> str:
+        """Where people find the marts."""
+        ...
+
+    def table(self, name: str) -> ir.Table:
+        """A table for ibis; nothing is read before somebody asks for rows."""
         ...
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:

@@ -15,6 +15,7 @@ from tests.standins.bigquery import (  # noqa: F401
     jobs,
     limits,
     loads,
+    numbers,
     partitions,
     places,
     reading,

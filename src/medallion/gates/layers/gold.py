@@ -92,7 +92,14 @@ class GoldGate(LayerGate):
     def prepare(self, connection: duckdb.DuckDBPyConnection, suites: Mapping[str, Suite]) -> None:
         """Lets queries name the marts and the tables of the lake."""
         view_lake(connection, self.declared.spec, self.lake, suites.values())
-        self.marts.show_to(connection, self.declared.models)
+        self.marts.show_to(connection, self._asked(suites))
+
+    def _asked(self, suites: Mapping[str, Suite]) -> list[str]:
+        """The marts that are due, and those that their suites name beside them."""
+        queries = " ".join(query for suite in suites.values() for query in suite.queries)
+        return [
+            name for name in self.declared.models if name in suites or f"gold.{name}" in queries
+        ]
 
     def measure(self, table: MeasuredTable, due: Due) -> Iterable[Batch]:  # noqa: ARG002
         """A mart as it stands in the warehouse."""

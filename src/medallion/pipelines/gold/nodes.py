@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from medallion.dbt_project.results import Receipt
 from medallion.gates.layers.gold import GoldGate
@@ -18,7 +18,11 @@ from medallion.pipelines.gates import Gatehouse, validate_layer
 from medallion.pipelines.staging import engine_settings
 from medallion.planning.request import RunRequest
 from medallion.spec import Spec
-from medallion.warehouse import MartsBuild, Warehouse, plan_marts
+from medallion.warehouse import MartsBuild, MartsPlan, Warehouse, plan_marts
+
+if TYPE_CHECKING:
+    from medallion.dbt_project import EngineSettings
+    from medallion.dbt_project.declared import Mart
 
 _LOG = logging.getLogger(__name__)
 _CODE = "code"
@@ -45,8 +49,7 @@ def build(
     if warehouse.made_from("gold") != stamp:
         settings = engine_settings(request, lake)
         marts = gold_marts(spec, settings)
-        code, before = inputs[_CODE].fingerprint, warehouse.marts_state()
-        plan = plan_marts(marts, lake, stamp, code, before)
+        plan = _planned(marts, inputs, lake, warehouse)
         _LOG.info("Gold: %s", plan)
         made = warehouse.build(lake, plan, settings)
     reads = tuple(name for name in inputs if name != _CODE)
@@ -61,6 +64,32 @@ def build(
     }
     current = {model: BuiltTable("gold", model, reads=reads) for model in models}
     return {"build": made, **current, **tables, "receipt": made.result.receipt("gold")}
+
+
+def pending(
+    spec: Spec, lake: LakeInventory, warehouse: Warehouse, settings: EngineSettings
+) -> MartsPlan:
+    """What of the marts is not what the lake says; nothing is changed.
+
+    Args:
+        spec: The tables.
+        lake: The lake.
+        warehouse: What holds the marts.
+        settings: Where dbt keeps its own files.
+    """
+    from medallion.dbt_project import gold_marts
+
+    return _planned(gold_marts(spec, settings), _inputs(spec, lake), lake, warehouse)
+
+
+def _planned(
+    marts: Mapping[str, Mart],
+    inputs: Mapping[str, Origin],
+    lake: LakeInventory,
+    warehouse: Warehouse,
+) -> MartsPlan:
+    code, before = inputs[_CODE].fingerprint, warehouse.marts_state()
+    return plan_marts(marts, lake, _stamp(inputs), code, before)
 
 
 def are_stale(spec: Spec, lake: LakeInventory, made_from: str) -> bool:

@@ -17,8 +17,9 @@ class Place:
     """A dataset as lineage names it.
 
     Attributes:
-        namespace: `file`, or the bucket such as `gs://shop`.
-        name: The path, beginning with the name of its root, or the key in the bucket.
+        namespace: `file`, the bucket such as `gs://shop`, or `bigquery`.
+        name: The path, beginning with the name of its root, the key in the bucket, or project,
+            dataset and table.
     """
 
     namespace: str
@@ -32,6 +33,8 @@ def place_of(dataset: Any, layout: Layout) -> Place | None:
         return None
     text = str(path)
     scheme, found, rest = text.partition("://")
+    if scheme == "bigquery":
+        return Place(scheme, rest)
     if found:
         bucket, _, key = rest.partition("/")
         return Place(f"{scheme}://{bucket}", key)

@@ -8,7 +8,7 @@ as may be done twice, are tried again as the environment says.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,20 +16,22 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from medallion.errors import WarehouseError
 from medallion.storage.patience import trying
 from medallion.warehouse.bigquery.failures import CallError, Kind, of_job, passes, translated
-from medallion.warehouse.bigquery.jobs import Job, Work
-from medallion.warehouse.bigquery.ledger import Addition, columns
+from medallion.warehouse.bigquery.jobs import Job, Statement, Work
+from medallion.warehouse.bigquery.noting import Addition
 from medallion.warehouse.bigquery.planning import Load
 from medallion.warehouse.bigquery.settings import BigQuerySettings
 from medallion.warehouse.bigquery.shapes import Field
 
 if TYPE_CHECKING:
-    from google.cloud.bigquery import Client, Dataset, LoadJobConfig, SchemaField, Table
+    import pyarrow as pa
+    from google.cloud.bigquery import Client, Dataset, LoadJobConfig, QueryJob, SchemaField, Table
 
 _T = TypeVar("_T")
 # Seconds to wait for an answer.
 _ANSWER = 60.0
 # How a call is made once; the client says that it takes no None for `retry`, and takes it.
 _ONCE: dict[str, Any] = {"retry": None, "timeout": _ANSWER}
+_NEVER_AGAIN: dict[str, Any] = {"retry": None, "job_retry": None}
 #: What tables and jobs of this project are marked with.
 LABELS = {"made_by": "medallion"}
 
@@ -60,6 +62,8 @@ class BigQuery:
             return self._begin_load(work, job_id)
         if isinstance(work, Addition):
             return self._begin_addition(work, job_id)
+        if isinstance(work, Statement):
+            return self._begin_statement(work, job_id)
         raise TypeError(type(work).__name__)
 
     def look(self, job_id: str) -> Job | None:
@@ -79,20 +83,36 @@ class BigQuery:
 
         BigQuery refuses it if it would read more than is allowed.
         """
-        from google.cloud.bigquery import QueryJobConfig
-
-        config = QueryJobConfig(
-            maximum_bytes_billed=self.settings.maximum_bytes_billed, labels=LABELS
-        )
-        once: dict[str, Any] = {"retry": None, "job_retry": None}
 
         def asked() -> list[dict[str, Any]]:
-            job = self.client.query(
-                sql, config, location=self.settings.location, timeout=_ANSWER, **once
-            )
-            return [dict(row) for row in job.result(timeout=_ANSWER, **once)]
+            job = self._asked(sql)
+            return [dict(row) for row in job.result(timeout=_ANSWER, **_NEVER_AGAIN)]
 
         return self._again("A query", asked)
+
+    def rows(self, sql: str) -> pa.Table:
+        """The same as columns of Arrow, for queries of many rows.
+
+        They come by the API of queries: that of storage is another service, with rights and a
+        price of its own.
+        """
+
+        def asked() -> pa.Table:
+            found = self._asked(sql).result(timeout=self.settings.job_seconds, **_NEVER_AGAIN)
+            return found.to_arrow(create_bqstorage_client=False)
+
+        return self._again("A query", asked)
+
+    def scanned(self, sql: str) -> int | None:
+        """The bytes that a statement would read; None if BigQuery does not know."""
+
+        def asked() -> int | None:
+            job = self._asked(sql, dry_run=True)
+            said: Mapping[str, Any] = job._properties["statistics"].get("query", {})  # noqa: SLF001
+            known = said.get("totalBytesProcessedAccuracy") != "UNKNOWN"
+            return int(job.total_bytes_processed or 0) if known else None
+
+        return self._again("A dry run", asked)
 
     def dataset(self, name: str) -> Dataset | None:
         """A dataset of the project; None if it is not there."""
@@ -100,14 +120,21 @@ class BigQuery:
             lambda: self.client.get_dataset(f"{self.settings.project}.{name}", **_ONCE)
         )
 
-    def create_dataset(self, name: str, description: str) -> None:
-        """Makes a dataset in the project's location, unless it is there."""
+    def create_dataset(self, name: str, description: str, life: int | None = None) -> None:
+        """Makes a dataset in the project's location, unless it is there.
+
+        Args:
+            name: Its name.
+            description: What it holds.
+            life: How long its tables live, in milliseconds; None for ever.
+        """
         from google.cloud.bigquery import Dataset as NewDataset
 
         wanted = NewDataset(f"{self.settings.project}.{name}")
         wanted.location = self.settings.location
         wanted.description = description
         wanted.labels = LABELS
+        wanted.default_table_expiration_ms = life
         try:
             # With `exists_ok` the client (3.47) looks at the dataset without a timeout.
             self._again(
@@ -149,7 +176,7 @@ class BigQuery:
         from google.cloud.bigquery import CreateDisposition, LoadJobConfig, WriteDisposition
 
         config = LoadJobConfig(
-            schema=schema_fields(columns()),
+            schema=schema_fields(addition.columns),
             autodetect=False,
             create_disposition=CreateDisposition.CREATE_NEVER,
             write_disposition=WriteDisposition.WRITE_APPEND,
@@ -166,6 +193,25 @@ class BigQuery:
                 timeout=_ANSWER,
             )
         return _job(job)
+
+    def _begin_statement(self, statement: Statement, job_id: str) -> Job:
+        with translated():
+            return _job(self._asked(statement.sql, job_id=job_id))
+
+    def _asked(self, sql: str, *, job_id: str | None = None, dry_run: bool = False) -> QueryJob:
+        from google.cloud.bigquery import QueryJobConfig
+
+        config = QueryJobConfig(
+            maximum_bytes_billed=self.settings.maximum_bytes_billed, labels=LABELS, dry_run=dry_run
+        )
+        return self.client.query(
+            sql,
+            config,
+            job_id=job_id,
+            location=self.settings.location,
+            timeout=_ANSWER,
+            **_NEVER_AGAIN,
+        )
 
     def _if_there(self, call: Callable[[], _T]) -> _T | None:
         try:

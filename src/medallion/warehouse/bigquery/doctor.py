@@ -8,6 +8,7 @@ from medallion.errors import MedallionError
 from medallion.storage.doctor import Diagnosis
 from medallion.warehouse.bigquery.calls import BigQuery
 from medallion.warehouse.bigquery.failures import CallError, for_people
+from medallion.warehouse.bigquery.settings import DRAFTS
 from medallion.warehouse.bigquery.tables import DATASETS, expect_dataset
 
 
@@ -22,11 +23,11 @@ def diagnoses(calls: BigQuery) -> Iterator[Diagnosis]:
         return
     yield Diagnosis("BigQuery", "ok", f"{project} answers queries in {calls.settings.location}")
     for schema in DATASETS:
-        yield _dataset(calls, calls.settings.dataset(schema))
+        yield _dataset(calls, schema)
 
 
-def _dataset(calls: BigQuery, name: str) -> Diagnosis:
-    about = "BigQuery dataset"
+def _dataset(calls: BigQuery, schema: str) -> Diagnosis:
+    about, name, is_kept = "BigQuery dataset", calls.settings.dataset(schema), schema != DRAFTS
     try:
         found = calls.dataset(name)
         if found is None:
@@ -36,10 +37,11 @@ def _dataset(calls: BigQuery, name: str) -> Diagnosis:
                 f"{name} is not there",
                 "the first run makes it, if its account may (bigquery.datasets.create).",
             )
-        expect_dataset(found, calls.settings)
+        expect_dataset(found, calls.settings, is_kept=is_kept)
     except CallError as error:
         told = for_people(f"{name} cannot be seen", error)
         return Diagnosis(about, "failed", told.message, told.hint)
     except MedallionError as error:
         return Diagnosis(about, "failed", error.message, error.hint)
-    return Diagnosis(about, "ok", f"{name} in {found.location}, without an expiration")
+    life = "without an expiration" if is_kept else "for drafts"
+    return Diagnosis(about, "ok", f"{name} in {found.location}, {life}")

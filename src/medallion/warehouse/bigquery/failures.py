@@ -51,6 +51,20 @@ _BY_STATUS = {
     409: Kind.TAKEN,
     **dict.fromkeys((408, 429, 500, 502, 503, 504), Kind.PASSES),
 }
+# By what it says, where the reason is lost on the way: dbt hands on nothing else. A transaction
+# that others have disturbed has no reason of its own.
+_BY_WORDS = (
+    (re.compile(r"quota exceeded", re.IGNORECASE), "quotaExceeded"),
+    (re.compile(r"exceeded rate limits?", re.IGNORECASE), "rateLimitExceeded"),
+    (re.compile(r"aborted due to concurrent update", re.IGNORECASE), "rateLimitExceeded"),
+    (re.compile(r"could not serialize access", re.IGNORECASE), "rateLimitExceeded"),
+    (re.compile(r"^\s*(?:\w+ Error\b.*\n)?\s*(?:500|502|503|504) (?:GET|POST)\b"), "backendError"),
+    (re.compile(r"retrying (?:the job )?may solve the problem", re.IGNORECASE), "backendError"),
+    (
+        re.compile(r"connection (?:aborted|reset)|max retries exceeded", re.IGNORECASE),
+        "backendError",
+    ),
+)
 _LINK = re.compile(r"\.?\s*(?:For more information,? see|See) https?://\S+", re.IGNORECASE)
 _QUOTA_WORDS = re.compile(r"^(?:quota exceeded|exceeded rate limits?):\s*", re.IGNORECASE)
 
@@ -93,7 +107,20 @@ def kind_of(reason: str | None, status: int | None = None) -> Kind:
 
 def of_job(reason: str, message: str) -> CallError:
     """Why a job has failed that was accepted."""
-    return CallError(kind_of(reason), reason, message)
+    told = of_text(message) if reason == "invalidQuery" else None
+    return told or CallError(kind_of(reason), reason, message)
+
+
+def of_text(text: str) -> CallError | None:
+    """Why something has failed, by what BigQuery said; None if the words tell nothing.
+
+    >>> of_text("Quota exceeded: Your project exceeded quota for concurrent queries.").kind
+    <Kind.QUOTA: 'stop until there is quota again'>
+    """
+    for words, reason in _BY_WORDS:
+        if words.search(text):
+            return CallError(kind_of(reason), reason, text)
+    return None
 
 
 def passes(error: BaseException) -> bool:

@@ -86,6 +86,31 @@ class Work(Protocol):
         """The files that it loads; none if the rows come with the job."""
 
 
+@dataclass(frozen=True)
+class Statement:
+    """Statements that are run as one job, and must be safe to run again.
+
+    Attributes:
+        stem: See `Work.stem`.
+        what: See `Work.what`.
+        sql: The statements.
+    """
+
+    stem: str
+    what: str
+    sql: str
+
+    @property
+    def destination(self) -> str:
+        """See `Work.destination`; a script names none."""
+        return ""
+
+    @property
+    def uris(self) -> tuple[str, ...]:
+        """See `Work.uris`."""
+        return ()
+
+
 class Calls(Protocol):
     """The calls that this needs; what they raise is a `CallError`."""
 

@@ -9,15 +9,14 @@ that was removed and made anew is empty, whatever stands here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, date, datetime
-from typing import Any, Literal, Protocol, get_type_hints
+from typing import Any, Literal, Protocol
 
-from medallion.lake.manifest import fingerprint
-from medallion.spec.types import DATE, INSTANT, INT, TEXT
 from medallion.sql import google_name, google_text
 from medallion.warehouse.bigquery.jobs import Jobs
+from medallion.warehouse.bigquery.noting import Addition, table_columns
 from medallion.warehouse.bigquery.settings import AUDIT
 from medallion.warehouse.bigquery.shapes import Field
 
@@ -85,20 +84,11 @@ _MEANINGS = {
     "reason": "Why it failed.",
     "noted": "When the row was written.",
 }
-_KINDS = {int: INT, date: DATE, datetime: INSTANT}
 
 
 def columns() -> tuple[Field, ...]:
     """The columns of the table."""
-    hints = get_type_hints(Entry)
-    return tuple(
-        Field(one.name, _kind(hints[one.name]), _MEANINGS[one.name]) for one in fields(Entry)
-    )
-
-
-def _kind(hint: Any) -> str:
-    named = next((kind for kind in _KINDS if kind in (hint, *getattr(hint, "__args__", ()))), None)
-    return _KINDS[named].bigquery if named else TEXT.bigquery
+    return table_columns(Entry, _MEANINGS)
 
 
 @dataclass(frozen=True)
@@ -213,45 +203,8 @@ class Ledger:
         noted = datetime.now(UTC)
         for start in range(0, len(entries), _ROWS_AT_A_TIME):
             some = entries[start : start + _ROWS_AT_A_TIME]
-            self.jobs.do(Addition(self.table, tuple(replace(one, noted=noted) for one in some)), 1)
-
-
-@dataclass(frozen=True)
-class Addition:
-    """Rows that are added to the table of loads by one job.
-
-    Attributes:
-        destination: The table.
-        entries: The rows.
-    """
-
-    destination: str
-    entries: tuple[Entry, ...]
-
-    @property
-    def stem(self) -> str:
-        """See `Work.stem`; another try of another moment is another job."""
-        return f"medallion-loads-{fingerprint(list(self.rows()))[:16]}"
-
-    @property
-    def what(self) -> str:
-        """See `Work.what`."""
-        return "Adding to the table of loads"
-
-    @property
-    def uris(self) -> tuple[str, ...]:
-        """See `Work.uris`."""
-        return ()
-
-    def rows(self) -> Iterator[dict[str, Any]]:
-        """The rows as JSON."""
-        names = [one.name for one in fields(Entry)]
-        for entry in self.entries:
-            values = {name: getattr(entry, name) for name in names}
-            yield {
-                name: value.isoformat() if isinstance(value, date) else value
-                for name, value in values.items()
-            }
+            rows = tuple(replace(one, noted=noted) for one in some)
+            self.jobs.do(Addition("loads", self.table, columns(), rows), 1)
 
 
 def newest_query(table: str) -> str:

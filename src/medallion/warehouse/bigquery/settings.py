@@ -12,6 +12,8 @@ from medallion.sql import GOOGLE_PROJECT
 
 #: The dataset of what tells of runs and loads.
 AUDIT = "audit"
+#: The datasets of the marts, and of marts that dbt has built and nobody reads yet.
+GOLD, DRAFTS = "gold", "gold_build"
 
 
 class BigQuerySettings(BaseModel):
@@ -25,6 +27,7 @@ class BigQuerySettings(BaseModel):
         workers: How many loads run at a time.
         job_seconds: How long a job is waited for.
         maximum_bytes_billed: How much a query of this project may read.
+        gold_bytes: How much building Gold may read in a run, as BigQuery estimates it beforehand.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -36,6 +39,7 @@ class BigQuerySettings(BaseModel):
     workers: Annotated[int, Field(ge=1, le=10)] = 8
     job_seconds: Annotated[float, Field(gt=0, le=86_400)] = 3_600
     maximum_bytes_billed: Annotated[int, Field(ge=10 * 2**20)] = 10 * 2**30
+    gold_bytes: Annotated[int, Field(ge=0)] = 50 * 2**30
 
     def dataset(self, schema: str) -> str:
         """The dataset of a schema, without its project.

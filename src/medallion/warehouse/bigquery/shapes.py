@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Protocol
 
 from medallion.errors import WarehouseError
 from medallion.lake.views import folder_of
@@ -31,9 +32,49 @@ class Field:
     description: str = ""
 
 
+class Stored(Protocol):
+    """A table as it shall be stored, whoever fills it."""
+
+    @property
+    def name(self) -> str:
+        """Schema and table, such as `gold.fct_orders`."""
+
+    @property
+    def description(self) -> str:
+        """What one row is."""
+
+    @property
+    def columns(self) -> tuple[Field, ...]:
+        """All columns."""
+
+    @property
+    def partitioned_by(self) -> str:
+        """The column of days by which it is partitioned; empty if it is not."""
+
+    @property
+    def cluster_by(self) -> tuple[str, ...]:
+        """Columns by which rows are stored together."""
+
+    @property
+    def require_partition_filter(self) -> bool:
+        """Whether a query must name its days."""
+
+
+@dataclass(frozen=True)
+class TableShape:
+    """A table that statements fill, as it shall be; see `Stored`."""
+
+    name: str
+    description: str
+    columns: tuple[Field, ...]
+    partitioned_by: str = ""
+    cluster_by: tuple[str, ...] = ()
+    require_partition_filter: bool = False
+
+
 @dataclass(frozen=True)
 class Shape:
-    """A table as it shall be.
+    """A table that is loaded from the lake, as it shall be.
 
     Attributes:
         name: Schema and table, such as `base_silver.orders`.
@@ -59,6 +100,11 @@ class Shape:
     def columns(self) -> tuple[Field, ...]:
         """All columns, the day last."""
         return (*self.fields, self.day)
+
+    @property
+    def partitioned_by(self) -> str:
+        """The day."""
+        return self.day.name
 
 
 def shapes(spec: Spec) -> dict[str, Shape]:

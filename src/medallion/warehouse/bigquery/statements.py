@@ -7,7 +7,7 @@ from datetime import date
 
 from medallion.sql import google_name, google_text
 from medallion.warehouse.bigquery.ledger import columns
-from medallion.warehouse.bigquery.shapes import Field, Shape
+from medallion.warehouse.bigquery.shapes import Field, Shape, Stored
 
 # No snapshot is of this day: a view of it has no rows, and reads nothing.
 _NEVER = date(1, 1, 1)
@@ -17,7 +17,7 @@ _LABELS = '[("made_by", "medallion")]'
 _LOADS_TELL = "What was loaded into the other datasets, from which published state, by which job."
 
 
-def create_table(table: str, shape: Shape) -> str:
+def create_table(table: str, shape: Stored) -> str:
     """The statement that makes a table; it has no expiration, as its dataset has none.
 
     Args:
@@ -30,7 +30,11 @@ def create_table(table: str, shape: Shape) -> str:
             f"create table if not exists {google_name(table)} (",
             _columns(shape.columns),
             ")",
-            f"partition by {google_name(shape.day.name)}",
+            *(
+                [f"partition by {google_name(shape.partitioned_by)}"]
+                if shape.partitioned_by
+                else []
+            ),
             *_cluster(shape.cluster_by),
             options,
         ]

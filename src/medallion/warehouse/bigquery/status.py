@@ -7,13 +7,17 @@ from dataclasses import dataclass
 from datetime import date
 
 from medallion.errors import MedallionError
+from medallion.terminal import counted
 from medallion.warehouse.bigquery.calls import BigQuery
+from medallion.warehouse.bigquery.gold import Gold
 from medallion.warehouse.bigquery.ledger import LOADS, Entry, Known, Ledger
+from medallion.warehouse.bigquery.notes import Note
 from medallion.warehouse.bigquery.planning import TablePlan
 from medallion.warehouse.bigquery.shapes import Shape
 from medallion.warehouse.bigquery.surveying import Surveyor
 from medallion.warehouse.bigquery.tables import Tables
 from medallion.warehouse.bigquery.wanted import PublishedState
+from medallion.warehouse.marts import MartsPlan, PlannedMart
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,61 @@ def status_of(
         _status(name, known.get(name, {}), plans.get(name), survey.unreadable.get(name))
         for name in shapes
     ]
+
+
+@dataclass(frozen=True)
+class MartStatus:
+    """What stands of a mart in BigQuery.
+
+    Attributes:
+        name: The mart.
+        rows: Its rows.
+        run_id: The run from whose published state it was built last; empty if it never was.
+        why: Why the next run builds it; empty if it is what the lake says.
+    """
+
+    name: str
+    rows: int = 0
+    run_id: str = ""
+    why: str = ""
+
+
+def status_of_marts(gold: Gold, plan: MartsPlan) -> list[MartStatus]:
+    """What stands of each mart.
+
+    Args:
+        gold: The marts.
+        plan: What of them is not what the lake says.
+
+    Raises:
+        CallError: BigQuery does not tell.
+    """
+    standing, made = gold.standing()
+    current = {
+        name: note for name, note in standing.current.items() if note.made_in == made.get(name)
+    }
+    return [_mart(name, current.get(name), plan) for name in sorted(plan.state.made_from)]
+
+
+def _mart(name: str, note: Note | None, plan: MartsPlan) -> MartStatus:
+    planned = plan.marts.get(name)
+    if note is None:
+        return MartStatus(name, why="it was never built")
+    return MartStatus(
+        name, note.row_count, note.run_id, _stale(note, planned, plan) if planned else ""
+    )
+
+
+def _stale(note: Note, planned: PlannedMart, plan: MartsPlan) -> str:
+    if note.event == "unknown":
+        return "somebody has asked to build it again"
+    if plan.is_whole:
+        return "models, macros or spec have changed"
+    if planned.days is None:
+        return "what it reads has changed"
+    first, last = planned.days[0], planned.days[-1]
+    span = first if first == last else f"{first} to {last}"
+    return f"{counted(len(planned.days), 'day')} changed: {span}"
 
 
 def _known(

@@ -18,8 +18,8 @@ from medallion.storage.parallel import in_parallel
 from medallion.warehouse.bigquery import statements
 from medallion.warehouse.bigquery.calls import BigQuery, schema_fields
 from medallion.warehouse.bigquery.ledger import LOADS
-from medallion.warehouse.bigquery.settings import AUDIT, BigQuerySettings
-from medallion.warehouse.bigquery.shapes import Shape, expect_same, kinds
+from medallion.warehouse.bigquery.settings import AUDIT, DRAFTS, GOLD, BigQuerySettings
+from medallion.warehouse.bigquery.shapes import Shape, Stored, expect_same, kinds
 
 if TYPE_CHECKING:
     from google.cloud.bigquery import Dataset, SchemaField, Table
@@ -31,8 +31,12 @@ DATASETS = {
     "base_silver": "Accepted rows of the shop's events, typed and cleaned, by day.",
     "dims": "Snapshots of customers and products.",
     "enriched": "What is computed from the shop's events, by day.",
-    AUDIT: "What runs have done, and what was loaded.",
+    GOLD: "The marts, all of the same run.",
+    DRAFTS: "Marts that dbt has built, until they take the place of those in the dataset of Gold.",
+    AUDIT: "What runs have done, what was loaded, and what the marts are made from.",
 }
+# Drafts that a run has left go by themselves, in milliseconds.
+_LIFE_OF_DRAFTS = 3 * 86_400_000
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,13 @@ class Tables:
         made = {shape.name: one for shape, one in zip(wanted, map(_made, found), strict=True)}
         return {**made, LOADS: _made(self._loads())}
 
+    def prepare_marts(self, shapes: Iterable[Stored]) -> dict[str, int]:
+        """The same for the marts and what tells of them, and for where they are built."""
+        wanted = list(shapes)
+        in_parallel(self._expect_dataset, (AUDIT, DRAFTS, GOLD))
+        found = in_parallel(self.prepare_table, wanted)
+        return {shape.name: one for shape, one in zip(wanted, map(_made, found), strict=True)}
+
     def made(self, names: Iterable[str]) -> dict[str, int]:
         """When those tables that are there were made, in milliseconds, by name."""
         named = list(names)
@@ -89,17 +100,18 @@ class Tables:
         name = self.settings.dataset(schema)
         found = self.calls.dataset(name)
         if found is None:
-            self.calls.create_dataset(name, DATASETS[schema])
+            life = _LIFE_OF_DRAFTS if schema == DRAFTS else None
+            self.calls.create_dataset(name, DATASETS[schema], life)
             found = self.calls.dataset(name)
         if found is None:
             raise _not_made(name)
-        expect_dataset(found, self.settings)
+        expect_dataset(found, self.settings, is_kept=schema != DRAFTS)
 
     def _loads(self) -> Table:
         table = self.settings.table(LOADS)
         return self._made_if_absent(table, statements.create_loads(table))
 
-    def prepare_table(self, shape: Shape) -> Table:
+    def prepare_table(self, shape: Stored) -> Table:
         """Makes sure that a table is there, and as it shall be.
 
         Raises:
@@ -130,8 +142,13 @@ def _not_made(name: str) -> WarehouseError:
     return WarehouseError(f"{name} is not there, although BigQuery has made it.", hint="run again.")
 
 
-def expect_dataset(dataset: Dataset, settings: BigQuerySettings) -> None:
+def expect_dataset(dataset: Dataset, settings: BigQuerySettings, *, is_kept: bool = True) -> None:
     """Makes sure that a dataset is where loads are allowed, and lets no row expire.
+
+    Args:
+        dataset: The dataset.
+        settings: Where it shall be.
+        is_kept: Whether what it holds must stay.
 
     Raises:
         WarehouseError: It is elsewhere, or has a default expiration.
@@ -143,7 +160,7 @@ def expect_dataset(dataset: Dataset, settings: BigQuerySettings) -> None:
             hint="a dataset cannot be moved: put the location right, or use another name for the"
             " datasets.",
         )
-    if dataset.default_partition_expiration_ms or dataset.default_table_expiration_ms:
+    if is_kept and (dataset.default_partition_expiration_ms or dataset.default_table_expiration_ms):
         raise WarehouseError(
             f"The dataset {name} has a default expiration: rows of old days would vanish from new"
             " tables without an error.",
@@ -152,16 +169,17 @@ def expect_dataset(dataset: Dataset, settings: BigQuerySettings) -> None:
         )
 
 
-def _expect_partitions(table: Table, shape: Shape) -> None:
+def _expect_partitions(table: Table, shape: Stored) -> None:
     parted: Any = table.time_partitioning
-    held = (parted.type_, parted.field) if parted else (None, None)
-    if held != ("DAY", shape.day.name):
+    held = (parted.type_, parted.field) if parted else None
+    if held != (("DAY", shape.partitioned_by) if shape.partitioned_by else None):
+        by_day = f"is not partitioned by day of {shape.partitioned_by}"
         raise WarehouseError(
-            f"{_named(table)} is not partitioned by day of {shape.day.name}.",
+            f"{_named(table)} {by_day if shape.partitioned_by else 'is partitioned'}.",
             hint="partitions cannot be changed: move the table away; the next run makes it anew"
-            " and loads all its days.",
+            " and fills it.",
         )
-    if parted.expiration_ms or table.expires:
+    if (parted and parted.expiration_ms) or table.expires:
         raise WarehouseError(
             f"{_named(table)} has an expiration: rows of old days would vanish without an error.",
             hint=f"take it off: `alter table {google_name(_named(table))} set options"
@@ -169,7 +187,7 @@ def _expect_partitions(table: Table, shape: Shape) -> None:
         )
 
 
-def _expect_types(table: Table, shape: Shape) -> None:
+def _expect_types(table: Table, shape: Stored) -> None:
     """That the columns are those of the spec; such as are absent are added."""
     wanted = kinds(shape.columns)
     held = kinds_held(table)
@@ -179,7 +197,7 @@ def _expect_types(table: Table, shape: Shape) -> None:
         wanted,
         ("table", "spec"),
         "a type cannot be changed in place: move the table away; the next run makes it anew and"
-        " loads all its days.",
+        " fills it.",
     )
 
 
@@ -188,7 +206,7 @@ def kinds_held(table: Table) -> dict[str, str]:
     return {field.name: _kind(field) for field in table.schema}
 
 
-def _changes(table: Table, shape: Shape) -> Iterable[tuple[str, Any]]:
+def _changes(table: Table, shape: Stored) -> Iterable[tuple[str, Any]]:
     """What of a table is not as it shall be, and how it shall be."""
     held: Mapping[str, SchemaField] = {field.name: field for field in table.schema}
     tells = {field.name: field.description for field in shape.columns}

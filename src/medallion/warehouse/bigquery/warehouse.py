@@ -9,17 +9,20 @@ from typing import TYPE_CHECKING, Any
 from medallion.errors import UsageError
 from medallion.lake.published import Published
 from medallion.spec import Spec
+from medallion.warehouse.bigquery.bringing import bring
 from medallion.warehouse.bigquery.calls import BigQuery
+from medallion.warehouse.bigquery.gold import Gold
 from medallion.warehouse.bigquery.loading import Loader, told
-from medallion.warehouse.bigquery.settings import BigQuerySettings, parse_settings
+from medallion.warehouse.bigquery.settings import GOLD, BigQuerySettings, parse_settings
 from medallion.warehouse.bigquery.shapes import shapes
-from medallion.warehouse.bigquery.status import TableStatus, status_of
+from medallion.warehouse.bigquery.status import MartStatus, TableStatus, status_of, status_of_marts
 from medallion.warehouse.bigquery.wanted import PublishedState
 from medallion.warehouse.marts import MartsPlan, MartsState
 from medallion.warehouse.protocol import VIEWS, MartsBuild, Publication
 
 if TYPE_CHECKING:
     import duckdb
+    import ibis.expr.types as ir
     from google.cloud.bigquery import Client
 
     from medallion.dbt_project.settings import EngineSettings
@@ -51,13 +54,7 @@ class BigQueryWarehouse:
             UsageError: The lake is on a disk, which BigQuery cannot read.
             WarehouseError: Something is not loaded; what is, stays, and the next run goes on.
         """
-        source = publication.lake.lake.state.source
-        if source is None:
-            raise UsageError(
-                f"BigQuery cannot read the lake at {publication.lake.lake.root}: it is on a disk.",
-                hint="name an environment whose lake is in an object store, such as --env prod.",
-            )
-        return self.load(source.published, publication.spec)
+        return self.load(_published(publication.lake), publication.spec)
 
     def load(
         self, published: Published, spec: Spec, again: Iterable[tuple[str, date]] = ()
@@ -85,35 +82,60 @@ class BigQueryWarehouse:
         with told("BigQuery does not tell what it holds"):
             return status_of(self._calls, shapes(spec), state) if state else []
 
-    def marts_state(self) -> MartsState:
-        """Nothing: Gold is not built in BigQuery."""
-        return MartsState()
+    def marts_status(self, plan: MartsPlan) -> list[MartStatus]:
+        """What stands of each mart, from which run, and why the next one builds it.
 
-    def build(
-        self,
-        lake: LakeInventory,  # noqa: ARG002
-        plan: MartsPlan,  # noqa: ARG002
-        settings: EngineSettings,  # noqa: ARG002
-    ) -> MartsBuild:
-        """Refuses: Gold is not built in BigQuery.
+        Args:
+            plan: What of the marts is not what the lake says.
 
         Raises:
-            UsageError: Always.
+            WarehouseError: BigQuery does not tell.
         """
-        raise UsageError(
-            "This pipeline does not build Gold in BigQuery.",
-            hint="leave gold out of `layers` in globals.yml.",
-        )
+        with told("BigQuery does not tell what Gold is made from"):
+            return status_of_marts(self._gold, plan)
+
+    def marts_state(self) -> MartsState:
+        """What each mart was made from; nothing where none was built.
+
+        Raises:
+            WarehouseError: BigQuery does not tell.
+        """
+        with told("BigQuery does not tell what Gold is made from"):
+            return self._gold.state()
+
+    def build(self, lake: LakeInventory, plan: MartsPlan, settings: EngineSettings) -> MartsBuild:
+        """Lets dbt build marts in a dataset that nobody reads.
+
+        Raises:
+            DbtError: A model failed.
+            WarehouseError: BigQuery does not do it, or it would read more than it may.
+        """
+        state = PublishedState.current(_published(lake))
+        with told("Gold is not built in BigQuery"):
+            return self._gold.build(lake, plan, settings, state.run_id if state else "")
 
     def accept(self, build: MartsBuild) -> None:
-        """Nothing is built here."""
+        """Puts built marts in place, all of them in one transaction.
+
+        Raises:
+            WarehouseError: BigQuery does not do it.
+        """
+        with told("Gold is not taken over in BigQuery"):
+            self._gold.accept(build)
+
+    def again(self, mart: str, days: tuple[date, ...]) -> None:
+        """Lets the next run build a mart again, or days of it, although they are known to stand.
+
+        Raises:
+            WarehouseError: There is no such mart, or no such day.
+        """
+        with told(f"{mart} is not noted to be built again"):
+            self._gold.again(mart, days)
 
     def made_from(self, part: str) -> str:
-        """The run whose state is loaded, as the table of loads tells; empty for marts."""
-        if part != VIEWS:
-            return ""
+        """What a part is made from: of the tables, the run whose state is loaded."""
         with told("BigQuery does not tell what it holds"):
-            return Loader(self._calls, {}).newest_run()
+            return Loader(self._calls, {}).newest_run() if part == VIEWS else self._gold.made_from()
 
     def damage(self, *, thorough: bool = False) -> str:  # noqa: ARG002
         """Nothing: `kedro warehouse status` compares what is loaded with what is published."""
@@ -122,6 +144,29 @@ class BigQueryWarehouse:
     def relation(self, name: str) -> str:
         """Project, dataset and table."""
         return self.settings.table(name)
+
+    @property
+    def marts_place(self) -> str:
+        """The project and the dataset."""
+        return f"{self.settings.project}.{self.settings.dataset(GOLD)} in BigQuery"
+
+    def table(self, name: str) -> ir.Table:
+        """A table for ibis, which asks BigQuery as everything here does.
+
+        Rows come by the API of queries: see `BigQuery.rows`.
+        """
+        import ibis
+
+        client = self._calls.client
+        # ibis makes a client of the storage API, and Google's client one of its own.
+        client._ensure_bqstorage_client = lambda *_, **__: None  # type: ignore[method-assign]  # noqa: SLF001
+        schema, _, table = name.partition(".")
+        backend = ibis.bigquery.connect(
+            client=client,
+            storage_client=_Unused(),
+            dataset_id=f"{self.settings.project}.{self.settings.dataset(schema)}",
+        )
+        return backend.table(table)
 
     def has(self, name: str) -> bool:
         """Whether there is such a table or view."""
@@ -137,17 +182,38 @@ class BigQueryWarehouse:
         with told("A query was not answered"):
             return [tuple(row.values()) for row in self._calls.query(sql)]
 
-    def show_to(
-        self,
-        connection: duckdb.DuckDBPyConnection,  # noqa: ARG002
-        tables: Iterable[str],  # noqa: ARG002
-    ) -> None:
-        """Refuses: a gate's DuckDB cannot read BigQuery.
+    def show_to(self, connection: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> None:
+        """Brings the rows of marts into a gate's DuckDB, as `warehouse`, with views `gold.<table>`.
 
         Raises:
-            UsageError: Always.
+            WarehouseError: BigQuery does not give them.
         """
+        with told("The gate cannot read the marts in BigQuery"):
+            bring(self._calls, connection, tables)
+
+    @property
+    def _gold(self) -> Gold:
+        return Gold(self._calls)
+
+
+class _Unused:
+    """Stands where ibis wants a client of the storage API; whoever asks uses none."""
+
+    def __bool__(self) -> bool:
+        """It is none."""
+        return False
+
+
+def _published(lake: LakeInventory) -> Published:
+    """What BigQuery is loaded from.
+
+    Raises:
+        UsageError: The lake is on a disk, which BigQuery cannot read.
+    """
+    source = lake.lake.state.source
+    if source is None:
         raise UsageError(
-            "The gate behind Gold does not look into BigQuery yet.",
-            hint="leave gold out of `layers` in globals.yml.",
+            f"BigQuery cannot read the lake at {lake.lake.root}: it is on a disk.",
+            hint="name an environment whose lake is in an object store, such as --env prod.",
         )
+    return source.published
