@@ -44,3 +44,12 @@ def test_a_mart_that_is_not_there_cannot_be_noted(connection: dict[str, object])
         mart(connection, "fct_customers").save(BuiltTable("gold", "fct_customers"))
     with pytest.raises(DatasetError, match=r"is not gold\.fct_orders"):
         mart(connection, "fct_orders").save(BuiltTable("gold", "fct_customers"))
+
+
+def test_a_mart_as_of_a_run_is_refused_because_only_the_newest_stand(
+    connection: dict[str, object],
+) -> None:
+    spec = str(PROJECT / "conf" / "base" / "spec.yml")
+    earlier = GoldTableDataset(table="fct_orders", connection=connection, spec=spec, as_of="r1")
+    with pytest.raises(DatasetError, match=r"gold\.fct_orders cannot be loaded as of r1"):
+        earlier.load()

@@ -179,8 +179,9 @@ def reload_warehouse(places: Mapping[str, Any], published: Published, wanted: bo
         # The lake was rolled back all the same.
         _console().print(terminal.styled("[yellow]note[/] {}", error))
         return
-    _console().print(_pending_line(tables))
     pending = any(one.pending for one in tables)
+    if not (wanted and pending):
+        _console().print(_pending_line(tables))
     if wanted is None and pending and sys.stdin.isatty():
         wanted = click.confirm("Load them now?", default=True)
     if wanted and pending:

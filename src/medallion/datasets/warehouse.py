@@ -11,6 +11,7 @@ from kedro_datasets._typing import TablePreview
 from medallion.datasets.previewing import hides_personal_names, table_preview
 from medallion.datasets.read_only import ReadOnlyDataset
 from medallion.datasets.state import ReceiptDataset
+from medallion.errors import UsageError
 from medallion.lake.writes import BuiltTable
 from medallion.spec import load_spec
 from medallion.warehouse import MartsBuild, Publication, Warehouse, open_warehouse
@@ -18,6 +19,8 @@ from medallion.warehouse import MartsBuild, Publication, Warehouse, open_warehou
 if TYPE_CHECKING:
     import ibis.expr.types as ir
     import polars as pl
+
+_CURRENT = "none"
 
 
 class _OfTheWhole:
@@ -95,6 +98,7 @@ class GoldTableDataset(AbstractDataset[BuiltTable, Any]):
         connection: How ibis reaches the warehouse, `backend` and its arguments.
         spec: Path of `spec.yml`.
         schema: The schema that holds it.
+        as_of: The run whose state of the lake is asked for; `none` for what is current.
         metadata: For kedro-viz.
     """
 
@@ -105,9 +109,11 @@ class GoldTableDataset(AbstractDataset[BuiltTable, Any]):
         connection: Mapping[str, Any],
         spec: str,
         schema: str = "gold",
+        as_of: str = _CURRENT,
         metadata: dict[str, Any] | None = None,
     ) -> None:
         self._table = table
+        self._as_of = as_of
         self._connection = dict(connection)
         self._spec_path = spec
         self._schema = schema
@@ -120,7 +126,18 @@ class GoldTableDataset(AbstractDataset[BuiltTable, Any]):
         return f"{scheme}{self._warehouse.relation(self._name)}"
 
     def load(self) -> ir.Table:
-        """Names the table; its rows are read when somebody asks for them."""
+        """Names the table; its rows are read when somebody asks for them.
+
+        Raises:
+            UsageError: It is asked for as of a run: a warehouse holds the newest marts alone.
+        """
+        if self._as_of != _CURRENT:
+            raise UsageError(
+                f"{self._name} cannot be loaded as of {self._as_of}: marts are those of the newest"
+                " build.",
+                hint="load the tables of Silver as of it; or make that state current, `kedro lake"
+                f" rollback --to {self._as_of}`, and run.",
+            )
         return self._warehouse.table(self._name)
 
     def save(self, data: BuiltTable) -> None:
