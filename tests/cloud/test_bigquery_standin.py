@@ -696,6 +696,14 @@ def test_variables_are_set_from_one_row(warehouse: Warehouse) -> None:
     assert rows == [(1, 2, [date(2025, 10, 1)])]
 
 
+def test_whole_quotients_and_large_decimals_are_exact(warehouse: Warehouse) -> None:
+    assert warehouse.query("select div(2 * abs(-7) + 3, 2 * 3), mod(7 + 1, 3 + 2)") == [(2, 3)]
+    number = 1612198890.0
+    sql = "select sum(cast(round(x * 1) as bignumeric)) from (select * from (select {} as x))"
+    assert warehouse.query(sql.format(number)) == [(Decimal(1612198890),)]
+    assert warehouse.query("select cast(0.1 * 1e18 as bignumeric)") == [(Decimal(10**17),)]
+
+
 def test_a_transaction_is_all_or_nothing_and_makes_no_tables(warehouse: Warehouse) -> None:
     warehouse.load_day("2025-10-01", [1, 2])
     insert = "insert into {t} (id, ingestion_dt) values (3, date '2025-10-01');"

@@ -267,3 +267,12 @@ class TestLineageClient:
         assert "from openlineage.client.client import OpenLineageClient" in text, changed(
             "openlineage.client imports its transports no longer at once", self.TO_DO
         )
+
+
+def test_google_asks_one_method_for_a_client_of_the_storage_api() -> None:
+    to_do = "put the warehouse's `table` right: rows of ibis shall come by the API of queries"
+    client = part("google.cloud.bigquery", "Client", to_do)
+    rows = part("google.cloud.bigquery.table", "RowIterator", to_do)
+    assert hasattr(client, "_ensure_bqstorage_client"), changed("it has another name", to_do)
+    asked = inspect.getsource(rows.to_arrow)
+    assert "self.client._ensure_bqstorage_client()" in asked, changed("it asks another", to_do)

@@ -19,7 +19,7 @@ from medallion.errors import WarehouseError
 from medallion.lake.manifest import fingerprint
 from medallion.terminal import counted
 from medallion.warehouse.bigquery import taking
-from medallion.warehouse.bigquery.budget import estimate, expect_affordable
+from medallion.warehouse.bigquery.budget import estimate, expect_affordable, shown_bytes
 from medallion.warehouse.bigquery.calls import BigQuery
 from medallion.warehouse.bigquery.dbt import Dbt
 from medallion.warehouse.bigquery.jobs import Jobs, Statement
@@ -220,11 +220,10 @@ class Gold:
         )
         most = max((one.changes for one in taken.values() if one.shape.partitioned_by), default=0)
         logger.info(
-            "Gold in BigQuery: %s; %s (allowed: %s). At most %s of a table's partitions (BigQuery"
+            "Gold in BigQuery, %s; %s are allowed. At most %s of a table's partitions (BigQuery"
             " takes %s a day).",
-            plan,
             estimated,
-            f"{self.calls.settings.gold_bytes:,} B",
+            shown_bytes(self.calls.settings.gold_bytes),
             counted(most, "change"),
             f"{CHANGES_OF_A_DAY:,}",
         )
