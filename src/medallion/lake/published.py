@@ -10,6 +10,7 @@ run began with.
 from __future__ import annotations
 
 import hashlib
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -34,12 +35,15 @@ from medallion.lake.names import as_run_id, is_run_id
 from medallion.storage import Entry, LocalStorage, Storage, open_storage
 from medallion.storage.parallel import in_parallel
 
+logger = logging.getLogger(__name__)
+
 POINTER = "_latest.json"
 STAGING = "_staging"
 MANIFEST = "_MANIFEST.json"
 _STEM = MANIFEST.removesuffix(".json")
 # An object that is younger is never deleted: `kedro lake gc` keeps a day at least.
 _FRESH_NS = 12 * 3_600 * 10**9
+_OTHERS = "`kedro lake history` lists the states, `kedro lake rollback --to RUN` goes to one."
 _S = TypeVar("_S")
 
 
@@ -169,7 +173,7 @@ class Published:
         Raises:
             LakeError: It is not there, or says nothing.
         """
-        return self._parsed(shape, self._immutable(key), key)
+        return self._sound(key, lambda data: self._parsed(shape, data, key))
 
     def piece(self, reference: Reference) -> Piece:
         """The partitions of a table.
@@ -177,7 +181,10 @@ class Published:
         Raises:
             LakeError: The piece is not there, or not what the manifest describes.
         """
-        return self._parsed(Piece, self.document(reference), reference.key)
+        return self._sound(
+            reference.key,
+            lambda data: self._parsed(Piece, self._described(reference, data), reference.key),
+        )
 
     def document(self, reference: Reference) -> bytes:
         """The bytes of a small object.
@@ -185,12 +192,13 @@ class Published:
         Raises:
             LakeError: They are not there, or not what the manifest describes.
         """
-        data = self._immutable(reference.key)
+        return self._sound(reference.key, lambda data: self._described(reference, data))
+
+    def _described(self, reference: Reference, data: bytes) -> bytes:
+        """Bytes that are those that a reference describes."""
         if hashlib.sha256(data).hexdigest() != reference.sha256:
-            self._remembered.delete(reference.key)
             raise LakeError(
-                f"{self._named(reference.key)} is not what the manifest describes.",
-                hint="run again; if it stays so, `kedro lake rollback` names an earlier state.",
+                f"{self._named(reference.key)} is not what the manifest describes.", hint=_OTHERS
             )
         return data
 
@@ -363,18 +371,29 @@ class Published:
         with suppress(ExistsError):
             self.storage.create(key, encoded(state))
 
-    def _immutable(self, key: str) -> bytes:
-        """An object that never changes: read from this machine if it was read before."""
-        try:
-            return self._remembered.read(key).data
-        except AbsentError:
-            """It is read from the store, then."""
+    def _sound(self, key: str, made: Callable[[bytes], _S]) -> _S:
+        """What an object says that never changes: by its copy on this machine, if that is sound.
+
+        Args:
+            key: The object.
+            made: Makes of its bytes what it says; refuses bytes that are not its own.
+
+        Raises:
+            LakeError: The store does not hold it, or holds other bytes.
+        """
+        with suppress(AbsentError):
+            copy = self._remembered.read(key).data
+            try:
+                return made(copy)
+            except LakeError:
+                logger.debug("The copy of %s is spoilt; it is read again.", self._named(key))
         try:
             data = self.storage.read(key).data
         except AbsentError as error:
             raise self._collected(key) from error
+        said = made(data)
         self._remembered.write(key, data)
-        return data
+        return said
 
     @cached_property
     def _remembered(self) -> LocalStorage:
@@ -384,10 +403,8 @@ class Published:
         try:
             return TypeAdapter(shape).validate_json(data)
         except ValidationError as error:
-            self._remembered.delete(key)
             raise LakeError(
-                f"{self._named(key)} does not say what it should.",
-                hint="run again; if it stays so, `kedro lake rollback` names an earlier state.",
+                f"{self._named(key)} does not say what it should.", hint=_OTHERS
             ) from error
 
     def bring(self, key: str, path: Path, sha256: str) -> Path:
@@ -411,7 +428,7 @@ class Published:
         path.unlink()
         raise LakeError(
             f"{self._named(key)} is not what its manifest describes: its checksum is another one.",
-            hint="`kedro lake history` lists the states, `kedro lake rollback` goes to one.",
+            hint=_OTHERS,
         )
 
     def _collected(self, key: str) -> CollectedError:
