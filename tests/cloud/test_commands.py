@@ -145,6 +145,48 @@ left: taken back by a rollback, or never current at all."""
     assert "left" not in said("history")
 
 
+NOWHERE = b'{"run_id": "nope", "manifest": "_staging/nope/_MANIFEST.json"}'
+
+
+@pytest.mark.usefixtures("shop")
+@pytest.mark.parametrize(
+    ("spoilt", "says"),
+    [
+        (b"{", "/_latest.json does not say which state is current: it is no JSON."),
+        (NOWHERE, "/_latest.json names the state of run 'nope', which is not there."),
+    ],
+)
+def test_a_pointer_that_names_no_state_is_told_and_replaced(
+    prefix: str, spoilt: bytes, says: str
+) -> None:
+    lake = GoogleStorage(f"{prefix}/silver")
+    lake.write("_latest.json", spoilt)
+    told = said("history")
+    assert told.splitlines()[0] == (
+        f"{lake.root}{says} `kedro lake rollback --to RUN --env emulator` makes one of these"
+        " current:"
+    )
+    assert [line.split()[0] for line in told.splitlines()[2:]] == [THIRD, SECOND, FIRST]
+    for command in (["rollback"], ["gc"], ["doctor"]):
+        words = " ".join(refused(*command).split()).replace(" ", "")
+        assert f"{lake.root}{says}".replace(" ", "") in words
+        assert "`kedrolakerollback--toRUN`" in words
+    assert lake.read("_latest.json").data == spoilt
+    told = said("rollback", "--to", THIRD)
+    assert told.startswith(f"Run {THIRD} is current: 31 rows")
+    assert "To go forward" not in told
+    assert f"*  {THIRD}" in said("history")
+
+
+def test_a_spoilt_lease_is_told_by_the_doctor(prefix: str) -> None:
+    lake = GoogleStorage(f"{prefix}/silver")
+    lake.write("_LEASE.json", b"{}")
+    told = refused("doctor")
+    assert "failed   lake lease" in told
+    assert "if no run is at work, remove it" in " ".join(told.split())
+    assert lake.read("_LEASE.json").data == b"{}"
+
+
 @pytest.mark.usefixtures("shop")
 def test_diff_says_the_cause_before_the_rows() -> None:
     assert (
@@ -238,7 +280,7 @@ def test_doctor_looks_at_everything_and_leaves_nothing(
     before = cloud.objects()
     told = re.sub(r"\d+ s off", "0 s off", said("doctor"))
     told = re.sub(
-        r"[\d.,]+ GiB free for.*?\n(?=ok +BigQuery)", "much free\n", told, flags=re.DOTALL
+        r"[\d.,]+ GiB free for.*?\n(?=ok +lake pointer)", "much free\n", told, flags=re.DOTALL
     )
     assert (
         told
@@ -262,6 +304,8 @@ ok       lake versions        old versions are not kept
 ok       preconditions        kept
 ok       clock                0 s off the store's
 ok       disk                 much free
+ok       lake pointer         run {THIRD} is current
+ok       lake lease           free
 ok       BigQuery             emulator answers queries in US-CENTRAL1
 warning  BigQuery dataset     nowhere_base_silver is not there
                               what to do: the first run makes it, if its account
@@ -275,7 +319,7 @@ warning  BigQuery dataset     nowhere_enriched is not there
 warning  BigQuery dataset     nowhere_audit is not there
                               what to do: the first run makes it, if its account
                               may (bigquery.datasets.create).
-Nothing that was found stops a run. 19 looks: 12 ok, 4 warning, 3 unknown."""
+Nothing that was found stops a run. 21 looks: 14 ok, 4 warning, 3 unknown."""
     )
     assert cloud.objects() == before
     assert not (tmp_path / "data").exists()
@@ -288,7 +332,8 @@ def test_what_stops_a_run_is_said_with_what_to_do(
     told = refused("doctor")
     assert "failed   lake bucket" in told
     assert "look at its name in the environment's" in told
-    assert "2 of 14 looks found something that stops a run" in told
+    assert "unknown  lake pointer" in told
+    assert "2 of 16 looks found something that stops a run" in told
 
 
 @pytest.mark.usefixtures("shop")

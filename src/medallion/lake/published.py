@@ -28,11 +28,15 @@ from medallion.errors import (
     CollectedError,
     ExistsError,
     LakeError,
+    PointerError,
     PublishError,
+    shown,
 )
 from medallion.lake.manifest import PartitionManifest, file_hash
 from medallion.lake.names import as_run_id, is_run_id
 from medallion.storage import Entry, LocalStorage, Storage, open_storage
+from medallion.storage.document import problem_of
+from medallion.storage.filesystem import is_key
 from medallion.storage.parallel import in_parallel
 
 logger = logging.getLogger(__name__)
@@ -44,6 +48,11 @@ _STEM = MANIFEST.removesuffix(".json")
 # An object that is younger is never deleted: `kedro lake gc` keeps a day at least.
 _FRESH_NS = 12 * 3_600 * 10**9
 _OTHERS = "`kedro lake history` lists the states, `kedro lake rollback --to RUN` goes to one."
+#: What to do where the pointer names no state.
+CHOOSE = (
+    "`kedro lake history` lists the states there are, `kedro lake rollback --to RUN` makes one of"
+    " them current."
+)
 _S = TypeVar("_S")
 
 
@@ -151,13 +160,37 @@ class Published:
         """What is current, and the pointer's version; None where nothing was published yet.
 
         Raises:
-            LakeError: The pointer says nothing.
+            PointerError: The pointer does not say which state is current.
         """
         try:
             stored = self.storage.read(POINTER)
         except AbsentError:
             return None, None
-        return self._parsed(Pointer, stored.data, POINTER), stored.version
+        try:
+            pointer = Pointer.model_validate_json(stored.data)
+        except ValidationError as error:
+            what = problem_of(error) if stored.data.strip() else "it is empty"
+            raise self._spoilt(what, stored.version) from error
+        if not (is_key(pointer.manifest) and is_manifest(pointer.manifest)):
+            what = f"{shown(pointer.manifest)} is no manifest of a state"
+            raise self._spoilt(what, stored.version)
+        return pointer, stored.version
+
+    def _spoilt(self, what: str, version: str) -> PointerError:
+        error = PointerError(
+            f"{self._named(POINTER)} does not say which state is current: {what}.", hint=CHOOSE
+        )
+        error.version = version
+        return error
+
+    def without_state(self, pointer: Pointer | None) -> str:
+        """See `States.without_state`."""
+        if pointer is None:
+            return f"There is no {self._named(POINTER)}: none of the states is current."
+        return (
+            f"{self._named(POINTER)} names the state of run {shown(pointer.run_id)}, which is not"
+            " there."
+        )
 
     def manifest(self, key: str) -> StateManifest:
         """A state.
@@ -390,7 +423,7 @@ class Published:
         try:
             data = self.storage.read(key).data
         except AbsentError as error:
-            raise self._collected(key) from error
+            raise self._absent(key) from error
         said = made(data)
         self._remembered.write(key, data)
         return said
@@ -422,7 +455,7 @@ class Published:
         try:
             self.storage.download(key, path)
         except AbsentError as error:
-            raise self._collected(key) from error
+            raise self._absent(key) from error
         if file_hash(path) == sha256:
             return path
         path.unlink()
@@ -431,7 +464,11 @@ class Published:
             hint=_OTHERS,
         )
 
-    def _collected(self, key: str) -> CollectedError:
+    def _absent(self, key: str) -> CollectedError:
+        """What is said of an object that is not there, by whether it should be."""
+        pointer, _ = self.pointer()
+        if pointer and pointer.manifest == key:
+            return CollectedError(self.without_state(pointer), hint=CHOOSE)
         return CollectedError(
             f"{self._named(key)} is not there any more: it belongs to a state that was deleted.",
             hint="load it again, or run again: both begin with what is current; `kedro lake"
