@@ -71,7 +71,17 @@ class PublishError(LakeError):
 
 
 class CollectedError(LakeError):
-    """What is asked for belonged to a state that is kept no longer."""
+    """What is asked for is there no longer: it went with its state, or somebody has deleted it."""
+
+
+class PointerError(LakeError):
+    """The pointer to the current state does not name one.
+
+    Attributes:
+        version: The pointer's version, by which it can be replaced.
+    """
+
+    version: str = ""
 
 
 class GateError(MedallionError):

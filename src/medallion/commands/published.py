@@ -19,13 +19,15 @@ from rich.text import Text
 from medallion import terminal
 from medallion.commands.lake_states import in_environment, open_lake
 from medallion.commands.people import ForPeople
-from medallion.errors import RequestError, UsageError
+from medallion.errors import PointerError, RequestError, UsageError
 from medallion.lake.names import as_run_id
 from medallion.terminal import counted
 
 if TYPE_CHECKING:
     from medallion.commands.lake_states import LakeWithStates
+    from medallion.lake.history import History, State
     from medallion.lake.published import Pointer
+    from medallion.lake.states import States
     from medallion.storage.doctor import Diagnosis
     from medallion.storage.layout import Layout
 
@@ -33,8 +35,9 @@ _env = click.option("--env", "-e", default=None, help="Configuration environment
 _AT_A_TIME = 20
 # The columns of what the doctor says: how it is, and of what.
 _VERDICTS, _ABOUT = 7, 19
+_LEFT = "left"
 _REMARKS = {
-    "left": "taken back by a rollback, or never current at all.",
+    _LEFT: "taken back by a rollback, or never current at all.",
     "unfinished": "changed by a run that did not get to its end.",
 }
 _COLOURS = {"ok": "green", "warning": "yellow", "failed": "red", "unknown": "dim"}
@@ -49,10 +52,13 @@ def history(limit: int, env: str | None) -> None:
     from medallion.lake import history as lake_history
 
     with open_lake(env) as lake:
-        states = lake_history.history(lake.states)
-    console = _console()
-    if not states:
+        seen = lake_history.look(lake.states)
+    console, states = _console(), seen.states
+    if seen.problem:
+        _say_without_state(seen, env)
+    elif not states:
         console.print("Nothing has been published yet; `kedro run` publishes the first state.")
+    if not states:
         return
     table = _table("", "run", "written (UTC)", "partitions", "rows", "")
     for one in states[:limit]:
@@ -63,14 +69,30 @@ def history(limit: int, env: str | None) -> None:
             _minute(one.written),
             f"{sum(table.partitions for table in counts):,}",
             f"{one.rows:,}",
-            one.remark,
+            _remark(one, seen),
         )
     console.print(table)
     for remark, says in _REMARKS.items():
-        if any(one.remark == remark for one in states[:limit]):
+        if any(_remark(one, seen) == remark for one in states[:limit]):
             console.print(f"{remark}: {says}")
     if len(states) > limit:
         console.print(f"{counted(len(states) - limit, 'older state')}; ask for more with --limit.")
+
+
+def _say_without_state(seen: History, env: str | None) -> None:
+    """Why no state is current, and what to do, in one line."""
+    given = f" --env {env}" if env else ""
+    then = (
+        f"`kedro lake rollback --to RUN{given}` makes one of these current:"
+        if seen.states
+        else "There is no other state either: remove it, and `kedro run` publishes the first one."
+    )
+    _console().print(terminal.styled("[yellow]{}[/] {}", seen.problem, then), soft_wrap=True)
+
+
+def _remark(one: State, seen: History) -> str:
+    """What is to be known of a state; which ones were left is not known if none is current."""
+    return "" if seen.problem and one.remark == _LEFT else one.remark
 
 
 @click.command("rollback", cls=ForPeople)
@@ -99,8 +121,8 @@ def rollback(run_id: str | None, *, reload: bool | None, env: str | None) -> Non
         if wanted is None and seen != before:
             _say_what_was_completed(before)
             return
-        known = lake_history.history(lake.states)
-        state = lake_history.find_state(known, wanted)
+        now = lake_history.look(lake.states)
+        state = now.find(wanted)
         if state.is_current:
             _console().print(f"Run {state.run_id} is current already.")
             lake.show(reload)
@@ -111,21 +133,29 @@ def rollback(run_id: str | None, *, reload: bool | None, env: str | None) -> Non
         tables = counted(len(state.manifest.tables), "table")
         _console().print(f"Run {state.run_id} is current: {state.rows:,} rows in {tables}.")
         lake.show(reload)
-    if before:
-        is_back = all(state.written <= one.written for one in known if one.is_current)
+    if now.current:
+        is_back = state.written <= now.current.written
         _console().print(
             "The next run goes on from here, and makes again what Bronze and the code still ask"
             f" for. To go {'forward' if is_back else 'back'} again:"
         )
-        _say_command(f"rollback --to {before.run_id}", env)
+        _say_command(f"rollback --to {now.current.run_id}", env)
 
 
 @contextmanager
 def _alone_to_go_back(lake: LakeWithStates) -> Iterator[tuple[Pointer | None, Pointer | None]]:
     """What was current before, and is current after, what others left undone was completed."""
-    seen, _ = lake.states.pointer()
+    seen = _current(lake.states)
     with lake.alone("rollback"):
-        yield seen, lake.states.pointer()[0]
+        yield seen, _current(lake.states)
+
+
+def _current(states: States) -> Pointer | None:
+    """What is current; None where it is not said: a rollback may put that right."""
+    try:
+        return states.pointer()[0]
+    except PointerError:
+        return None
 
 
 def _say_what_was_completed(current: Pointer | None) -> None:
@@ -153,9 +183,8 @@ def diff(one: str, other: str, env: str | None) -> None:
     first, second = as_run_id(one), as_run_id(other)
     console = _console()
     with open_lake(env) as lake:
-        states = lake_history.history(lake.states)
-        before = lake_history.find_state(states, first).manifest
-        after = lake_history.find_state(states, second).manifest
+        seen = lake_history.look(lake.states)
+        before, after = seen.find(first).manifest, seen.find(second).manifest
         reasons = causes(lake.states, before, after)
         for cause in reasons:
             console.print(terminal.styled("[bold]{}[/]", cause))
@@ -247,7 +276,8 @@ def doctor(env: str | None) -> None:
             layout.bronze, layout.stores["silver"], layout.cache, str(places["location"])
         )
         verdicts: Counter[str] = Counter()
-        for one in chain(patient.diagnoses(), _of_warehouse(places)):
+        looks = chain(patient.diagnoses(), _of_lake(layout), _of_warehouse(places))
+        for one in looks:
             verdicts[one.verdict] += 1
             _console().print(_line(one))
     if verdicts["failed"]:
@@ -258,6 +288,29 @@ def doctor(env: str | None) -> None:
         f"Nothing that was found stops a run. {counted(verdicts.total(), 'look')}:"
         f" {', '.join(f'{number} {verdict}' for verdict, number in verdicts.most_common())}."
     )
+
+
+def _of_lake(layout: Layout) -> Iterator[Diagnosis]:
+    """What was found of the objects that say what the lake is, and who is at work on it."""
+    from medallion.errors import LockedError, MedallionError
+    from medallion.lake.doctor import pointer_diagnosis
+    from medallion.lake.published import Published
+    from medallion.runs.lease import LEASE
+    from medallion.runs.store_lease import read_note
+    from medallion.storage.doctor import Diagnosis
+
+    about = "lake lease"
+    try:
+        published = Published.at(layout.stores["silver"], layout.published)
+        yield pointer_diagnosis(published)
+        held, _ = read_note(published.storage)
+    except LockedError as error:
+        remove = f"`gcloud storage rm {published.storage.root}/{LEASE}`"
+        yield Diagnosis(about, "failed", error.message, f"{error.hint.rstrip('.')}: {remove}.")
+    except MedallionError as error:
+        yield Diagnosis(about, "unknown", error.message, error.hint)
+    else:
+        yield Diagnosis(about, "ok", f"run {held.run_id} holds the lake" if held else "free")
 
 
 def _of_warehouse(places: Mapping[str, Any]) -> Iterator[Diagnosis]:

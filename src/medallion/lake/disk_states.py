@@ -59,6 +59,10 @@ class DiskStates:
         key = _key(states.current)
         return Pointer(run_id=states.current.run_id, manifest=key), key
 
+    def without_state(self, pointer: Pointer | None) -> str:  # noqa: ARG002
+        """See `States.without_state`: the folders hold a state, whatever is noted of others."""
+        return f"None of the states that {self.lake.root} has noted is current."
+
     def states(self) -> list[tuple[StateManifest, str, int]]:
         """See `States.states`."""
         states = self.kept()

@@ -6,8 +6,9 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from medallion.errors import ChangedError, PublishError, RequestError
+from medallion.errors import ChangedError, LakeError, PointerError, PublishError, RequestError
 from medallion.lake.published import (
+    CHOOSE,
     STAGING,
     Pointer,
     Published,
@@ -58,9 +59,60 @@ class State:
         return sum(table.rows for table in self.manifest.tables.values())
 
 
+@dataclass(frozen=True)
+class History:
+    """The states of a lake, and which one is current.
+
+    Attributes:
+        states: All states, the newest first.
+        current: The current one; None if none is.
+        version: The version of what says so; None if nothing does.
+        problem: Why no state is current; empty if one is, or nothing was published yet.
+    """
+
+    states: tuple[State, ...]
+    current: State | None
+    version: str | None
+    problem: str
+
+    def find(self, run_id: str | None) -> State:
+        """See `find_state`.
+
+        Raises:
+            RequestError: There is none.
+        """
+        if run_id is None and self.problem:
+            raise RequestError(
+                f"{self.problem} So there is no state before the current one.", hint=CHOOSE
+            )
+        return find_state(self.states, run_id)
+
+
+def look(states: States) -> History:
+    """The states of a lake, also where it is not said which one is current."""
+    try:
+        pointer, version = states.pointer()
+        problem = ""
+    except PointerError as error:
+        pointer, version, problem = None, error.version, error.message
+    found = _listed(states, pointer)
+    current = next((one for one in found if one.is_current), None)
+    if (found or pointer) and not (current or problem):
+        problem = states.without_state(pointer)
+    return History(tuple(found), current, version, problem)
+
+
 def history(states: States) -> list[State]:
-    """All states, the newest first."""
+    """All states, the newest first.
+
+    Raises:
+        PointerError: It is not said which one is current.
+    """
     pointer, _ = states.pointer()
+    return _listed(states, pointer)
+
+
+def _listed(states: States, pointer: Pointer | None) -> list[State]:
     found = states.states()
     previous = {key: state.previous for state, key, _ in found}
     current = pointer.manifest if pointer else None
@@ -122,11 +174,11 @@ def roll_back(states: States, run_id: str | None) -> State:
         LakeError: Not all of the state is there.
         PublishError: Somebody else has changed the lake meanwhile.
     """
-    # First: whoever deletes states gives the pointer another version when they are gone.
-    _, version = states.pointer()
-    state = find_state(history(states), run_id)
+    # It sees the version first: whoever deletes states gives the pointer another one afterwards.
+    seen = look(states)
+    state = seen.find(run_id)
     if not state.is_current:
-        states.go_back(Pointer(run_id=state.run_id, manifest=state.key), version)
+        states.go_back(Pointer(run_id=state.run_id, manifest=state.key), seen.version)
     return state
 
 
@@ -170,11 +222,14 @@ def find_garbage(
         now: The time.
 
     Raises:
-        LakeError: What a kept state names is not known, because a part of it cannot be read.
+        LakeError: What a kept state names is not known, because a part of it cannot be read, or
+            which state is current.
     """
     since = now - timedelta(days=keep_days)
-    _, version = published.pointer()
+    pointer, version = published.pointer()
     states = history(published)
+    if pointer and not any(one.is_current for one in states):
+        raise LakeError(published.without_state(pointer), hint=CHOOSE)
     kept = kept_among(states, keep_days=keep_days, keep_runs=keep_runs, living=living, now=now)
     named = published.named_by({one.key: one.manifest for one in kept})
     working = tuple(f"{STAGING}/{run}/" for run in living)

@@ -10,6 +10,7 @@ run began with.
 from __future__ import annotations
 
 import hashlib
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -27,12 +28,18 @@ from medallion.errors import (
     CollectedError,
     ExistsError,
     LakeError,
+    PointerError,
     PublishError,
+    shown,
 )
 from medallion.lake.manifest import PartitionManifest, file_hash
 from medallion.lake.names import as_run_id, is_run_id
 from medallion.storage import Entry, LocalStorage, Storage, open_storage
+from medallion.storage.document import problem_of
+from medallion.storage.filesystem import is_key
 from medallion.storage.parallel import in_parallel
+
+logger = logging.getLogger(__name__)
 
 POINTER = "_latest.json"
 STAGING = "_staging"
@@ -40,6 +47,12 @@ MANIFEST = "_MANIFEST.json"
 _STEM = MANIFEST.removesuffix(".json")
 # An object that is younger is never deleted: `kedro lake gc` keeps a day at least.
 _FRESH_NS = 12 * 3_600 * 10**9
+_OTHERS = "`kedro lake history` lists the states, `kedro lake rollback --to RUN` goes to one."
+#: What to do where the pointer names no state.
+CHOOSE = (
+    "`kedro lake history` lists the states there are, `kedro lake rollback --to RUN` makes one of"
+    " them current."
+)
 _S = TypeVar("_S")
 
 
@@ -147,13 +160,37 @@ class Published:
         """What is current, and the pointer's version; None where nothing was published yet.
 
         Raises:
-            LakeError: The pointer says nothing.
+            PointerError: The pointer does not say which state is current.
         """
         try:
             stored = self.storage.read(POINTER)
         except AbsentError:
             return None, None
-        return self._parsed(Pointer, stored.data, POINTER), stored.version
+        try:
+            pointer = Pointer.model_validate_json(stored.data)
+        except ValidationError as error:
+            what = problem_of(error) if stored.data.strip() else "it is empty"
+            raise self._spoilt(what, stored.version) from error
+        if not (is_key(pointer.manifest) and is_manifest(pointer.manifest)):
+            what = f"{shown(pointer.manifest)} is no manifest of a state"
+            raise self._spoilt(what, stored.version)
+        return pointer, stored.version
+
+    def _spoilt(self, what: str, version: str) -> PointerError:
+        error = PointerError(
+            f"{self._named(POINTER)} does not say which state is current: {what}.", hint=CHOOSE
+        )
+        error.version = version
+        return error
+
+    def without_state(self, pointer: Pointer | None) -> str:
+        """See `States.without_state`."""
+        if pointer is None:
+            return f"There is no {self._named(POINTER)}: none of the states is current."
+        return (
+            f"{self._named(POINTER)} names the state of run {shown(pointer.run_id)}, which is not"
+            " there."
+        )
 
     def manifest(self, key: str) -> StateManifest:
         """A state.
@@ -169,7 +206,7 @@ class Published:
         Raises:
             LakeError: It is not there, or says nothing.
         """
-        return self._parsed(shape, self._immutable(key), key)
+        return self._sound(key, lambda data: self._parsed(shape, data, key))
 
     def piece(self, reference: Reference) -> Piece:
         """The partitions of a table.
@@ -177,7 +214,10 @@ class Published:
         Raises:
             LakeError: The piece is not there, or not what the manifest describes.
         """
-        return self._parsed(Piece, self.document(reference), reference.key)
+        return self._sound(
+            reference.key,
+            lambda data: self._parsed(Piece, self._described(reference, data), reference.key),
+        )
 
     def document(self, reference: Reference) -> bytes:
         """The bytes of a small object.
@@ -185,12 +225,13 @@ class Published:
         Raises:
             LakeError: They are not there, or not what the manifest describes.
         """
-        data = self._immutable(reference.key)
+        return self._sound(reference.key, lambda data: self._described(reference, data))
+
+    def _described(self, reference: Reference, data: bytes) -> bytes:
+        """Bytes that are those that a reference describes."""
         if hashlib.sha256(data).hexdigest() != reference.sha256:
-            self._remembered.delete(reference.key)
             raise LakeError(
-                f"{self._named(reference.key)} is not what the manifest describes.",
-                hint="run again; if it stays so, `kedro lake rollback` names an earlier state.",
+                f"{self._named(reference.key)} is not what the manifest describes.", hint=_OTHERS
             )
         return data
 
@@ -363,18 +404,29 @@ class Published:
         with suppress(ExistsError):
             self.storage.create(key, encoded(state))
 
-    def _immutable(self, key: str) -> bytes:
-        """An object that never changes: read from this machine if it was read before."""
-        try:
-            return self._remembered.read(key).data
-        except AbsentError:
-            """It is read from the store, then."""
+    def _sound(self, key: str, made: Callable[[bytes], _S]) -> _S:
+        """What an object says that never changes: by its copy on this machine, if that is sound.
+
+        Args:
+            key: The object.
+            made: Makes of its bytes what it says; refuses bytes that are not its own.
+
+        Raises:
+            LakeError: The store does not hold it, or holds other bytes.
+        """
+        with suppress(AbsentError):
+            copy = self._remembered.read(key).data
+            try:
+                return made(copy)
+            except LakeError:
+                logger.debug("The copy of %s is spoilt; it is read again.", self._named(key))
         try:
             data = self.storage.read(key).data
         except AbsentError as error:
-            raise self._collected(key) from error
+            raise self._absent(key) from error
+        said = made(data)
         self._remembered.write(key, data)
-        return data
+        return said
 
     @cached_property
     def _remembered(self) -> LocalStorage:
@@ -384,10 +436,8 @@ class Published:
         try:
             return TypeAdapter(shape).validate_json(data)
         except ValidationError as error:
-            self._remembered.delete(key)
             raise LakeError(
-                f"{self._named(key)} does not say what it should.",
-                hint="run again; if it stays so, `kedro lake rollback` names an earlier state.",
+                f"{self._named(key)} does not say what it should.", hint=_OTHERS
             ) from error
 
     def bring(self, key: str, path: Path, sha256: str) -> Path:
@@ -405,16 +455,20 @@ class Published:
         try:
             self.storage.download(key, path)
         except AbsentError as error:
-            raise self._collected(key) from error
+            raise self._absent(key) from error
         if file_hash(path) == sha256:
             return path
         path.unlink()
         raise LakeError(
             f"{self._named(key)} is not what its manifest describes: its checksum is another one.",
-            hint="`kedro lake history` lists the states, `kedro lake rollback` goes to one.",
+            hint=_OTHERS,
         )
 
-    def _collected(self, key: str) -> CollectedError:
+    def _absent(self, key: str) -> CollectedError:
+        """What is said of an object that is not there, by whether it should be."""
+        pointer, _ = self.pointer()
+        if pointer and pointer.manifest == key:
+            return CollectedError(self.without_state(pointer), hint=CHOOSE)
         return CollectedError(
             f"{self._named(key)} is not there any more: it belongs to a state that was deleted.",
             hint="load it again, or run again: both begin with what is current; `kedro lake"

@@ -16,7 +16,18 @@ class States(Protocol):
     """The states of a lake."""
 
     def pointer(self) -> tuple[Pointer | None, str | None]:
-        """Which state is current, and the version of that; None where there is no state yet."""
+        """Which state is current, and the version of that; None where there is no state yet.
+
+        Raises:
+            PointerError: It is not said which state is current.
+        """
+
+    def without_state(self, pointer: Pointer | None) -> str:
+        """What is said where what is current is none of the states that there are.
+
+        Args:
+            pointer: What is current; None if nothing is.
+        """
 
     def states(self) -> list[tuple[StateManifest, str, int]]:
         """All states: manifest, its key, when it was written; newest first."""

@@ -81,7 +81,7 @@ class Document:
             return cast("_T", _adapter(cast("Any", shape)).validate_json(content))
         except ValidationError as error:
             raise DocumentError(
-                f"{self} cannot be read: {_problem(error)}.",
+                f"{self} cannot be read: {problem_of(error)}.",
                 hint="put it back from a copy, or remove it and run again.",
             ) from error
 
@@ -107,7 +107,7 @@ def _adapter(shape: Any) -> TypeAdapter[Any]:
     return TypeAdapter(shape)
 
 
-def _problem(error: ValidationError) -> str:
+def problem_of(error: ValidationError) -> str:
     """What is wrong, and where; without the value, which may be anybody's data."""
     first: Any = error.errors(include_input=False, include_url=False)[0]
     if first["type"] == "json_invalid":
