@@ -27,11 +27,10 @@ import pyarrow.compute as pc
 from medallion.gates.declared import load_gold_models
 from medallion.sample import SampleRequest, generate
 from medallion.spec import load_spec
-from tests.conftest import PROJECT
+from tests.conftest import PROJECT, REAL_BRONZE
 from tests.faults.bronze import cell, change
 from tests.standins.google import bigquery, credentials, deliver, emulator, storage
 
-REAL = Path("/work/shared/bronze/small")
 MODELS = load_gold_models(str(PROJECT / "dbt" / "models" / "gold"))
 Rows = Sequence[tuple[object, ...]]
 
@@ -243,5 +242,7 @@ def main(real: Path) -> int:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--bronze", type=Path, default=REAL, help="a week of the producer's Bronze")
+    parser.add_argument(
+        "--bronze", type=Path, default=REAL_BRONZE, help="a week of the producer's Bronze"
+    )
     sys.exit(main(parser.parse_args().bronze))
