@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
-from google.api_core.exceptions import Forbidden, PreconditionFailed, ServiceUnavailable
+from google.api_core.exceptions import (
+    Forbidden,
+    PreconditionFailed,
+    ServiceUnavailable,
+    from_http_response,
+)
 from google.cloud.storage import Blob
+from google.cloud.storage.blob import _raise_from_invalid_response
+from google.cloud.storage.exceptions import InvalidResponse
+from requests import Request, Response
 
 from medallion.errors import AbsentError, ChangedError, ExistsError, StorageError
 from medallion.lake.bronze import _filesystem
@@ -113,6 +122,85 @@ def test_what_the_service_refuses_is_said_with_what_to_do(
     with pytest.raises(StorageError, match=told) as refused:
         lake.read("pointer")
     assert refused.value.hint
+
+
+def _refusal(reason: str, message: str) -> Any:
+    """The service's answer, as the documentation of its JSON API has it."""
+    answer = Response()
+    answer.status_code = 403
+    answer.request = Request("POST", "https://storage.googleapis.com/upload").prepare()
+    errors = [{"domain": "global", "reason": reason, "message": message}]
+    answer._content = json.dumps(
+        {"error": {"code": 403, "message": message, "errors": errors}}
+    ).encode()
+    return answer
+
+
+KEPT = (
+    "Object 'shop/lake/pointer' is subject to bucket's retention policy or object retention and"
+    " cannot be deleted or overwritten until 2026-12-24T01:02:03.45-08:00"
+)
+
+
+@pytest.mark.parametrize(
+    ("reason", "message", "told", "advice"),
+    [
+        (
+            "retentionPolicyNotMet",
+            KEPT,
+            "a retention rule of the bucket or of the object keeps it until"
+            " 2026-12-24T01:02:03.45-08:00.",
+            "needs a bucket without retention",
+        ),
+        (
+            "objectUnderActiveHold",
+            "Object is under active Temporary hold and cannot be deleted or overwritten.",
+            "a hold is on the object.",
+            "needs a bucket without retention and holds",
+        ),
+        ("rateLimitExceeded", "Slow down.", "is reached (rateLimitExceeded).", "wait"),
+        ("forbidden", "No access.", "is refused to these credentials (forbidden).", "a role"),
+    ],
+)
+@pytest.mark.parametrize("is_upload", [True, False])
+def test_a_refusal_is_told_by_the_reason_that_the_service_gives(
+    lake: GoogleStorage,
+    monkeypatch: pytest.MonkeyPatch,
+    reason: str,
+    message: str,
+    told: str,
+    advice: str,
+    *,
+    is_upload: bool,
+) -> None:
+    version = lake.create("pointer", b"1")
+    answer = _refusal(reason, message)
+
+    def refuse(*_: Any, **__: Any) -> None:
+        if is_upload:
+            _raise_from_invalid_response(InvalidResponse(answer, "Request failed", 403))
+        raise from_http_response(answer)
+
+    monkeypatch.setattr(Blob, "upload_from_string", refuse)
+    with pytest.raises(StorageError, match=re.escape(told)) as refused:
+        lake.swap("pointer", b"2", version)
+    assert refused.value.message.startswith(f"{lake.root}/pointer ")
+    assert advice in refused.value.hint
+    assert ("kedro lake doctor --env" in refused.value.hint) == (advice != "wait")
+
+
+def test_a_refusal_without_a_reason_is_one_of_rights(
+    lake: GoogleStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = _refusal("", "")
+    answer._content = b"<html>refused by a proxy</html>"
+
+    def refuse(*_: Any, **__: Any) -> None:
+        _raise_from_invalid_response(InvalidResponse(answer, "Request failed", 403))
+
+    monkeypatch.setattr(Blob, "upload_from_string", refuse)
+    with pytest.raises(StorageError, match=r"is refused to these credentials\."):
+        lake.create("pointer", b"1")
 
 
 def test_a_refusal_that_is_not_ours_is_believed(

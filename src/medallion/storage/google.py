@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ from medallion.storage.filesystem import Entry, Stored, check_key, drafted
 from medallion.storage.patience import patience, tell
 
 if TYPE_CHECKING:
+    from google.api_core.exceptions import Forbidden
     from google.cloud.storage import Blob, Client
 
 # Seconds: to connect, and to wait for an answer.
@@ -35,6 +37,13 @@ _WRITER = "medallion-writer"
 #: Names the file of a service account that reads Bronze, if that is not the run's own.
 BRONZE_CREDENTIALS = "MEDALLION_BRONZE_CREDENTIALS"
 _READ_ONLY = "https://www.googleapis.com/auth/devstorage.read_only"
+# What the service refuses for other reasons than a missing right, by the reason that it gives.
+_RULES = {
+    "retentionPolicyNotMet": "a retention rule of the bucket or of the object keeps it",
+    "objectUnderActiveHold": "a hold is on the object",
+}
+_LIMITS = {"rateLimitExceeded", "userRateLimitExceeded", "quotaExceeded", "dailyLimitExceeded"}
+_UNTIL = re.compile(r"until (\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:?\d\d)?)")
 _LISTED = "items(name,size,generation,updated),prefixes,nextPageToken"
 
 
@@ -226,10 +235,7 @@ class GoogleStorage:
             self._expect_bucket()
             raise AbsentError(f"{url} is not there.") from error
         except Forbidden as error:
-            raise StorageError(
-                f"{url} is refused to these credentials.",
-                hint="give them a role on the bucket; who may not list is refused what is absent.",
-            ) from error
+            raise _refused(url, error) from error
         except DataCorruption as error:
             raise self._was_bent(key) from error
         except (GoogleAPIError, GoogleAuthError, RequestException) as error:
@@ -254,6 +260,44 @@ class GoogleStorage:
             # Who may not see the bucket may still use its objects.
             return
         self._is_known = True
+
+
+def _refused(url: str, error: Forbidden) -> StorageError:
+    """What is said of a refusal: a rule, a limit, or a right that is missing."""
+    reasons = _reasons(error)
+    if rule := next((_RULES[one] for one in reasons if one in _RULES), ""):
+        until = _UNTIL.search(str(error))
+        return StorageError(
+            f"{url} cannot be replaced or deleted: {rule}{f' until {until[1]}' if until else ''}.",
+            hint="pointer (_latest.json), lease and index are replaced all the time: the lake needs"
+            " a bucket without retention and holds. `kedro lake doctor --env ENV` says which rule"
+            " the bucket has.",
+        )
+    if limit := next((one for one in reasons if one in _LIMITS), ""):
+        return StorageError(
+            f"{url} is refused: a limit of the project or of the bucket is reached ({limit}).",
+            hint="wait and run again; if it stays so, look at the project's quotas.",
+        )
+    other = f" ({', '.join(reasons)})" if reasons else ""
+    return StorageError(
+        f"{url} is refused to these credentials{other}.",
+        hint="give them a role on the bucket; who may not list is refused what is absent."
+        " `kedro lake doctor --env ENV` says which right is missing.",
+    )
+
+
+def _reasons(error: Forbidden) -> list[str]:
+    """The reasons that the service gives.
+
+    Of uploads and downloads the client keeps the service's answer, but does not read it.
+    """
+    details: Any = error.errors
+    if not details and error.response is not None:
+        try:
+            details = error.response.json()["error"]["errors"]
+        except (ValueError, LookupError, TypeError):
+            return []
+    return [str(one["reason"]) for one in details if isinstance(one, dict) and "reason" in one]
 
 
 def _crc32c(chunks: Iterable[bytes]) -> str:
