@@ -376,3 +376,19 @@ def test_only_results_that_gates_have_written_are_shown(tmp_path: Path) -> None:
     for name in ("gold.json", "bronze.json", "._bronze.json", "desktop.ini", "bronze (1).json"):
         (layout.quality_results / name).write_bytes(b"\0")
     assert [path.name for path in layout.written_results()] == ["bronze.json", "gold.json"]
+
+
+@pytest.mark.parametrize("below", ["", "/cache"])
+def test_a_cache_that_is_a_file_is_named_by_its_variable(tmp_path: Path, below: str) -> None:
+    (tmp_path / "file").write_text("")
+    cache = f"{tmp_path}/file{below}"
+    with pytest.raises(ConfigurationError, match=f"The cache root {cache} is not a folder") as told:
+        Layout.of({"silver_root": "gs://shop-lake/silver", "cache_root": cache})
+    assert "MEDALLION_CACHE_ROOT to a local folder" in told.value.hint
+
+
+def test_a_cache_in_a_store_is_named_and_not_what_it_would_hold() -> None:
+    places = {"silver_root": "gs://shop-lake/silver", "cache_root": "gs://shop-lake/cache"}
+    with pytest.raises(ConfigurationError, match="The cache root gs://shop-lake/cache") as told:
+        Layout.of(places)
+    assert "MEDALLION_CACHE_ROOT to a local folder" in told.value.hint

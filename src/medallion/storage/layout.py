@@ -9,9 +9,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
+from stat import S_ISDIR
 from typing import Any
 from urllib.parse import unquote
 
@@ -187,8 +189,10 @@ class Layout:
             ConfigurationError: What is written would go to a place that is no folder.
         """
         complete = with_roots(places)
-        for name in ROOTS:
-            if "://" in complete[f"{name}_root"]:
+        # The copies of what is in a store lie in the cache: it is named before them.
+        for name in sorted(ROOTS, key=IN_A_STORE.count):
+            root = complete[f"{name}_root"]
+            if "://" in root or _is_in_a_file(Path(root)):
                 raise _not_here(name, complete)
         bronze = complete[f"{_BRONZE}_root"]
         for name in IN_A_STORE:
@@ -435,6 +439,14 @@ def _within_bronze(name: str, places: Mapping[str, Any]) -> ConfigurationError:
         f"The {name} root {places[f'{name}_root']} lies in Bronze, which is never written.",
         hint=f"set {variable_of(name)} or {variable_of(_DATA)} to another folder.",
     )
+
+
+def _is_in_a_file(root: Path) -> bool:
+    """Whether a folder can never be there: it, or what it should lie in, is a file."""
+    for place in (root, *root.parents):
+        with suppress(OSError):
+            return not S_ISDIR(place.stat().st_mode)
+    return False
 
 
 def _not_here(name: str, places: Mapping[str, Any]) -> ConfigurationError:
