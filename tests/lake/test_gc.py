@@ -416,7 +416,7 @@ def test_nothing_is_deleted_while_it_is_not_known_what_a_kept_state_names(
     said = json.loads(store.read(f"{STAGING}/r3/{MANIFEST}").data)
     store.delete(said["tables"][TABLES[1]]["key"])
     before = store.objects.keys()
-    with pytest.raises(LakeError, match="is not there any more"):
+    with pytest.raises(LakeError, match="is missing: the current state"):
         collect(Published(store, tmp_path / "empty", time), time)
     assert store.objects.keys() == before
 

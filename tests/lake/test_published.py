@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from medallion.errors import LakeError, PointerError, PublishError, RequestError
+from medallion.errors import CollectedError, LakeError, PointerError, PublishError, RequestError
 from medallion.lake import history
 from medallion.lake.doctor import pointer_diagnosis
 from medallion.lake.published import POINTER, Pointer, Published
@@ -179,6 +179,51 @@ def test_the_doctor_says_what_is_wrong_with_the_pointer_and_changes_nothing(
     assert told() == ("warning", published.without_state(None))
     store.objects.clear()
     assert told() == ("ok", "nothing has been published yet")
+
+
+def lose(store: Memory, run_id: str, suffix: str) -> tuple[str, bytes]:
+    """An object of a state that somebody deletes, and what it held."""
+    key = next(k for k in store.objects if k.startswith(f"_staging/{run_id}/") and suffix in k)
+    data = store.read(key).data
+    store.delete(key)
+    return key, data
+
+
+@pytest.mark.parametrize("suffix", [".parquet", "_pieces/", "_documents/"])
+def test_what_the_current_state_has_lost_is_said_with_what_helps(
+    published: Published, machine: Callable[[str], Machine], store: Memory, suffix: str
+) -> None:
+    assert published.pointer()[0]
+    key, data = lose(store, "r2", suffix)
+    with pytest.raises(
+        CollectedError, match=f"^memory/{key} is missing: the current state, of run 'r2', names it"
+    ):
+        machine("new").reads()
+    store.create(key, data)
+    assert machine("new").reads() == TWO
+
+
+def test_of_a_lost_file_a_rollback_and_a_run_help_and_a_run_alone_does_not(
+    published: Published, machine: Callable[[str], Machine], store: Memory
+) -> None:
+    assert published.pointer()[0]
+    lose(store, "r2", ".parquet")
+    assert not publish(machine("again"), "r3", TWO).is_new
+    with pytest.raises(CollectedError, match="is missing: the current state"):
+        machine("new").reads()
+    history.roll_back(published, "r1")
+    assert machine("new").reads() == ONE
+    assert publish(machine("again"), "r4", TWO).is_new
+    assert machine("new").reads() == TWO
+
+
+def test_a_file_that_went_with_its_state_is_said_to_have_gone(
+    published: Published, store: Memory, tmp_path: Path
+) -> None:
+    history.roll_back(published, "r1")
+    key, _ = lose(store, "r2", ".parquet")
+    with pytest.raises(CollectedError, match="it belongs to a state that was deleted"):
+        published.bring(key, tmp_path / "file", "")
 
 
 def find_garbage(published: Published) -> history.Garbage:

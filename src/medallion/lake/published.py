@@ -469,11 +469,26 @@ class Published:
         pointer, _ = self.pointer()
         if pointer and pointer.manifest == key:
             return CollectedError(self.without_state(pointer), hint=CHOOSE)
+        if pointer and self._is_named(key, self.manifest(pointer.manifest)):
+            return CollectedError(
+                f"{self._named(key)} is missing: the current state, of run"
+                f" {shown(pointer.run_id)}, names it, and somebody has deleted it.",
+                hint="put it back, if the bucket keeps what was deleted (soft delete: `gcloud"
+                " storage restore`; Object Versioning: copy the noncurrent version). Otherwise go"
+                " to a state that does not name it, by `kedro lake history` and `kedro lake"
+                " rollback --to RUN`, and run: what came after is made again. A run alone changes"
+                " nothing.",
+            )
         return CollectedError(
             f"{self._named(key)} is not there any more: it belongs to a state that was deleted.",
             hint="load it again, or run again: both begin with what is current; `kedro lake"
             " history` lists the states that are kept.",
         )
+
+    def _is_named(self, key: str, state: StateManifest) -> bool:
+        """Whether a state names an object; files are looked for in the pieces, which are read."""
+        small = {one.key for one in (*state.tables.values(), *state.documents.values())}
+        return key in small or key in self.named_by({"": state})
 
     def _named(self, key: str) -> str:
         return f"{self.storage.root}/{key}"
