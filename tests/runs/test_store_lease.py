@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from medallion.errors import LockedError, PublishError
-from medallion.lake.published import POINTER, Pointer, Published
+from medallion.lake.published import MANIFEST, POINTER, STAGING, Pointer, Published
 from medallion.runs import store_lease
 from medallion.runs.lease import LEASE
 from medallion.runs.store_lease import MINUTES, StoreLease, read_note
@@ -268,7 +268,7 @@ def after(world: World, number: int, action: str) -> World:  # noqa: C901, PLR09
         else:
             writer = replace(writer, step=3, base=version)
     elif action == "publish":
-        pointer = Pointer(run_id=writer.run_id, manifest="m")
+        pointer = Pointer(run_id=writer.run_id, manifest=f"{STAGING}/{writer.run_id}/{MANIFEST}")
         try:
             Published(store, Path()).point(pointer, writer.base)
         except PublishError:
