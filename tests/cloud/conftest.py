@@ -17,6 +17,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
+from google.cloud.bigquery import Client
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 
@@ -163,6 +164,15 @@ def cloud(
         for name in (bronze, lake):
             made._client().create_bucket(name)
         yield made
+
+
+@pytest.fixture(scope="module")
+def client(cloud: Cloud) -> Iterator[Client]:
+    """The genuine client, as a person asks BigQuery."""
+    with mock.patch.dict(os.environ, cloud.environment):
+        opened = Client(project="emulator", location="US-CENTRAL1")
+    with opened:
+        yield opened
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
@@ -18,14 +17,6 @@ from tests.parity import Rows, all_compared, on_bigquery
 from tests.running import Shop, kedro
 from tests.standins.job_accidents import FailingJobs
 from tests.standins.proxy import Accident, Request
-
-
-@pytest.fixture(scope="module")
-def client(cloud: Cloud) -> Iterator[Client]:
-    with mock.patch.dict(os.environ, cloud.environment):
-        opened = Client(project="emulator", location="US-CENTRAL1")
-    with opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

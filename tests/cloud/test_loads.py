@@ -8,7 +8,6 @@ import json
 import os
 import signal
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -35,14 +34,6 @@ AGAIN = (
     *("warehouse", "load", "--day", "2025-10-01"),
     *(part for table in TABLES for part in ("--again", table)),
 )
-
-
-@pytest.fixture(scope="module")
-def client(cloud: Cloud) -> Iterator[Client]:
-    with mock.patch.dict(os.environ, cloud.environment):
-        opened = Client(project="emulator", location="US-CENTRAL1")
-    with opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")
