@@ -165,7 +165,7 @@ def test_a_table_that_cannot_be_read_is_left_and_the_others_are_loaded(shop: Sho
     shop.load()
     shop.publish("r2", TWO)
     (shop.folder / "store" / "_staging" / "r2" / "_pieces" / "base" / "returns.json").unlink()
-    with pytest.raises(WarehouseError, match=r"returns\.json is not there"):
+    with pytest.raises(WarehouseError, match=r"returns\.json is missing: the current state"):
         shop.load()
     assert shop.server.tables["shop_base_silver.returns"].partitions
     assert len(shop.server.tables["shop_base_silver.orders"].partitions) == 3
