@@ -128,7 +128,7 @@ def compile_models(select: str, target: Target, marts: DaysOfMarts) -> dict[str,
     parsed = manifest(target)
     _list_days(parsed, marts, target)
     given = [*target.given, *_vars({**target.variables, "marts": marts})]
-    asked = ["--select", select, _UNCACHED, "--no-introspect"]
+    asked = ["--select", select, "--indirect-selection", "empty", _UNCACHED, "--no-introspect"]
     result = _invoke(["compile", *_QUIET, "--no-write-json", *given, *asked], parsed, None)
     return {run.node.name: str(run.node.compiled_code) for run in result}
 
