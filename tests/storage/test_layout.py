@@ -387,6 +387,12 @@ def test_a_cache_that_is_a_file_is_named_by_its_variable(tmp_path: Path, below: 
     assert "MEDALLION_CACHE_ROOT to a local folder" in told.value.hint
 
 
+def test_of_a_data_root_in_which_a_file_is_the_cache_the_cache_is_named(tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("")
+    with pytest.raises(ConfigurationError, match=f"The cache root {tmp_path}/cache is not a fol"):
+        Layout.of({"data_root": str(tmp_path)})
+
+
 def test_a_cache_in_a_store_is_named_and_not_what_it_would_hold() -> None:
     places = {"silver_root": "gs://shop-lake/silver", "cache_root": "gs://shop-lake/cache"}
     with pytest.raises(ConfigurationError, match="The cache root gs://shop-lake/cache") as told:

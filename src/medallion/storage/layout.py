@@ -192,7 +192,9 @@ class Layout:
         # The copies of what is in a store lie in the cache: it is named before them.
         for name in sorted(ROOTS, key=IN_A_STORE.count):
             root = complete[f"{name}_root"]
-            if "://" in root or _is_in_a_file(Path(root)):
+            # What tells of a run may fail, and fails no run.
+            needs_a_folder = name not in IN_A_STORE
+            if "://" in root or (needs_a_folder and _is_in_a_file(Path(root))):
                 raise _not_here(name, complete)
         bronze = complete[f"{_BRONZE}_root"]
         for name in IN_A_STORE:
@@ -451,7 +453,8 @@ def _is_in_a_file(root: Path) -> bool:
 
 def _not_here(name: str, places: Mapping[str, Any]) -> ConfigurationError:
     root, data = places[f"{name}_root"], places[f"{_DATA}_root"]
-    named = _DATA if root == f"{data}/{name}" else name
+    is_below = root == f"{data}/{name}" and ("://" in data or _is_in_a_file(Path(data)))
+    named = _DATA if is_below else name
     return ConfigurationError(
         f"The {named} root {places[f'{named}_root']} is not a folder of this machine.",
         hint=f"set {variable_of(named)} to a local folder; at gs:// can be Bronze,"
