@@ -143,5 +143,6 @@ def _places(record: RunRecord, around: Surroundings) -> Iterable[str]:
 def _marts_place(around: Surroundings) -> str:
     """Where the marts of this environment are."""
     if around.catalog is not None and "warehouse.file" in around.catalog:
-        return str(around.catalog.load("warehouse.file").marts_place)
+        # The catalog would log it, behind the end of the run.
+        return str(around.catalog["warehouse.file"].load().marts_place)
     return f"{around.layout.warehouse_file} (schema gold)"
