@@ -76,8 +76,10 @@ def _verdict(record: RunRecord) -> str:
     checks, failed = sum(gate.evaluated for gate in gates), sum(gate.failed for gate in gates)
     critical = sum(one.severity == "critical" for gate in gates for one in gate.failures)
     grave = f" ({critical:,} critical)" if critical else ""
-    verdict = f"all {checks:,} checks passed" if checks else "nothing was due for a check"
-    verdict = f"{failed:,} of {counted(checks, 'check')} warned{grave}" if failed else verdict
+    if failed:
+        verdict = f"{failed:,} of {counted(checks, 'check')} warned{grave}"
+    else:
+        verdict = f"all {checks:,} checks passed" if checks else "nothing was due for a check"
     still = sum(len(gate.earlier_failures) for gate in gates)
     earlier = f"; {still:,} of earlier runs still {'warns' if still == 1 else 'warn'}"
     return f"{verdict}{earlier if still else ''}"

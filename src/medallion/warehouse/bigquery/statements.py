@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 
 from medallion.sql import google_name, google_text
-from medallion.warehouse.bigquery.ledger import columns
-from medallion.warehouse.bigquery.shapes import Field, Shape, Stored
+from medallion.warehouse.bigquery.ledger import LOADS, columns
+from medallion.warehouse.bigquery.shapes import Field, Shape, Stored, TableShape
 
 # No snapshot is of this day: a view of it has no rows, and reads nothing.
 _NEVER = date(1, 1, 1)
@@ -15,6 +15,7 @@ _NEVER = date(1, 1, 1)
 _MOST_NAMED = 500
 _LABELS = '[("made_by", "medallion")]'
 _LOADS_TELL = "What was loaded into the other datasets, from which published state, by which job."
+_OF_LOADS = ("table_name", "day")
 
 
 def create_table(table: str, shape: Stored) -> str:
@@ -43,15 +44,7 @@ def create_table(table: str, shape: Stored) -> str:
 
 def create_loads(table: str) -> str:
     """The statement that makes the table of loads."""
-    return "\n".join(
-        [
-            f"create table if not exists {google_name(table)} (",
-            _columns(columns()),
-            ")",
-            *_cluster(("table_name", "day")),
-            _options(_LOADS_TELL),
-        ]
-    )
+    return create_table(table, TableShape(LOADS, _LOADS_TELL, columns(), cluster_by=_OF_LOADS))
 
 
 def create_view(view: str, table: str, shape: Shape, newest: date | None) -> str:
